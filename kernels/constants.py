@@ -1,0 +1,26 @@
+"""Physical constants, each with its source."""
+
+from math import pi, radians
+
+# WGS-84 (NGA.STND.0036, 2014) and the EGM-96 second zonal harmonic.
+EARTH_GRAVITY_M3_PER_S2 = 3.986004418e14
+EARTH_RADIUS_M = 6_378_137.0
+EARTH_J2 = 1.08262668e-3
+
+# Mean sidereal rate of the node of a Sun-synchronous orbit: 2 pi per tropical year.
+TROPICAL_YEAR_S = 365.242189 * 86_400.0
+SUN_SYNCHRONOUS_RATE_RAD_PER_S = 2.0 * pi / TROPICAL_YEAR_S
+
+# IAU 2015 Resolution B3 (nominal solar radius) and IAU 2012 Resolution B2 (astronomical unit).
+SUN_RADIUS_M = 6.957e8
+ASTRONOMICAL_UNIT_M = 1.495978707e11
+
+# CODATA 2018.
+STEFAN_BOLTZMANN_W_PER_M2_K4 = 5.670374419e-8
+
+DAY_S = 86_400.0
+YEAR_S = 365.25 * DAY_S
+
+# Earth rotation: IAU 1982 mean sidereal time, linear part (Aoki et al. 1982).
+SIDEREAL_ANGLE_J2000_RAD = radians(280.46061837)
+SIDEREAL_RATE_RAD_PER_DAY = radians(360.98564736629)

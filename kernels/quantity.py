@@ -1,0 +1,109 @@
+"""Types of physical parameters: unit, range and number of knots, written once beside the name."""
+
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Annotated, NamedTuple, TypeAlias
+
+from jax import Array
+
+Scalar: TypeAlias = Array | float
+Vector: TypeAlias = tuple[Array, Array, Array]
+
+
+
+class Optics(NamedTuple):
+    """Solar absorptivity and infrared emissivity of a face."""
+
+    absorptivity: Array
+    emissivity: Array
+
+
+KNOTS = 21  # every tabulated curve has this many equally spaced knots on [0, 1]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Unit and allowed range of one parameter; `knots` > 0 marks a tabulated curve."""
+
+    unit: str = ""
+    minimum: float = -inf
+    maximum: float = inf
+    above: float | None = None
+    knots: int = 0
+
+    @property
+    def suffix(self) -> str:
+        """Ending that a parameter of this unit must carry: W/m2/K gives `w_per_m2_k`."""
+        return self.unit.lower().replace("/", "_per_", 1).replace("/", "_")
+
+    @property
+    def allowed(self) -> str:
+        """The range in words, for error messages."""
+        low = f"above {self.above:g}" if self.above is not None else ""
+        if not low and isfinite(self.minimum):
+            low = f"at least {self.minimum:g}"
+        high = f"at most {self.maximum:g}" if isfinite(self.maximum) else ""
+        words = " and ".join(part for part in (low, high) if part) or "any finite number"
+        return f"{words} {self.unit}".rstrip()
+
+    def accepts(self, value: float) -> bool:
+        """Whether a finite number lies in the allowed range."""
+        inside = isfinite(value) and self.minimum <= value <= self.maximum
+        return inside and (self.above is None or value > self.above)
+
+
+def _positive(unit: str) -> Quantity:
+    return Quantity(unit, above=0.0)
+
+
+def _not_negative(unit: str) -> Quantity:
+    return Quantity(unit, minimum=0.0)
+
+
+Fraction = Annotated[Scalar, Quantity("", 0.0, 1.0)]
+Efficiency = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]
+Ratio = Annotated[Scalar, Quantity("", minimum=0.0)]
+PositiveRatio = Annotated[Scalar, Quantity("", above=0.0)]
+Component = Annotated[Scalar, Quantity("", -1.0, 1.0)]
+Eccentricity = Annotated[Scalar, Quantity("", 0.0, 0.9)]
+Count = Annotated[Scalar, Quantity("", minimum=0.0, maximum=1e6)]
+PositiveCount = Annotated[Scalar, Quantity("", minimum=1.0, maximum=1e6)]
+Distance = Annotated[Scalar, Quantity("m", minimum=0.0)]
+Altitude = Annotated[Scalar, Quantity("m", 1.5e5, 1e8)]
+Angle = Annotated[Scalar, Quantity("rad", -6.3, 6.3)]
+Inclination = Annotated[Scalar, Quantity("rad", 0.0, 3.1415927)]
+PointingError = Annotated[Scalar, Quantity("rad", 0.0, 1.57)]
+HourOfDay = Annotated[Scalar, Quantity("h", 0.0, 24.0)]
+Area = Annotated[Scalar, _positive("m2")]
+AreaOrNone = Annotated[Scalar, _not_negative("m2")]
+Mass = Annotated[Scalar, _not_negative("kg")]
+ArealMass = Annotated[Scalar, _not_negative("kg/m2")]
+SpecificEnergy = Annotated[Scalar, _positive("J/kg")]
+SpecificMass = Annotated[Scalar, _not_negative("kg/W")]
+MassFlow = Annotated[Scalar, _positive("kg/s")]
+Density = Annotated[Scalar, _positive("kg/m3")]
+Pressure = Annotated[Scalar, _not_negative("Pa")]
+SpecificHeat = Annotated[Scalar, _positive("J/kg/K")]
+HeatCapacity = Annotated[Scalar, _not_negative("J/K")]
+ArealHeatCapacity = Annotated[Scalar, _not_negative("J/m2/K")]
+ThermalResistance = Annotated[Scalar, _positive("K/W")]
+Conductance = Annotated[Scalar, _not_negative("W/K")]
+Temperature = Annotated[Scalar, Quantity("K", 1.0, 2000.0)]
+TemperatureWidth = Annotated[Scalar, Quantity("K", above=0.0, maximum=200.0)]
+Power = Annotated[Scalar, _not_negative("W")]
+PositivePower = Annotated[Scalar, _positive("W")]
+Irradiance = Annotated[Scalar, _not_negative("W/m2")]
+PositiveIrradiance = Annotated[Scalar, _positive("W/m2")]
+Energy = Annotated[Scalar, _positive("J")]
+Flops = Annotated[Scalar, _positive("flops")]
+FlopPerToken = Annotated[Scalar, _positive("flop/token")]
+Voltage = Annotated[Scalar, _positive("V")]
+VoltagePerKelvin = Annotated[Scalar, Quantity("V/K", -0.1, 0.1)]
+CurrentDensity = Annotated[Scalar, _positive("A/m2")]
+CurrentDensityPerKelvin = Annotated[Scalar, Quantity("A/m2/K", -10.0, 10.0)]
+RelativePerKelvin = Annotated[Scalar, Quantity("per_K", -0.1, 0.1)]
+Charge = Annotated[Scalar, _positive("C")]
+Resistance = Annotated[Scalar, _positive("ohm")]
+RatePerHour = Annotated[Scalar, _positive("per_h")]
+RatePerYear = Annotated[Scalar, _not_negative("per_year")]
+VoltageCurve = Annotated[Scalar, Quantity("V", above=0.0, knots=KNOTS)]

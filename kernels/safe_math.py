@@ -1,0 +1,110 @@
+"""Functions whose gradient stays finite at the edge and which every kernel compiler lowers.
+
+Mosaic GPU lowers neither `sqrt`, `asin`, `acos`, `pow` nor `mod`; it does lower `rsqrt`, `atan2`,
+`exp` and `log`, so roots and angles are written with those.
+"""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from kernels.quantity import Scalar, Vector
+
+Curve = Array | Sequence[Array]
+
+
+def clip(x: Array, low: Scalar, high: Scalar) -> Array:
+    """x held between two bounds, in the precision of x (the library's own clip passes float64 literals)."""
+    return jnp.minimum(jnp.maximum(x, low), high)
+
+
+def where(condition: Array, x: Array, y: Array | float) -> Array:
+    """x where the condition holds, else y, in the precision of x."""
+    return jnp.where(condition, x, jnp.asarray(y, dtype=x.dtype))
+
+
+def indicator(condition: Array, like: Array) -> Array:
+    """1 where the condition holds, else 0, in the precision of `like`."""
+    return condition.astype(like.dtype)
+
+
+def sqrt(x: Array, floor: float = 1e-30) -> Array:
+    """Square root of max(x, floor), with zero gradient below the floor."""
+    x = jnp.maximum(x, floor)
+    return x * lax.rsqrt(x)
+
+
+def arcsin(x: Array) -> Array:
+    """Arc sine on [-1, 1], clamped just inside so that its gradient is finite."""
+    x = clip(x, -1.0 + 1e-7, 1.0 - 1e-7)
+    return jnp.arctan2(x, sqrt(1.0 - x * x))
+
+
+def arccos(x: Array) -> Array:
+    """Arc cosine on [-1, 1], clamped just inside so that its gradient is finite."""
+    x = clip(x, -1.0 + 1e-7, 1.0 - 1e-7)
+    return jnp.arctan2(sqrt(1.0 - x * x), x)
+
+
+def power(base: Array, exponent: Scalar, floor: float = 1e-30) -> Array:
+    """base ** exponent of a base that is not negative."""
+    return jnp.exp(exponent * jnp.log(jnp.maximum(base, floor)))
+
+
+def ramp(x: Array, width: Scalar) -> Array:
+    """0 below zero, x / width in between, 1 above the width: a proportional controller."""
+    return clip(x / width, 0.0, 1.0)
+
+
+def ratio(numerator: Array, denominator: Array, floor: float = 1e-30) -> Array:
+    """Quotient of quantities that are not negative, finite where both vanish."""
+    return numerator / jnp.maximum(denominator, floor)
+
+
+def interpolate(curve: Curve, x: Array) -> Array:
+    """Piecewise linear curve through equally spaced knots on [0, 1], as a sum of ramps.
+
+    `curve` is an array (knot,) or a sequence of scalars; `x` is elementwise. Extrapolates the end segments.
+    """
+    knots = len(curve)
+    slopes = [(curve[k + 1] - curve[k]) * (knots - 1) for k in range(knots - 1)]
+    y = curve[0] + slopes[0] * x
+    for k in range(1, knots - 1):
+        y = y + (slopes[k] - slopes[k - 1]) * jnp.maximum(x - k / (knots - 1), 0.0)
+    return y
+
+
+def integral(curve: Curve, x: Array) -> Array:
+    """Integral of `interpolate(curve, .)` from 0 to x."""
+    knots = len(curve)
+    slopes = [(curve[k + 1] - curve[k]) * (knots - 1) for k in range(knots - 1)]
+    y = (curve[0] + 0.5 * slopes[0] * x) * x
+    for k in range(1, knots - 1):
+        above = jnp.maximum(x - k / (knots - 1), 0.0)
+        y = y + 0.5 * (slopes[k] - slopes[k - 1]) * above * above
+    return y
+
+
+def dot(a: Vector, b: Vector) -> Array:
+    """Scalar product of two vectors given by components."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    """Vector product of two vectors given by components."""
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )
+
+
+def scale(a: Vector, factor: Scalar) -> Vector:
+    """Vector times scalar."""
+    return (a[0] * factor, a[1] * factor, a[2] * factor)
+
+
+def unit(a: Vector) -> Vector:
+    """Direction of a vector; finite, though arbitrary, for a vanishing one."""
+    return scale(a, lax.rsqrt(jnp.maximum(dot(a, a), 1e-12)))

@@ -1,0 +1,157 @@
+"""Light on a satellite: Sun, shadow, albedo, Earth infrared and view factors."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from kernels import constants as const
+from kernels import safe_math as sm
+from kernels.quantity import Fraction, Irradiance, PositiveIrradiance, Scalar, Vector
+from kernels.registry import part
+
+
+class SunAngles(NamedTuple):
+    """Mean anomaly, mean longitude and obliquity of the Sun at an epoch, with rates per second; all ()."""
+
+    anomaly_rad: Array
+    longitude_rad: Array
+    obliquity_rad: Array
+    anomaly_rad_per_s: Array
+    longitude_rad_per_s: Array
+
+
+class Sun(NamedTuple):
+    """Direction of the Sun (unit vector of date) and its distance."""
+
+    direction: Vector
+    distance_au: Array
+
+
+class Sky(NamedTuple):
+    """Radiation fields at a satellite, before any surface's angle."""
+
+    solar_w_per_m2: Array
+    albedo_w_per_m2: Array
+    infrared_w_per_m2: Array
+
+
+def sun_angles(days_since_j2000: Array) -> SunAngles:
+    """Mean solar elements of the Astronomical Almanac's low-precision formula (page C5), float64 in and out."""
+    wrap = 2.0 * jnp.pi
+    return SunAngles(
+        anomaly_rad=jnp.mod(jnp.radians(357.528 + 0.9856003 * days_since_j2000), wrap),
+        longitude_rad=mean_longitude_rad(days_since_j2000),
+        obliquity_rad=jnp.radians(23.439 - 4.0e-7 * days_since_j2000),
+        anomaly_rad_per_s=jnp.radians(0.9856003) / const.DAY_S,
+        longitude_rad_per_s=jnp.radians(0.9856474) / const.DAY_S,
+    )
+
+
+def mean_longitude_rad(days_since_j2000: Array) -> Array:
+    """Mean longitude of the Sun, which is also the right ascension of the mean Sun. [rad]"""
+    return jnp.mod(jnp.radians(280.460 + 0.9856474 * days_since_j2000), 2.0 * jnp.pi)
+
+
+def sun(angles: SunAngles, time_s: Scalar) -> Sun:
+    """Sun `time_s` after the instant of the angles (Astronomical Almanac, page C5; 0.01 deg, 1950-2050)."""
+    anomaly = angles.anomaly_rad + angles.anomaly_rad_per_s * time_s
+    sine, cosine = jnp.sin(anomaly), jnp.cos(anomaly)
+    longitude = (
+        angles.longitude_rad
+        + angles.longitude_rad_per_s * time_s
+        + sine * (0.0334230552 + 2.0 * 0.000349065850 * cosine)  # 1.915 and 0.020 deg
+    )
+    sin_l, cos_l = jnp.sin(longitude), jnp.cos(longitude)
+    direction = (cos_l, sin_l * jnp.cos(angles.obliquity_rad), sin_l * jnp.sin(angles.obliquity_rad))
+    return Sun(direction, 1.00014 - 0.01671 * cosine - 0.00014 * (2.0 * cosine * cosine - 1.0))
+
+
+def _lit_integral(x: Array) -> Array:
+    """Integral from -1 to x of the visible part of a disc cut by a straight limb at -x radii."""
+    inside = sm.clip(x, -1.0, 1.0)
+    root = sm.sqrt(1.0 - inside * inside, 1e-12)
+    disc = 0.5 * inside + (inside * sm.arcsin(inside) + root - root**3 / 3.0) / jnp.pi
+    return disc + jnp.maximum(x - 1.0, 0.0)
+
+
+def lit_fraction(
+    direction: Vector,
+    direction_rate_per_s: Vector,
+    radius_m: Array,
+    radius_rate_m_per_s: Array,
+    sun: Sun,
+    step_s: Scalar,
+) -> Array:
+    """Visible fraction of the solar disc, averaged over a step centred on the given position.
+
+    The Earth is a sphere of equatorial radius; its limb is straight across the Sun's disc (error 1e-3 of
+    the penumbra). The Sun's height above the limb is carried linearly through the step and the disc
+    integrated in closed form, so that eclipses keep their energy whatever the step.
+    """
+    cos_sun, cos_sun_rate = -sm.dot(direction, sun.direction), -sm.dot(direction_rate_per_s, sun.direction)
+    sin_sun = sm.sqrt(1.0 - cos_sun * cos_sun, 1e-8)
+    sin_limb = const.EARTH_RADIUS_M / radius_m
+    cos_limb = sm.sqrt(1.0 - sin_limb * sin_limb, 1e-8)
+    sin_limb_rate = -sin_limb * radius_rate_m_per_s / radius_m
+    # Sine of the Sun's height above the limb, and its rate, in units of the Sun's apparent radius.
+    height = sin_sun * cos_limb - cos_sun * sin_limb
+    rate = (
+        -(cos_sun / sin_sun * cos_limb + sin_limb) * cos_sun_rate
+        - (sin_sun * sin_limb / cos_limb + cos_sun) * sin_limb_rate
+    )
+    radii = sun.distance_au * (const.ASTRONOMICAL_UNIT_M / const.SUN_RADIUS_M)
+    half_travel = 0.5 * sm.sqrt((rate * radii * step_s) ** 2 + 1e-6)
+    # Beyond this range the answer is 0 or 1; staying inside it keeps the difference quotient exact.
+    middle = sm.clip(height * radii, -1.0 - half_travel, 1.0 + half_travel)
+    lit = _lit_integral(middle + half_travel) - _lit_integral(middle - half_travel)
+    return sm.clip(0.5 * lit / half_travel, 0.0, 1.0)
+
+
+@part("environment")
+def sky(
+    lit: Array,
+    sun_distance_au: Array,
+    cos_sun_zenith: Array,
+    radius_m: Array,
+    *,
+    solar_irradiance_w_per_m2: PositiveIrradiance,
+    albedo: Fraction,
+    earth_infrared_w_per_m2: Irradiance,
+) -> Sky:
+    """Direct, reflected and infrared fields at a satellite. [W/m2]
+
+    `solar_irradiance_w_per_m2` is at 1 au. Reflected light falls with the Sun's zenith angle, averaged over the cap of the
+    Earth that the satellite sees (half-width of cos zenith: sine of the cap's angle), so that it fades
+    smoothly across the terminator.
+    """
+    solar = solar_irradiance_w_per_m2 / (sun_distance_au * sun_distance_au)
+    cap = const.EARTH_RADIUS_M / radius_m
+    width = sm.sqrt(1.0 - cap * cap, 1e-8)
+    edge = sm.clip(cos_sun_zenith, -width, width)
+    daylight = (edge + width) ** 2 / (4.0 * width) + jnp.maximum(cos_sun_zenith - width, 0.0)
+    return Sky(lit * solar, solar * albedo * daylight, earth_infrared_w_per_m2 * jnp.ones_like(lit))
+
+
+def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
+    """View factor of a small flat plate to the Earth, exact for a sphere at any tilt and distance.
+
+    `cos_nadir` is the cosine between the plate's normal and nadir, `radius_ratio` the distance from the Earth's
+    centre over the Earth's radius (Howell, Menguc & Daun, catalogue of configuration factors, B-43).
+    """
+    h2 = radius_ratio * radius_ratio
+    depth = sm.sqrt(h2 - 1.0, 1e-8)
+    cos_g = sm.clip(cos_nadir, -1.0, 1.0)
+    sin_g = sm.sqrt(1.0 - cos_g * cos_g, 1e-10)
+    full = cos_g / h2
+    # The plate's own horizon cuts the disc of the Earth where |cot| < depth^-1.
+    cut = jnp.abs(cos_g) * radius_ratio < 1.0
+    cos_c = sm.where(cut, cos_g, 0.0)
+    sin_c = sm.where(cut, sin_g, 1.0)
+    chord = sm.sqrt(1.0 - h2 * cos_c * cos_c, 1e-10)
+    partial = (
+        0.5
+        - sm.arcsin(depth / (radius_ratio * sin_c)) / jnp.pi
+        + (cos_c * sm.arccos(-depth * cos_c / sin_c) - depth * chord) / (jnp.pi * h2)
+    )
+    return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)

@@ -1,0 +1,146 @@
+"""Thermal network as data: nodes, couplings and surfaces, stepped by an L-stable second-order method.
+
+A `Topology` is static (names and indices); `Coefficients` holds the numbers. Couplings are conductive, radiative
+between nodes, carried by a flow (upwind), or to a boundary of fixed temperature. A node may have no heat capacity.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from kernels.integrators import rosenbrock2, step_mean
+from kernels.quantity import Scalar
+
+Link = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A face of the satellite: the nodes that share its area, and the axes in which its normal is given."""
+
+    name: str
+    nodes: tuple[int, ...]
+    frame: str  # "body" or "array"
+    partner: str | None = None  # the surface that blocks a part of its view
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Which nodes exist and what links them; `flows` names the branch of the loop that carries each link."""
+
+    nodes: tuple[str, ...]
+    conductive: tuple[Link, ...] = ()
+    radiative: tuple[Link, ...] = ()
+    flows: tuple[tuple[int, int, str], ...] = ()  # upstream, downstream, branch
+    boundaries: tuple[int, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
+
+    def index(self, node: str) -> int:
+        """Position of a node."""
+        return self.nodes.index(node)
+
+
+class Coefficients(NamedTuple):
+    """Numbers of a network, each tuple in the order of the topology; scalars or (satellite,)."""
+
+    heat_capacity_j_per_k: tuple[Array, ...]
+    conductance_w_per_k: tuple[Array, ...]
+    exchange_m2: tuple[Array, ...]  # emissivities x view factor x area of each radiative link
+    boundary_conductance_w_per_k: tuple[Array, ...]
+    boundary_temperature_k: tuple[Array, ...]
+    emission_m2: tuple[Array, ...]  # emissivity x area with a view of space, per node
+
+
+class Step(NamedTuple):
+    """Temperatures after a step and the step-mean heat that each node radiated away."""
+
+    temperature_k: tuple[Array, ...]
+    radiated_w: tuple[Array, ...]
+
+
+def heat_flow_w(
+    topology: Topology,
+    numbers: Coefficients,
+    capacity_rate_w_per_k: tuple[Array, ...],
+    source_w: tuple[Array, ...],
+    temperature_k: tuple[Array, ...],
+) -> tuple[Array, ...]:
+    """Net heat into each node. [W] `capacity_rate_w_per_k` is mass flow times specific heat, per flow link."""
+    flow = list(source_w)
+    fourth = [t * t * t * t for t in temperature_k]
+    for (i, j), conductance in zip(topology.conductive, numbers.conductance_w_per_k, strict=True):
+        heat = conductance * (temperature_k[j] - temperature_k[i])
+        flow[i], flow[j] = flow[i] + heat, flow[j] - heat
+    for (i, j), area in zip(topology.radiative, numbers.exchange_m2, strict=True):
+        heat = SIGMA * area * (fourth[j] - fourth[i])
+        flow[i], flow[j] = flow[i] + heat, flow[j] - heat
+    for (up, down, _), rate in zip(topology.flows, capacity_rate_w_per_k, strict=True):
+        flow[down] = flow[down] + rate * (temperature_k[up] - temperature_k[down])
+    for i, conductance, fixed in zip(
+        topology.boundaries, numbers.boundary_conductance_w_per_k, numbers.boundary_temperature_k, strict=True
+    ):
+        flow[i] = flow[i] + conductance * (fixed - temperature_k[i])
+    return tuple(f - SIGMA * area * t4 for f, area, t4 in zip(flow, numbers.emission_m2, fourth, strict=True))
+
+
+def jacobian_w_per_k(
+    topology: Topology,
+    numbers: Coefficients,
+    capacity_rate_w_per_k: tuple[Array, ...],
+    temperature_k: tuple[Array, ...],
+) -> dict[tuple[int, int], Array]:
+    """Derivative of `heat_flow_w` by temperature, only the entries that are not zero by construction."""
+    cubed = [4.0 * SIGMA * t * t * t for t in temperature_k]
+    entries = {(i, i): -area * cubed[i] for i, area in enumerate(numbers.emission_m2)}
+
+    def add(i: int, j: int, value: Array) -> None:
+        entries[i, j] = entries[i, j] + value if (i, j) in entries else value
+
+    for (i, j), conductance in zip(topology.conductive, numbers.conductance_w_per_k, strict=True):
+        for a, b in ((i, j), (j, i)):
+            add(a, b, conductance)
+            add(a, a, -conductance)
+    for (i, j), area in zip(topology.radiative, numbers.exchange_m2, strict=True):
+        for a, b in ((i, j), (j, i)):
+            add(a, b, area * cubed[b])
+            add(a, a, -area * cubed[a])
+    for (up, down, _), rate in zip(topology.flows, capacity_rate_w_per_k, strict=True):
+        add(down, up, rate)
+        add(down, down, -rate)
+    for i, conductance in zip(topology.boundaries, numbers.boundary_conductance_w_per_k, strict=True):
+        add(i, i, -conductance)
+    return entries
+
+
+def step(
+    topology: Topology,
+    numbers: Coefficients,
+    capacity_rate_w_per_k: tuple[Array, ...],
+    source_w: tuple[Array, ...],
+    temperature_k: tuple[Array, ...],
+    step_s: Scalar,
+) -> Step:
+    """Temperatures after a step with constant sources, and the radiated heat that closes the balance."""
+
+    def right_hand_side(temperatures: tuple[Array, ...]) -> tuple[Array, ...]:
+        return heat_flow_w(topology, numbers, capacity_rate_w_per_k, source_w, temperatures)
+
+    new, first, second = rosenbrock2(
+        right_hand_side,
+        jacobian_w_per_k(topology, numbers, capacity_rate_w_per_k, temperature_k),
+        tuple(capacity / step_s for capacity in numbers.heat_capacity_j_per_k),
+        temperature_k,
+    )
+    radiated = []
+    for area, start, u, v in zip(numbers.emission_m2, temperature_k, first, second, strict=True):
+        emit, middle = SIGMA * area, start + u
+        radiated.append(step_mean(emit * start**4, emit * middle**4, 4.0 * emit * start**3, u, v))
+    return Step(new, tuple(radiated))
+
+
+def steady_guess_k(source_w: Array, emission_m2: Array) -> Array:
+    """Temperature at which one isolated surface radiates a given heat. [K]"""
+    return (jnp.maximum(source_w, 1.0) / (SIGMA * emission_m2)) ** 0.25

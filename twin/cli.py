@@ -1,0 +1,268 @@
+"""Command line: Hydra composes, the schema validates, and only then is anything written."""
+
+import itertools
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twin.conf_path import conf_dir
+
+if TYPE_CHECKING:
+    from twin.model import Model
+    from twin.config import Config
+
+REFUSED, FAILED = 2, 1
+
+
+def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
+    """Compose and validate a configuration; ConfigError names what is wrong, `hydra.*` overrides included."""
+    from twin.config import ConfigError
+
+    for override in overrides:
+        if override.lstrip("+~").startswith("hydra"):
+            raise ConfigError(f"{override}: hydra.* settings belong to the command line, not to compose")
+    return _load(config_name, overrides)[0]
+
+
+def _load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
+    """Validated configuration, each cohort composed with its own overrides, and Hydra's run directory."""
+    from twin.config import ConfigError, validate
+
+    composed, run_dir = _compose(config_name, overrides)
+    cohorts: dict[str, Mapping[str, Any]] = {}
+    wanted = composed.get("cohorts") or {}
+    if not isinstance(wanted, Mapping):
+        raise ConfigError(f"cohorts = {wanted!r}: must map a cohort's name to a list of overrides")
+    for name, own in wanted.items():
+        if not isinstance(own, list):
+            raise ConfigError(f"cohorts.{name} = {own!r}: must be a list of overrides, such as [satellite=reference]")
+        shared = [o for o in overrides if not o.lstrip("+").startswith("cohorts")]
+        cohorts[str(name)] = _compose(config_name, [*shared, *map(str, own)])[0]
+    return validate(composed, cohorts), run_dir
+
+
+def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
+    """Plain dict of a composition; ConfigError in one sentence for whatever Hydra refuses."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from twin.config import ConfigError
+
+    try:
+        if GlobalHydra.instance().is_initialized():
+            config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
+        else:
+            with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
+        run_dir = Path(str(config.hydra.run.dir)) if "job.num" not in str(config.hydra.run.dir) else Path()
+        plain = OmegaConf.to_container(OmegaConf.masked_copy(config, [k for k in config if k != "hydra"]), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_sentence(error, config_name, overrides)) from None
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}, run_dir
+
+
+def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) -> str:
+    """Hydra's many lines as one: which override, what is allowed, the nearest valid name."""
+    from twin.config import nearest
+
+    text = str(error)
+    option = re.search(r"Could not find '([^']+)/([^']+)'", text)
+    if option:
+        group, name = option.groups()
+        choices = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+        return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
+    key = re.search(r"Could not override '([^']+)'", text)
+    if key:
+        return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name, overrides))}"
+    group = re.search(r"No match in the defaults list|Could not find match for '([^']+)'", text)
+    if group and group.group(1):
+        groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
+        return f"{group.group(1)}: unknown group{nearest(group.group(1), groups)}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2])
+
+
+def _all_keys(config_name: str, overrides: Sequence[str]) -> list[str]:
+    """Every dotted key of the default configuration."""
+    del overrides
+    found: list[str] = []
+
+    def walk(values: Any, path: str) -> None:
+        if isinstance(values, Mapping):
+            for key, value in values.items():
+                walk(value, f"{path}.{key}" if path else str(key))
+        found.append(path)
+
+    walk(_compose(config_name, [])[0], "")
+    return found
+
+
+def check_run_dir(folder: Path, config: "Config") -> bool:
+    """Whether the folder already holds this run, finished; ConfigError when it cannot be used."""
+    from twin.config import ConfigError
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: is a file, not a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        return _holds_same_run(folder, config)
+    parent = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+    if not parent.is_dir():
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: {str(parent)!r} is a file, not a folder")
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=parent))
+    except OSError as error:
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: cannot be written ({error.strerror})") from None
+    return False
+
+
+def _holds_same_run(folder: Path, config: "Config") -> bool:
+    import json
+
+    import yaml
+
+    from twin.config import ConfigError
+
+    if not (folder / "telemetry.zarr").is_dir():
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds something else; choose a new or an empty folder")
+    if not (folder / "summary.json").is_file():
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds an unfinished run; choose another folder or remove it")
+    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    if before != json.loads(json.dumps(config.resolved)):
+        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds a finished run of another configuration; choose another folder")
+    return True
+
+
+class _Session:
+    """What the checks before Hydra starts hand to the job, and how jobs ended."""
+
+    def __init__(self) -> None:
+        self.ready: dict[tuple[str, ...], tuple[Config, Model]] = {}
+        self.failed = 0
+
+
+def simulate_main() -> None:
+    """Entry point of `twin-simulate` and `scripts/simulate.py`."""
+    import hydra
+    from hydra._internal.utils import get_args_parser
+
+    arguments = get_args_parser().parse_args()
+    session = _Session()
+    looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
+    if not any(looking):
+        _check_first(arguments, session)
+
+    @hydra.main(config_path=str(conf_dir()), config_name="simulate", version_base="1.3")
+    def job(_: Any) -> None:
+        _job(session)
+
+    job()
+    if session.failed:
+        sys.exit(FAILED)
+
+
+def _check_first(arguments: Any, session: _Session) -> None:
+    """Refuse bad input before Hydra creates a folder; exit 0 when the run is already there."""
+    from twin.config import ConfigError
+
+    name = arguments.config_name or "simulate"
+    try:
+        if arguments.config_dir and not Path(arguments.config_dir).is_dir():
+            raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
+        if arguments.multirun:
+            for overrides in _sweep(arguments.overrides):
+                _load(name, overrides)
+            return
+        config, folder = _load(name, arguments.overrides)
+        if check_run_dir(folder, config):
+            _show_finished(folder)
+            sys.exit(0)
+        from twin.model import build
+
+        session.ready[tuple(arguments.overrides)] = (config, build(config))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+
+
+def _sweep(overrides: Sequence[str]) -> list[list[str]]:
+    """Every combination of a basic sweep, as lists of overrides; hydra.* left to Hydra."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl  # noqa: F401
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from twin.config import ConfigError
+
+    try:
+        parsed = OverridesParser.create().parse_overrides([o for o in overrides if not o.startswith("hydra")])
+    except HydraException as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    axes = []
+    for override in parsed:
+        if override.is_sweep_override() and override.is_discrete_sweep():
+            key = override.get_key_element()
+            values = _glob(override) if "glob(" in override.input_line else override.sweep_string_iterator()
+            axes.append([f"{key}={value}" for value in values])
+        elif not override.is_sweep_override():
+            axes.append([override.input_line])
+    return [list(combination) for combination in itertools.product(*axes)]
+
+
+def _glob(override: Any) -> list[str]:
+    """Profiles that a glob sweep stands for."""
+    names = sorted(path.stem for path in (conf_dir() / override.key_or_group).glob("*.yaml"))
+    return override.value().filter(names)
+
+
+def _job(session: _Session) -> None:
+    """One run of Hydra: simulate into its output folder, show progress and the result."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from twin import console
+    from twin.model import build
+    from twin.config import ConfigError
+    from twin.health import HealthError
+    from twin.run import simulate
+
+    hydra_config = HydraConfig.get()
+    overrides = list(hydra_config.overrides.task)
+    folder = Path(hydra_config.runtime.output_dir)
+    try:
+        config, model = session.ready.pop(tuple(overrides), (None, None))
+        if config is None or model is None:
+            config = _load(str(hydra_config.job.config_name), overrides)[0]
+            model = build(config)
+        with console.progress(model) as watch:
+            simulate(config, folder, watch=watch, model=model)
+        console.show(folder)
+    except (ConfigError, HealthError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        session.failed += 1
+
+
+def _show_finished(folder: Path) -> None:
+    from twin import console
+
+    console.show(folder)
+
+
+def report_main() -> None:
+    """Entry point of `twin-report` and `scripts/report.py`: the report of a run, the ranked table of a sweep."""
+    from twin import console
+    from twin.config import ConfigError
+
+    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
+        print("usage: report.py RUN_OR_SWEEP_DIR", file=sys.stderr)
+        sys.exit(0 if "-h" in sys.argv or "--help" in sys.argv else REFUSED)
+    try:
+        console.report(Path(sys.argv[1]))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(REFUSED)

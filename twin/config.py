@@ -1,0 +1,416 @@
+"""The one strict schema: a composed plain dict becomes frozen, validated models, or one clear sentence.
+
+A profile's schema is read off the kernels' signatures (`kernels.registry`); nothing is declared twice.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+
+import kernels.accelerator  # noqa: F401  (importing a kernel fills the registry)
+import kernels.attitude  # noqa: F401
+import kernels.battery  # noqa: F401
+import kernels.coolant_loop  # noqa: F401
+import kernels.mass_and_cost  # noqa: F401
+import kernels.orbit  # noqa: F401
+import kernels.power_bus  # noqa: F401
+import kernels.radiator  # noqa: F401
+import kernels.solar_array  # noqa: F401
+import kernels.sunlight  # noqa: F401
+import kernels.workload  # noqa: F401
+from kernels import registry
+from kernels.quantity import Quantity
+
+PORTS = (
+    "accelerator",
+    "cold_plate",
+    "host",
+    "power_electronics",
+    "pump",
+    "coolant",
+    "coolant_supply",
+    "coolant_return",
+    "radiator",
+    "radiator_outlet",
+    "bus",
+    "battery",
+    "array",
+)
+COMPONENT_OPTICS = ("solar_cell", "array_rear", "coating")
+COMPONENT_AREAS = ("array", "radiator", "radiator_second_face", "bus")
+
+
+class ConfigError(Exception):
+    """A refused input; its text is the one sentence that the user reads."""
+
+
+class Strict(BaseModel):
+    """Base of all models: frozen, unknown keys forbidden, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Time(Strict):
+    """Clocks of a run."""
+
+    name: str = ""
+    start: str
+    duration_s: float = Field(gt=0, le=3.2e9)
+    step_s: float = Field(ge=0.001, le=3600)
+    save_every_s: float = Field(gt=0)
+    exchange_s: float = Field(gt=0)
+    chunk_s: float = Field(gt=0)
+    sources: dict[str, str] = {}
+
+    @field_validator("start")
+    @classmethod
+    def _is_utc(cls, text: str) -> str:
+        parse_utc(text)
+        return text
+
+    @property
+    def start_ms(self) -> int:
+        """Start in integer milliseconds since 1970-01-01 UTC."""
+        return round(parse_utc(self.start).timestamp() * 1000)
+
+
+class Precision(Strict):
+    """Number format of State and step, and how many satellites share a tile."""
+
+    name: str = ""
+    dtype: Literal["float32", "float64"]
+    tile: int = Field(ge=1, le=1_000_000)
+    sources: dict[str, str] = {}
+
+
+class Distributed(Strict):
+    """Devices that share the fleet."""
+
+    name: str = ""
+    platform: Literal["auto", "cpu", "cuda"]
+    devices: int = Field(ge=0, le=100_000)
+    sources: dict[str, str] = {}
+
+
+class Output(Strict):
+    """What a run writes beside its telemetry."""
+
+    node_temperatures: bool
+    report: bool
+
+
+class Node(Strict):
+    heat_capacity_j_per_k: float = Field(ge=0)
+
+
+class Coupling(Strict):
+    from_: str = Field(alias="from")
+    to: str
+    conductance_w_per_k: float = Field(ge=0)
+    component: Literal["", "accelerator"] = ""
+
+
+class Exchange(Strict):
+    from_: str = Field(alias="from")
+    to: str
+    exchange_m2: float = Field(ge=0)
+
+
+class Boundary(Strict):
+    node: str
+    conductance_w_per_k: float = Field(ge=0)
+    temperature_k: float = Field(ge=0)
+
+
+class Flow(Strict):
+    path: list[str] = Field(min_length=2)
+    branch: Literal["main", "radiator", "bypass"]
+
+
+class Face(Strict):
+    """A surface; its optics and area come from a component or are its own."""
+
+    nodes: list[str] = Field(min_length=1)
+    frame: Literal["body", "array"]
+    normal_x: float = Field(ge=-1, le=1)
+    normal_y: float = Field(ge=-1, le=1)
+    normal_z: float = Field(ge=-1, le=1)
+    area_of: Literal["", "array", "radiator", "radiator_second_face", "bus"] = ""
+    area_share: float = Field(ge=0)
+    optics: Literal["own", "solar_cell", "array_rear", "coating"] = "own"
+    absorptivity: float = Field(default=0.0, ge=0, le=1)
+    emissivity: float = Field(default=0.0, ge=0, le=1)
+    partner: str | None = None
+    blocked_fraction: float = Field(default=0.0, ge=0, lt=1)
+
+
+class ThermalNetwork(Strict):
+    """Nodes, couplings and surfaces of a satellite as data."""
+
+    name: str = ""
+    ports: dict[str, list[str]]
+    nodes: dict[str, Node]
+    couplings: dict[str, Coupling] = {}
+    flows: list[Flow] = []
+    radiative: dict[str, Exchange] = {}
+    boundaries: dict[str, Boundary] = {}
+    surfaces: dict[str, Face] = {}
+    sources: dict[str, str] = {}
+
+
+# Keys of a profile that are not numbers of the physics.
+_EXTRAS: dict[str, dict[str, Any]] = {
+    "accelerator": {"number_format": (str, ...)},
+    "constellation": {"satellites": (int, Field(default=0, ge=0, le=4_000_000)), "file": (str | None, None), "subset": (str | None, None)},
+    "workload": {
+        "file": (str | None, None),
+        "repeat": (bool, True),
+        "scale": (float | None, Field(default=None, gt=0)),
+        "load_fraction": (float, Field(default=0.6, gt=0, le=100)),
+        "work_flop_per_token": (float, Field(default=1.0, gt=0)),
+        "token_lengths_from": (str | None, None),
+    },
+}
+COHORT_SLOTS = (
+    "orbit",
+    "constellation",
+    "attitude",
+    "satellite",
+    "solar_cell",
+    "array",
+    "battery",
+    "accelerator",
+    "radiator",
+    "coating",
+    "coolant_loop",
+    "power_bus",
+)
+FLEET_SLOTS = ("workload", "environment")
+RUN_KEYS = ("time", "precision", "distributed", "output", "failures", "seed")
+
+
+@dataclass(frozen=True)
+class CohortConfig:
+    """One design: a validated profile per slot and its thermal network."""
+
+    name: str
+    profiles: Mapping[str, Any]
+    thermal_network: ThermalNetwork
+
+
+@dataclass(frozen=True)
+class Config:
+    """A validated run; `resolved` is the plain dict it came from, cohort by cohort."""
+
+    time: Time
+    precision: Precision
+    distributed: Distributed
+    output: Output
+    failures: str
+    seed: int
+    workload: Any
+    environment: Any
+    cohorts: tuple[CohortConfig, ...]
+    resolved: Mapping[str, Any]
+
+
+def parse_utc(text: str) -> datetime:
+    """An ISO 8601 instant in UTC; ValueError when it is none or lies outside 1950-2050."""
+    if isinstance(text, datetime):
+        instant = text
+    else:
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("must be an instant in UTC, ISO 8601, such as 2026-06-14T00:00:00") from None
+    instant = instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+    if not 1950 <= instant.year < 2050:
+        raise ValueError("must lie in 1950-2049, where the Sun's position is accurate")
+    return instant
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name most like a word, as a remark for an error message; empty when none is close."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _field(quantity: Quantity, default: float | None) -> tuple[Any, Any]:
+    """Type and default of one parameter, with its range."""
+
+    def check(value: float) -> float:
+        if not quantity.accepts(value):
+            raise ValueError(f"must be {quantity.allowed}")
+        return value
+
+    number = Annotated[float, AfterValidator(check)]
+    if quantity.knots:
+        number = Annotated[list[number], Field(min_length=quantity.knots, max_length=quantity.knots)]
+    return (number, ... if default is None else default)
+
+
+def _profile_model(slot: str, model_name: str | None) -> type[Strict]:
+    fields: dict[str, Any] = {"name": (str, ""), "sources": (dict[str, str], {}), **_EXTRAS.get(slot, {})}
+    if model_name is not None:
+        fields["model"] = (str, ...)
+    for key, parameter in registry.schema(slot, model_name).items():
+        fields[key] = _field(parameter.quantity, parameter.default)
+    return create_model(slot, __base__=Strict, **fields)
+
+
+def _sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_name: str | None) -> str:
+    """The first error of a model as one sentence: key, what was given, what is allowed."""
+    path = ".".join([where, *(str(part) for part in error["loc"])]).strip(".")
+    given = error.get("input")
+    kind, message = error["type"], error["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{path} = {given!r}: unknown key{nearest(str(error['loc'][-1]), known)}"
+    if kind == "missing":
+        needs = f"; model {model_name!r} needs it" if model_name else ""
+        return f"{path}: missing{needs}"
+    if kind in ("float_type", "int_type", "float_parsing"):
+        message = "must be a number, in the unit that its key names, without a unit of its own"
+    if kind == "int_from_float":
+        message = "must be a whole number"
+    return f"{path} = {given!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _validate(where: str, model: type[Strict], values: Any, model_name: str | None = None) -> Any:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} = {values!r}: must be a group of keys, not a single value")
+    for key, value in values.items():
+        if value == "???":
+            raise ConfigError(f"{where}.{key}: missing; give {where}.{key}=VALUE")
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        raise ConfigError(_sentence(where, first, known, model_name)) from None
+
+
+def _profile(slot: str, values: Any) -> Any:
+    """Validated profile of a slot; its schema follows from the model that it names."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{slot} = {values!r}: must be a profile of conf/{slot}/")
+    choices = registry.models(slot)
+    model_name = None
+    if choices:
+        model_name = values.get("model")
+        if model_name not in choices:
+            raise ConfigError(
+                f"{slot}.model = {model_name!r}: not a known model; known: {', '.join(sorted(choices))}"
+                f"{nearest(str(model_name), choices)}"
+            )
+    return _validate(slot, _profile_model(slot, model_name), values, model_name)
+
+
+def _network(values: Any) -> ThermalNetwork:
+    """Validated network whose names all exist."""
+    network = _validate("thermal_network", ThermalNetwork, values)
+    nodes = network.nodes
+
+    def known(path: str, name: str, among: Iterable[str], what: str = "node") -> None:
+        if name not in among:
+            raise ConfigError(f"thermal_network.{path} = {name!r}: no such {what}{nearest(name, among)}")
+
+    for port, members in network.ports.items():
+        known(f"ports.{port}", port, PORTS, "port")
+        for node in members:
+            known(f"ports.{port}", node, nodes)
+    for kind in ("couplings", "radiative"):
+        for name, link in getattr(network, kind).items():
+            known(f"{kind}.{name}.from", link.from_, nodes)
+            known(f"{kind}.{name}.to", link.to, nodes)
+    for name, boundary in network.boundaries.items():
+        known(f"boundaries.{name}.node", boundary.node, nodes)
+    for number, flow in enumerate(network.flows):
+        for node in flow.path:
+            known(f"flows.{number}.path", node, nodes)
+    for name, face in network.surfaces.items():
+        for node in face.nodes:
+            known(f"surfaces.{name}.nodes", node, nodes)
+        if face.partner is not None:
+            known(f"surfaces.{name}.partner", face.partner, network.surfaces, "surface")
+    missing = [port for port in PORTS if not network.ports.get(port)]
+    if missing:
+        raise ConfigError(f"thermal_network.ports.{missing[0]}: missing; a satellite needs a node for it")
+    return network
+
+
+def _check_time(time: Time) -> None:
+    """Durations and intervals are whole multiples of the step, and nest."""
+    step = time.step_s
+    for key in ("duration_s", "save_every_s", "exchange_s", "chunk_s"):
+        value = getattr(time, key)
+        if abs(value / step - round(value / step)) > 1e-9 * value / step:
+            raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {step:g}")
+    if abs(step * 1000 - round(step * 1000)) > 1e-9:
+        raise ConfigError(f"time.step_s = {step!r}: must be a whole number of milliseconds")
+    save, exchange = time.save_every_s, time.exchange_s
+    if time.duration_s % save:
+        raise ConfigError(f"time.duration_s = {time.duration_s:g}: must be a whole multiple of time.save_every_s = {save:g}")
+    if max(save, exchange) % min(save, exchange):
+        raise ConfigError(
+            f"time.exchange_s = {exchange:g}: must divide time.save_every_s = {save:g} or be a whole multiple of it"
+        )
+
+
+def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
+    """Validate a composed configuration; ConfigError names the first key that is wrong.
+
+    `cohorts` maps each cohort's name to its own composition; without it there is one, named after its satellite.
+    """
+    known = {*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network", "cohorts", "experiment"}
+    for key in composed:
+        if key not in known:
+            raise ConfigError(f"{key} = {composed[key]!r}: unknown key{nearest(str(key), known)}")
+    for key in (*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network"):
+        if key not in composed:
+            raise ConfigError(f"{key}: missing")
+    time = _validate("time", Time, composed["time"])
+    _check_time(time)
+    if composed["failures"] not in ("none", "expected"):
+        raise ConfigError(f"failures = {composed['failures']!r}: must be none or expected{nearest(str(composed['failures']), ('none', 'expected'))}")
+    seed = composed["seed"]
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise ConfigError(f"seed = {seed!r}: must be a whole number from 0 to 2^63 - 1")
+    own = dict(cohorts) if cohorts else {_cohort_name(composed): composed}
+    return Config(
+        time=time,
+        precision=_validate("precision", Precision, composed["precision"]),
+        distributed=_validate("distributed", Distributed, composed["distributed"]),
+        output=_validate("output", Output, composed["output"]),
+        failures=composed["failures"],
+        seed=seed,
+        workload=_profile("workload", composed["workload"]),
+        environment=_profile("environment", composed["environment"]),
+        cohorts=tuple(_cohort(name, values) for name, values in own.items()),
+        resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
+    )
+
+
+def _cohort_name(composed: Mapping[str, Any]) -> str:
+    satellite = composed["satellite"]
+    return str(satellite.get("name") or "fleet") if isinstance(satellite, Mapping) else "fleet"
+
+
+def _cohort(name: str, values: Mapping[str, Any]) -> CohortConfig:
+    profiles = {slot: _profile(slot, values[slot]) for slot in COHORT_SLOTS}
+    orbit, pattern = profiles["orbit"], profiles["constellation"]
+    from_file = pattern.model == "element_sets"
+    if from_file != (orbit.model == "element_sets"):
+        raise ConfigError(
+            f"constellation.model = {pattern.model!r} with orbit.model = {orbit.model!r}: element sets bring their own orbits; "
+            "choose constellation=element_sets alone, or an orbit and a pattern"
+        )
+    if from_file and not pattern.file:
+        raise ConfigError("constellation.file: missing; constellation=element_sets needs constellation.file=PATH of a TLE or OMM file")
+    if not from_file and pattern.satellites < 1:
+        raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be at least 1")
+    return CohortConfig(name, profiles, _network(values["thermal_network"]))

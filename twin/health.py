@@ -1,0 +1,48 @@
+"""Checks at the end of every chunk, on the host: finite, in range, energy closes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from twin.variables import BY_NAME
+
+# Worst satellite, relative to its array energy; ten times what a float32 run of a day shows.
+POWER_LIMIT, HEAT_LIMIT = 1e-3, 1e-2
+
+CAUSES = {
+    "K": "a heat capacity or a step too large for it, or a coupling of the wrong size",
+    "1": "a step too large for the battery or the controllers",
+    "W": "a parameter of the power chain far outside its usual range",
+}
+
+
+class HealthError(Exception):
+    """A run that went wrong; its text names variable, satellite, time and likely cause."""
+
+
+def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str]) -> None:
+    """HealthError for the first value that is not finite or not plausible. Arrays are (time, satellite)."""
+    for name, values in frames.items():
+        variable = BY_NAME.get(name)
+        if variable is None:
+            continue
+        wrong = ~np.isfinite(values) | (values < variable.minimum) | (values > variable.maximum)
+        if not wrong.any():
+            continue
+        when, which = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        cause = CAUSES.get(variable.unit, "an orbit that leaves the model's range")
+        raise HealthError(
+            f"{name} = {values[when, which]:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
+            f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}"
+        )
+
+
+def check_balance(power_residual: float, heat_residual: float) -> None:
+    """HealthError when the energy accounts of the worst satellite do not close."""
+    for word, residual, limit in (("power", power_residual, POWER_LIMIT), ("heat", heat_residual, HEAT_LIMIT)):
+        if not residual <= limit:
+            raise HealthError(
+                f"{word} balance of the worst satellite is open by {residual:.2e} of its array energy (limit {limit:g}); "
+                "likely cause: a model that makes or loses energy, or a step too large"
+            )

@@ -1,0 +1,137 @@
+"""From totals to the numbers that people read and optimisers differentiate."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from kernels import battery, registry
+from twin import rollout, variables
+from twin.prepare import Cohort, prepare
+from twin.state import State
+from twin.structure import CohortStructure, Environment, Params, Structure
+
+Metrics = dict[str, Array]
+
+EXTREMES = {total.name: total.kind for total in variables.TOTALS if total.kind != "sum"}
+ENERGIES = (
+    "array_energy_j",
+    "load_energy_j",
+    "accelerator_energy_j",
+    "battery_throughput_j",
+    "curtailed_energy_j",
+    "conversion_loss_j",
+    "shed_energy_j",
+    "radiated_heat_j",
+    "absorbed_environment_heat_j",
+    "delivered_flop",
+    "assigned_flop",
+)
+
+
+def flat(leaf: Array, satellites: int) -> Array:
+    """(tiles, tile) back to (satellite,), without padding."""
+    return leaf.reshape(-1)[:satellites]
+
+
+def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Cohort, carry: rollout.Carry) -> Metrics:
+    """Metrics of one cohort: sums over its satellites, extremes, means, and the worst balance residuals."""
+    totals = {name: flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
+    last: State = jax.tree.map(lambda leaf: flat(leaf, cohort.satellites), carry.state[cohort.name])
+    duration_s = run_duration_s(structure, prepared)
+    power, heat = balance_residuals(cohort, prepared, last, totals)
+    metrics = {name: jnp.sum(totals[name]) for name in ENERGIES}
+    metrics |= {name: (jnp.max if kind == "max" else jnp.min)(totals[name]) for name, kind in EXTREMES.items()}
+    mass_kg = prepared.budget.mass_kg * cohort.satellites
+    return metrics | {
+        "satellites": jnp.asarray(float(cohort.satellites)),
+        "mass_kg": mass_kg,
+        "nominal_power_w": prepared.budget.nominal_power_w * cohort.satellites,
+        "mean_compute_rate_flops": metrics["delivered_flop"] / duration_s,
+        "nominal_compute_rate_flops": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites,
+        "sunlit_fraction": jnp.mean(totals["sunlit_s"]) / duration_s,
+        "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
+        "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
+        "backlog_flop": jnp.sum(last.backlog_flop.astype(jnp.float64)),
+        "accelerators_alive": jnp.sum(last.accelerators_alive.astype(jnp.float64)),
+        "power_balance_residual": jnp.max(power),
+        "heat_balance_residual": jnp.max(heat),
+        "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
+    }
+
+
+def run_duration_s(structure: Structure, prepared: Cohort) -> Array:
+    """Time that the totals stand for. [s]"""
+    return structure.schedule.steps * structure.schedule.step_s * prepared.shared.slow_weight
+
+
+def specific_mass(mass_kg: Array, accelerator_energy_j: Array, duration_s: Array) -> Array:
+    """Mass per mean power of accelerators and hosts. [kg/kW]"""
+    return mass_kg * duration_s / jnp.maximum(accelerator_energy_j, 1e-9) * 1e3
+
+
+def balance_residuals(
+    cohort: CohortStructure, prepared: Cohort, last: State, totals: Mapping[str, Array]
+) -> tuple[Array, Array]:
+    """What the electric and the thermal account of each satellite miss, relative to its array energy. (satellite,)
+
+    Electric: array - load - battery - conversion loss at the bus, plus battery energy in - heat - change of charge.
+    Thermal: environment + load + losses + battery heat - radiated - change of stored heat.
+    """
+    model = registry.models("battery")[cohort.model("battery")]
+
+    def stored(state: State) -> Array:
+        node = cohort.topology.nodes[cohort.ports.battery[0]]
+        charge = state.state_of_charge.astype(jnp.float64)
+        pack = registry.call(
+            model, prepared.shared.profiles["battery"], charge, state.temperature_k[node], state.battery_health
+        )
+        return battery.stored_energy_j(pack, charge)
+
+    def warmth(state: State) -> Array:
+        nodes = zip(cohort.topology.nodes, prepared.shared.network.heat_capacity_j_per_k, strict=True)
+        return sum((c * state.temperature_k[n].astype(jnp.float64) for n, c in nodes), jnp.zeros(()))
+
+    at_bus = totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
+    in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - (stored(last) - stored(prepared.state))
+    into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
+    in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - (warmth(last) - warmth(prepared.state))
+    scale = jnp.maximum(totals["array_energy_j"], 1.0)
+    return (jnp.abs(at_bus) + jnp.abs(in_pack)) / scale, jnp.abs(in_body) / scale
+
+
+def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
+    """Metrics of the whole fleet from those of its cohorts."""
+    parts = list(cohorts.values())
+    satellites = sum((part["satellites"] for part in parts), jnp.zeros(()))
+    worst = {"power_balance_residual": "max", "heat_balance_residual": "max", **EXTREMES}
+    per_satellite = ("sunlit_fraction", "throttled_fraction", "power_limited_fraction")
+    metrics = {}
+    for name in parts[0]:
+        column = jnp.stack([part[name] for part in parts])
+        if name in worst:
+            metrics[name] = jnp.max(column) if worst[name] == "max" else jnp.min(column)
+        elif name in per_satellite:
+            weights = jnp.stack([part["satellites"] for part in parts])
+            metrics[name] = jnp.sum(column * weights) / satellites
+        else:
+            metrics[name] = jnp.sum(column)
+    metrics["specific_mass_kg_per_kw"] = specific_mass(metrics["mass_kg"], metrics["accelerator_energy_j"], duration_s)
+    return metrics
+
+
+def all_metrics(
+    structure: Structure, cohorts: Mapping[str, Cohort], carry: rollout.Carry
+) -> tuple[Metrics, dict[str, Metrics]]:
+    """Metrics of the fleet and of each cohort."""
+    each = {c.name: cohort_metrics(structure, c, cohorts[c.name], carry) for c in structure.cohorts}
+    any_cohort = next(iter(cohorts.values()))
+    return fleet_metrics(each, run_duration_s(structure, any_cohort)), each
+
+
+def objective(structure: Structure, params: Params, environment: Environment) -> Metrics:
+    """Metrics of a whole run as 0-d arrays: a pure function of the parameters, for `jit`, `grad` and `vmap`."""
+    cohorts = prepare(structure, params, environment)
+    carry = rollout.run_all(structure, rollout.lay_out(structure, cohorts), environment)
+    return all_metrics(structure, cohorts, carry)[0]

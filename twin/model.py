@@ -1,0 +1,214 @@
+"""From a validated configuration to structure, parameters and environment: every number becomes a float64 array."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kernels.quantity import Quantity
+from kernels import registry
+from kernels.thermal_network import Surface, Topology
+from twin import element_sets, traces
+from twin.conf_path import conf_dir
+from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ThermalNetwork
+from twin.prepare import prepare
+from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
+
+# 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
+J2000_MS = 946_728_000_000
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Names and NORAD numbers (0: none) of a cohort's satellites."""
+
+    names: tuple[str, ...]
+    norad_ids: tuple[int, ...]
+
+
+class Model(NamedTuple):
+    """A built run: static structure, numbers by cohort, time series; names and remarks for people."""
+
+    structure: Structure
+    params: Params
+    environment: Environment
+    catalogue: dict[str, Catalogue]
+    notes: tuple[str, ...]
+
+
+def build(config: Config) -> Model:
+    """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
+    cohorts, params, catalogue, notes = [], {}, {}, []
+    fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
+    for cohort in config.cohorts:
+        own, names, remarks = _cohort_params(config, cohort)
+        params[cohort.name] = {**own, **fleet}
+        catalogue[cohort.name] = names
+        notes += remarks
+        cohorts.append(_cohort_structure(cohort, len(names.names)))
+    structure = Structure(
+        cohorts=tuple(cohorts),
+        schedule=_schedule(config),
+        workload_model=config.workload.model,
+        failures=config.failures,
+        precision=config.precision.dtype,
+        tile=config.precision.tile,
+        devices=config.distributed.devices,
+        node_temperatures=config.output.node_temperatures,
+    )
+    environment = Environment(
+        start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
+        traced_flops=jnp.zeros(intervals(structure.schedule)),
+        slow_weight=jnp.ones(()),
+    )
+    if config.workload.model == "trace":
+        demand, remarks = _demand(config, structure, params, environment)
+        environment = environment._replace(traced_flops=demand)
+        notes += remarks
+    return Model(structure, params, environment, catalogue, tuple(notes))
+
+
+def intervals(schedule: Schedule) -> int:
+    """Exchange intervals of a run, the last one perhaps shorter."""
+    return -(-schedule.steps // schedule.exchange_steps)
+
+
+def _schedule(config: Config) -> Schedule:
+    time = config.time
+    step = time.step_s
+    steps = round(time.duration_s / step)
+    exchange = min(round(time.exchange_s / step), steps)
+    save = round(time.save_every_s / step)
+    nest = max(save, exchange)
+    return Schedule(
+        step_ms=round(step * 1000),
+        steps=steps,
+        save_steps=save,
+        exchange_steps=exchange,
+        chunk_steps=max(round(time.chunk_s / step) // nest, 1) * nest,
+    )
+
+
+def _demand(config: Config, structure: Structure, params: Params, environment: Environment) -> tuple[Any, list[str]]:
+    """Demand of the trace per exchange interval [flop/s], scaled to the fleet's nominal capacity unless told otherwise."""
+    prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
+    nominal = sum(
+        float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
+        for c in structure.cohorts
+    )
+    schedule = structure.schedule
+    interval_s = schedule.exchange_steps * schedule.step_s
+    demand, notes = traces.demand_flops(
+        config.workload, nominal, interval_s, intervals(schedule), config.seed, conf_dir() / "data"
+    )
+    return jnp.asarray(demand, dtype=jnp.float64), notes
+
+
+def _numbers(slot: str, profile: Any) -> CohortParams:
+    """Every number of a profile as a float64 array, under its own name."""
+    schema = registry.schema(slot, getattr(profile, "model", None))
+    return {name: jnp.asarray(getattr(profile, name), dtype=jnp.float64) for name in schema}
+
+
+def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, Catalogue, list[str]]:
+    params: CohortParams = {slot: _numbers(slot, cohort.profiles[slot]) for slot in COHORT_SLOTS}
+    params["thermal_network"] = _network_numbers(cohort.thermal_network)
+    pattern = cohort.profiles["constellation"]
+    if pattern.model != "element_sets":
+        count = pattern.satellites
+        return params, Catalogue(tuple(f"{cohort.name}-{k}" for k in range(count)), (0,) * count), []
+    sets = element_sets.read(_data_file(pattern.file), config.time.start_ms, pattern.subset)
+    names = (
+        "mean_motion_rad_per_s",
+        "mean_motion_rate_rad_per_s2",
+        "eccentricity",
+        "inclination_rad",
+        "node_rad",
+        "argument_of_perigee_rad",
+        "mean_anomaly_rad",
+        "age_s",
+    )
+    params["element_sets"] = {name: jnp.asarray(getattr(sets, name), dtype=jnp.float64) for name in names}
+    return params, Catalogue(sets.names, sets.norad_ids), _element_notes(sets)
+
+
+def _element_notes(sets: element_sets.ElementSets) -> list[str]:
+    notes = [f"{len(sets.names)} element sets read"]
+    if sets.dropped:
+        notes.append(f"{len(sets.dropped)} dropped, decayed at the start: {_some(sets.dropped)}")
+    if sets.stale:
+        notes.append(f"{len(sets.stale)} more than 30 days from their epoch, kept: {_some(sets.stale)}")
+    return notes
+
+
+def _some(words: tuple[str, ...], most: int = 5) -> str:
+    return "; ".join(words[:most]) + ("; ..." if len(words) > most else "")
+
+
+def _network_numbers(network: ThermalNetwork) -> dict[str, Any]:
+    """Numbers of the thermal network by dotted path, such as couplings.battery_to_bus.conductance_w_per_k."""
+
+    def numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: {
+                key: jnp.asarray(value, dtype=jnp.float64)
+                for key, value in item.model_dump().items()
+                if isinstance(value, float) and not isinstance(value, bool)
+            }
+            for name, item in values.items()
+        }
+
+    kinds = ("nodes", "couplings", "radiative", "boundaries", "surfaces")
+    return {kind: numbers(getattr(network, kind)) for kind in kinds}
+
+
+def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
+    network = cohort.thermal_network
+    nodes = tuple(network.nodes)
+    at = {node: i for i, node in enumerate(nodes)}
+    surfaces = tuple(
+        Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner) for name, face in network.surfaces.items()
+    )
+    by_name = {surface.name: surface for surface in surfaces}
+    blocked = [
+        (a, b)
+        for surface in surfaces
+        if surface.partner is not None
+        for a in surface.nodes
+        for b in by_name[surface.partner].nodes
+    ]
+    topology = Topology(
+        nodes=nodes,
+        conductive=tuple((at[c.from_], at[c.to]) for c in network.couplings.values()),
+        radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *blocked),
+        flows=tuple(
+            (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)
+        ),
+        boundaries=tuple(at[b.node] for b in network.boundaries.values()),
+        surfaces=surfaces,
+    )
+    models = {slot: getattr(cohort.profiles[slot], "model", "") for slot in COHORT_SLOTS}
+    return CohortStructure(
+        name=cohort.name,
+        satellites=satellites,
+        models=tuple(models.items()),
+        topology=topology,
+        ports=Ports(**{port: tuple(at[n] for n in network.ports[port]) for port in PORTS}),
+        coupling_names=tuple(network.couplings),
+        radiative_names=tuple(network.radiative),
+        boundary_names=tuple(network.boundaries),
+        coupling_components=tuple(c.component for c in network.couplings.values()),
+        surface_optics=tuple((face.optics, face.area_of) for face in network.surfaces.values()),
+    )
+
+
+def _data_file(name: str) -> Path:
+    from twin.data_files import find
+
+    return find(name, conf_dir() / "data")

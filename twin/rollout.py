@@ -1,0 +1,282 @@
+"""The one loop: exchanges over the fleet, tiles of satellites, steps in time.
+
+A chunk is a scan over exchange intervals; in each, `exchange` gives every satellite its work, then every tile of
+satellites runs its steps on its own. Frames are means over save intervals and values at their ends. Simulation,
+gradients, sweeps and sharded runs all call `run_chunk`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.sharding import Mesh, PartitionSpec
+
+from twin import variables
+from twin.exchange import even_split
+from twin.prepare import Cohort, Each, Shared
+from twin.state import State
+from twin.step import Anchor, Inputs, anchor_at, step, telemetry_of_place, telemetry_of_state
+from twin.structure import CohortStructure, Environment, Structure
+
+Totals = dict[str, Array]
+Frames = dict[str, Any]
+
+
+class Carry(NamedTuple):
+    """What passes from chunk to chunk, per cohort; leaves (tiles, tile)."""
+
+    state: dict[str, State]
+    totals: dict[str, Totals]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of equal exchange intervals: how many, save blocks in each, steps in each block."""
+
+    exchanges: int
+    blocks: int
+    steps: int
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole segment."""
+        return self.exchanges * self.blocks * self.steps
+
+
+jax.tree_util.register_static(Segment)
+
+
+def segments(total_steps: int, save_steps: int, exchange_steps: int) -> list[Segment]:
+    """Cut a stretch of time into equal exchange intervals and, if need be, a shorter last one.
+
+    One of save and exchange interval divides the other; a block is the shorter of the two, and the stretch is whole
+    in blocks.
+    """
+    block = min(save_steps, exchange_steps)
+    whole, rest = divmod(total_steps, exchange_steps)
+    pieces = []
+    if whole:
+        pieces.append(Segment(whole, exchange_steps // block, block))
+    if rest:
+        pieces.append(Segment(1, rest // block, block))
+    return pieces
+
+
+def tiled(leaf: Array, tile: int, devices: int = 1) -> Array:
+    """(satellite,) to (tiles, tile), padded with copies of the last satellite; tiles are whole per device."""
+    satellites = leaf.shape[0]
+    tiles = -(-satellites // tile)
+    tiles = -(-tiles // devices) * devices
+    padded = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (tiles * tile - satellites,))])
+    return padded.reshape(tiles, tile)
+
+
+def tile_size(structure: Structure, cohort: CohortStructure, devices: int = 1) -> int:
+    """Satellites per tile: the configured size, or less for a small cohort."""
+    return min(structure.tile, -(-cohort.satellites // devices))
+
+
+class Tiles(NamedTuple):
+    """A fleet laid out for the loop, per cohort: shared constants, per-satellite constants and the first carry."""
+
+    shared: dict[str, Shared]
+    each: dict[str, Each]
+    carry: Carry
+
+
+def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 1) -> Tiles:
+    """Tile a prepared fleet and cast what the step reads to the run's precision; phases and totals stay float64."""
+    kind = jnp.dtype(structure.precision)
+    shared, each, state, totals = {}, {}, {}, {}
+    for cohort in structure.cohorts:
+        prepared = cohorts[cohort.name]
+        split = partial(tiled, tile=tile_size(structure, cohort, devices), devices=devices)
+        shared[cohort.name] = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(kind), prepared.shared)
+        tiles: Each = jax.tree.map(split, prepared.each)
+        real = (jnp.arange(tiles.present.size) < cohort.satellites).reshape(tiles.present.shape)
+        each[cohort.name] = tiles._replace(present=jnp.where(real, tiles.present, 0.0))
+        state[cohort.name] = jax.tree.map(lambda leaf: split(leaf).astype(kind), prepared.state)
+        totals[cohort.name] = first_totals(real.shape)
+    return Tiles(shared, each, Carry(state, totals))
+
+
+def first_totals(shape: tuple[int, ...]) -> Totals:
+    """Totals before the first step, float64."""
+    first = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}
+    return {total.name: jnp.full(shape, first[total.kind]) for total in variables.TOTALS}
+
+
+def run_chunk(
+    structure: Structure,
+    segment: Segment,
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    start_days: Array,
+    start_s: Array,
+    traced_flops: Array,
+    carry: Carry,
+    fleet_sum: Callable[[Array], Array] = jnp.sum,
+) -> tuple[Carry, dict[str, Frames]]:
+    """Run a segment: the carry at its end and its frames, leaves (exchange, tiles, block, tile).
+
+    `start_s` is the time since the start of the run (float64), `traced_flops` the demand per exchange interval,
+    (exchanges,). `fleet_sum` adds over the satellites of all devices.
+    """
+    step_s = structure.schedule.step_s
+    kind = jnp.dtype(structure.precision)
+    interval_s = segment.blocks * segment.steps * step_s
+    anchors = {
+        name: jax.tree.map(lambda leaf: leaf.astype(kind), anchor_at(leaves, start_days, start_s))
+        for name, leaves in each.items()
+    }
+
+    def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
+        number, demand = interval
+        inputs = even_split(structure, shared, each, carry.state, demand, interval_s, fleet_sum)
+        states, totals, frames = {}, {}, {}
+        for cohort in structure.cohorts:
+            name = cohort.name
+            run = partial(_run_tile, structure, cohort, segment, shared[name], number)
+            states[name], totals[name], frames[name] = _over_tiles(
+                run, anchors[name], inputs[name], carry.state[name], carry.totals[name]
+            )
+        return Carry(states, totals), frames
+
+    numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
+    return lax.scan(exchange_interval, carry, (numbers, traced_flops))
+
+
+def _over_tiles(
+    run: Callable[[Anchor, Inputs, State, Totals], tuple[State, Totals, Frames]],
+    anchor: Anchor,
+    inputs: Inputs,
+    state: State,
+    totals: Totals,
+) -> tuple[State, Totals, Frames]:
+    """Map over the leading axis of tiles, one after the other; elements and rates belong to the tile."""
+
+    def one(tile: tuple[Any, ...]) -> tuple[State, Totals, Frames]:
+        elements, rates, *rest = tile
+        return run(anchor._replace(elements=elements, rates=rates), *rest)
+
+    return lax.map(one, (anchor.elements, anchor.rates, inputs, state, totals))
+
+
+def _run_tile(
+    structure: Structure,
+    cohort: CohortStructure,
+    segment: Segment,
+    shared: Shared,
+    interval: Array,
+    anchor: Anchor,
+    inputs: Inputs,
+    state: State,
+    totals: Totals,
+) -> tuple[State, Totals, Frames]:
+    """One tile through one exchange interval: scan over save blocks, scan over steps in each."""
+    step_s = structure.schedule.step_s
+    kind = jnp.dtype(structure.precision)
+
+    @jax.checkpoint
+    def one_step(carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
+        state, sums, extremes = carry
+        start_s = number.astype(kind) * kind.type(step_s)
+        state, out = step(cohort, shared, anchor, inputs, state, start_s, kind.type(step_s))
+        sums = {name: value + out[name] for name, value in sums.items()}
+        return (state, sums, _extremes(extremes, out)), None
+
+    def one_block(carry: tuple[State, Totals], block: Array):
+        state, totals = carry
+        zero = jnp.zeros_like(state.state_of_charge)
+        sums = {name: zero for name in variables.SUMMED}
+        extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
+        first = (interval * segment.blocks + block) * segment.steps
+        numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
+        (state, sums, extremes), _ = lax.scan(one_step, (state, sums, extremes), numbers)
+        length_s = shared.slow_weight.astype(jnp.float64) * step_s
+        totals = {
+            t.name: totals[t.name] + sums[t.of].astype(jnp.float64) * length_s
+            if t.kind == "sum"
+            else extremes[t.name].astype(jnp.float64)
+            for t in variables.TOTALS
+        }
+        end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
+        frame: Frames = {name: sums[name] / segment.steps for name in variables.MEANS}
+        ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
+        frame |= {name: ends[name] for name in variables.ENDS}
+        if structure.node_temperatures:
+            frame["node_temperature_k"] = dict(state.temperature_k)
+        return (state, totals), frame
+
+    (state, totals), frames = lax.scan(one_block, (state, totals), jnp.arange(segment.blocks, dtype=jnp.int32))
+    return state, totals, frames
+
+
+def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:
+    pick = {"max": jnp.maximum, "min": jnp.minimum}
+    return {t.name: pick[t.kind](extremes[t.name], out[t.of]) for t in variables.TOTALS if t.kind != "sum"}
+
+
+def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Carry:
+    """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept."""
+    schedule = structure.schedule
+    per_chunk = schedule.chunk_steps // schedule.exchange_steps
+    whole, rest = divmod(schedule.steps, schedule.chunk_steps)
+    chunk = partial(run_chunk, structure)
+    chunk_s = schedule.chunk_steps * schedule.step_s
+    carry = tiles.carry
+    demand = environment.traced_flops
+    if whole:
+        (segment,) = segments(schedule.chunk_steps, schedule.save_steps, schedule.exchange_steps)
+
+        def one_chunk(carry: Carry, item: tuple[Array, Array]) -> tuple[Carry, None]:
+            start_s, traced = item
+            return chunk(segment, tiles.shared, tiles.each, environment.start_days, start_s, traced, carry)[0], None
+
+        starts = jnp.arange(whole) * chunk_s
+        traced = demand[: whole * per_chunk].reshape(whole, per_chunk)
+        carry, _ = lax.scan(one_chunk, carry, (starts, traced))
+    done, first = whole * schedule.chunk_steps, whole * per_chunk
+    for segment in segments(rest, schedule.save_steps, schedule.exchange_steps):
+        traced = demand[first : first + segment.exchanges]
+        start_s = jnp.asarray(done * schedule.step_s)
+        carry, _ = chunk(segment, tiles.shared, tiles.each, environment.start_days, start_s, traced, carry)
+        done, first = done + segment.total_steps, first + segment.exchanges
+    return carry
+
+
+def run_chunk_on(
+    structure: Structure,
+    segment: Segment,
+    devices: tuple[jax.Device, ...],
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    start_days: Array,
+    start_s: Array,
+    traced_flops: Array,
+    carry: Carry,
+) -> tuple[Carry, dict[str, Frames]]:
+    """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
+    if len(devices) == 1:
+        return run_chunk(structure, segment, shared, each, start_days, start_s, traced_flops, carry)
+    mesh = Mesh(np.array(devices), ("satellites",))
+    whole, split = PartitionSpec(), PartitionSpec("satellites")
+
+    def local(*arguments: Any) -> tuple[Carry, dict[str, Frames]]:
+        return run_chunk(
+            structure, segment, *arguments, fleet_sum=lambda leaf: lax.psum(jnp.sum(leaf), "satellites")
+        )
+
+    spread = jax.shard_map(
+        local,
+        mesh=mesh,
+        in_specs=(whole, split, whole, whole, whole, split),
+        out_specs=(split, PartitionSpec(None, "satellites")),
+        check_vma=False,
+    )
+    return spread(shared, each, start_days, start_s, traced_flops, carry)

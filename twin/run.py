@@ -1,0 +1,239 @@
+"""A run on the host: chunk by chunk through the compiled loop, with health check, telemetry, summary and report."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from twin import health, metrics, rollout, store
+from twin.model import Model, build
+from twin.config import Config
+from twin.prepare import Cohort, prepare
+from twin.structure import Structure
+from twin.summary import summarise
+
+# Compiled once per structure, whatever the numbers: the second job of a sweep finds them ready.
+_prepare = jax.jit(prepare, static_argnums=0)
+_lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
+_all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
+_run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, for whoever watches."""
+
+    done_steps: int
+    total_steps: int
+    time: np.datetime64
+    satellite_steps_per_s: float
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass
+class Clock:
+    """Wall time of a run, compile time apart."""
+
+    started_s: float
+    compile_s: float = 0.0
+    chunk_s: float = 0.0
+    steady_s: float = 0.0
+    steady_satellite_steps: int = 0
+
+
+def simulate(
+    config: Config, run_dir: str | Path | None = None, watch: Watch | None = None, model: Model | None = None
+) -> xr.Dataset:
+    """Run a configuration and return its telemetry.
+
+    With `run_dir`, writes telemetry.zarr, summary.json, config.yaml and report.html there and opens the result lazily; without it,
+    writes nothing. `watch` is told of every chunk; `model` saves building the configuration again. The summary is the dataset's attribute `summary`. Raises ConfigError for refused data files and
+    HealthError for a run that went wrong, whose telemetry up to then stays readable.
+    """
+    clock = Clock(time.perf_counter())
+    model = build(config) if model is None else model
+    folder = None if run_dir is None else Path(run_dir)
+    axes = _axes(config, model)
+    attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
+    writer = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "config.yaml", to_yaml(config.resolved))
+        writer = store.Store(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
+    kept: list[dict[str, np.ndarray]] = []
+    sink = kept.append if writer is None else writer.append
+    try:
+        cohorts, carry = _advance(model, axes, sink, watch, clock)
+        fleet, each = _all_metrics(model.structure, cohorts, carry)
+        health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
+    except Exception:
+        if writer is not None:
+            writer.close("failed")
+        raise
+    summary = summarise(model, cohorts, fleet, each, _run_facts(model.structure, clock))
+    if writer is None or folder is None:
+        frames = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+        return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
+    writer.close("finished")
+    write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    result = store.open_run(folder).assign_attrs(summary=json.dumps(summary))
+    if config.output.report:
+        from twin.report import write_report
+
+        write_report(folder)
+    return result
+
+
+def _advance(
+    model: Model, axes: store.Axes, sink: Callable[[dict[str, np.ndarray]], None], watch: Watch | None, clock: Clock
+) -> tuple[dict[str, Cohort], rollout.Carry]:
+    """Run all chunks; each one's frames are checked and handed to `sink`."""
+    structure, schedule = model.structure, model.structure.schedule
+    devices = tuple(jax.devices())[: structure.devices or None]
+    satellites = sum(cohort.satellites for cohort in structure.cohorts)
+    cohorts = _prepare(structure, model.params, model.environment)
+    tiles = _lay_out(structure, cohorts, len(devices))
+    carry = tiles.carry
+    names = [str(name) for name in axes.name]
+    frame = 0
+    for done, segment, demand in _chunks(structure, np.asarray(model.environment.traced_flops)):
+        began = time.perf_counter()
+        compiled = _run_chunk._cache_size()
+        carry, raw = _run_chunk(
+            structure,
+            segment,
+            devices,
+            tiles.shared,
+            tiles.each,
+            model.environment.start_days,
+            jnp.asarray(done * schedule.step_s),
+            jnp.asarray(demand),
+            carry=carry,
+        )
+        frames = to_frames(structure, raw)
+        took = time.perf_counter() - began
+        if _run_chunk._cache_size() > compiled:
+            clock.compile_s += took
+        else:
+            clock.steady_s += took
+            clock.steady_satellite_steps += segment.total_steps * satellites
+        clock.chunk_s += took
+        count = next(iter(frames.values())).shape[0]
+        health.check_frames(frames, axes.time[frame : frame + count], names)
+        sink(frames)
+        frame += count
+        if watch is not None:
+            steps = done + segment.total_steps
+            speed = segment.total_steps * satellites / took
+            watch(Progress(steps, schedule.steps, axes.time[frame - 1], speed))
+    return cohorts, carry
+
+
+def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[tuple[int, rollout.Segment, np.ndarray]]:
+    """Steps done, segment and demand of every chunk."""
+    schedule = structure.schedule
+    done = first = 0
+    while done < schedule.steps:
+        length = min(schedule.chunk_steps, schedule.steps - done)
+        for segment in rollout.segments(length, schedule.save_steps, schedule.exchange_steps):
+            yield done, segment, demand[first : first + segment.exchanges]
+            done, first = done + segment.total_steps, first + segment.exchanges
+
+
+def _frames_per_chunk(structure: Structure) -> int:
+    schedule = structure.schedule
+    return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
+
+
+def to_frames(structure: Structure, raw: Mapping[str, rollout.Frames]) -> dict[str, np.ndarray]:
+    """Device frames (exchange, tiles, block, tile) of all cohorts to host frames (time, satellite)."""
+    schedule = structure.schedule
+    blocks = max(schedule.save_steps // schedule.exchange_steps, 1)
+    columns: dict[str, list[np.ndarray]] = {}
+    for cohort in structure.cohorts:
+        for name, leaf in raw[cohort.name].items():
+            if name == "node_temperature_k":
+                parts = [_unfold(part, cohort.satellites) for part in leaf.values()]
+                values = np.stack(parts, axis=1)
+            else:
+                values = _unfold(leaf, cohort.satellites)
+            columns.setdefault(name, []).append(values)
+    frames = {name: np.concatenate(parts, axis=-1) for name, parts in columns.items()}
+    return {name: _merge(name, values, blocks) for name, values in frames.items()}
+
+
+def _unfold(leaf: jax.Array, satellites: int) -> np.ndarray:
+    values = np.asarray(leaf, dtype=np.float32)
+    exchanges, tiles, blocks, tile = values.shape
+    return values.transpose(0, 2, 1, 3).reshape(exchanges * blocks, tiles * tile)[:, :satellites]
+
+
+def _merge(name: str, values: np.ndarray, blocks: int) -> np.ndarray:
+    """Join blocks into save intervals where an interval spans several exchanges."""
+    if blocks == 1:
+        return values
+    grouped = values.reshape(-1, blocks, *values.shape[1:])
+    return grouped.mean(axis=1) if name in rollout.variables.MEANS else grouped[:, -1]
+
+
+def _axes(config: Config, model: Model) -> store.Axes:
+    schedule = model.structure.schedule
+    frames = schedule.steps // schedule.save_steps
+    ends_ms = config.time.start_ms + np.arange(1, frames + 1, dtype=np.int64) * schedule.save_steps * schedule.step_ms
+    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
+    nodes = model.structure.cohorts[0].topology.nodes if model.structure.node_temperatures else ()
+    return store.Axes(
+        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
+        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
+        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
+        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
+        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
+        node=nodes,
+    )
+
+
+def _versions(structure: Structure) -> dict[str, str]:
+    packages = ("jax", "jaxlib", "numpy", "xarray", "zarr")
+    versions = {f"{name}_version": version(name) for name in packages}
+    return {**versions, "python_version": platform.python_version(), "precision": structure.precision}
+
+
+def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
+    satellites = sum(cohort.satellites for cohort in structure.cohorts)
+    measured = clock.steady_satellite_steps or satellites * structure.schedule.steps
+    return {
+        "wall_s": round(time.perf_counter() - clock.started_s, 3),
+        "compile_s": round(clock.compile_s, 3),
+        "satellite_steps": satellites * structure.schedule.steps,
+        "satellite_steps_per_s": round(measured / max(clock.steady_s or clock.chunk_s, 1e-9)),
+        "step_s": structure.schedule.step_s,
+        "duration_s": structure.schedule.steps * structure.schedule.step_s,
+        "device": f"{len(jax.devices())} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
+        **_versions(structure),
+    }
+
+
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """A plain mapping as YAML."""
+    import yaml
+
+    return yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or none of it."""
+    partial_file = path.with_name(path.name + ".partial")
+    partial_file.write_text(text, encoding="utf-8")
+    os.replace(partial_file, path)

@@ -1,0 +1,274 @@
+"""One satellite, one step: the table of contents of the physics.
+
+Elementwise over satellites: no reduction, gather, sort or random draw, so that the same function runs under XLA on
+CPU and GPU, tiled, sharded, differentiated, and inside a GPU kernel.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from kernels import accelerator, battery, orbit, registry, sunlight, thermal_network, workload
+from kernels import safe_math as sm
+from kernels.attitude import View
+from kernels.coolant_loop import Loop
+from kernels.power_bus import Allocation
+from kernels.quantity import Scalar, Vector
+from twin.prepare import Each, Shared
+from twin.state import State
+from twin.structure import CohortStructure
+
+
+class Anchor(NamedTuple):
+    """Phases and epoch quantities at the start of a chunk; `elements` and `rates` are (satellite,)."""
+
+    elements: orbit.Elements
+    rates: orbit.Rates
+    sun: sunlight.SunAngles
+    sidereal_angle_rad: Array
+    sidereal_rate_rad_per_s: Array
+
+
+class Inputs(NamedTuple):
+    """What `exchange` asks of each satellite until the next exchange."""
+
+    asked_flops: Array  # assigned work and what has waited
+    assigned_flops: Array
+
+
+Outputs = dict[str, Array]
+
+
+def step(
+    structure: CohortStructure,
+    shared: Shared,
+    anchor: Anchor,
+    inputs: Inputs,
+    state: State,
+    start_s: Scalar,
+    step_s: Scalar,
+) -> tuple[State, Outputs]:
+    """State after a step that starts `start_s` into the chunk, and the step's mean fluxes."""
+    with jax.named_scope("light"):
+        place = orbit.place(anchor.elements, anchor.rates, start_s + 0.5 * step_s)
+        view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, start_s + 0.5 * step_s), step_s)
+        absorbed, on_cells = _absorbed_w(structure, shared, view, sky, place.radius_m)
+    with jax.named_scope("demand"):
+        available = _array_available_w(structure, shared, state, on_cells)
+        pack = _call(structure, shared, "battery", state.state_of_charge, _at(structure, state, "battery"), state.battery_health)
+        loop = _loop(structure, shared, state)
+        warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], _at(structure, state, "battery"))
+        chips = _chips(structure, shared, inputs, state)
+        wanted = accelerator.demand_w(chips, state.accelerators_alive)
+    with jax.named_scope("bus"):
+        essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
+        bus: Allocation = _call(
+            structure, shared, "power_bus", available, pack.charge_limit_w, pack.discharge_limit_w, essential, wanted
+        )
+        served = sm.ratio(bus.essential_w, essential, 1e-3)
+    with jax.named_scope("work"):
+        work = accelerator.run(chips, state.accelerators_alive, bus.compute_w)
+        charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
+        backlog = workload.waiting_flop(
+            state.backlog_flop, inputs.assigned_flops, work.compute_rate_flops, shared.carry_over, step_s
+        )
+    with jax.named_scope("heat"):
+        source = list(absorbed)
+        _add(source, structure.ports.array, -bus.array_w)
+        _add(source, structure.ports.accelerator, work.chip_heat_w)
+        _add(source, structure.ports.host, work.host_heat_w)
+        _add(source, structure.ports.power_electronics, bus.conversion_loss_w)
+        _add(source, structure.ports.battery, charged.heat_w + served * warmth)
+        _add(source, structure.ports.bus, served * shared.housekeeping_w)
+        _add(source, structure.ports.pump, served * loop.pump_power_w)
+        _add(source, structure.ports.coolant_return, served * loop.heater_demand_w)
+        heat = thermal_network.step(
+            structure.topology,
+            shared.network,
+            _capacity_rates(structure, loop, served),
+            tuple(source),
+            tuple(state.temperature_k[node] for node in structure.topology.nodes),
+            step_s,
+        )
+    lost = shared.failure_rate_per_s * step_s * shared.slow_weight
+    after = State(
+        temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
+        state_of_charge=charged.state_of_charge,
+        backlog_flop=backlog,
+        battery_health=state.battery_health,
+        array_health=state.array_health,
+        accelerators_alive=state.accelerators_alive * jnp.exp(-lost),
+    )
+    limit = jnp.minimum(chips.asked_drive, chips.cap_drive)
+    return after, {
+        "sunlit_fraction": lit,
+        "array_power_w": bus.array_w,
+        "curtailed_power_w": bus.curtailed_w,
+        "load_power_w": bus.essential_w + bus.compute_w,
+        "accelerator_power_w": bus.compute_w,
+        "battery_power_w": bus.battery_w,
+        "battery_discharge_w": jnp.maximum(-bus.battery_w, 0.0),
+        "battery_heat_w": charged.heat_w,
+        "conversion_loss_w": bus.conversion_loss_w,
+        "shed_power_w": wanted - bus.compute_w,
+        "radiated_heat_w": sum(heat.radiated_w[1:], heat.radiated_w[0]),
+        "absorbed_environment_heat_w": sum(absorbed[1:], absorbed[0]) - bus.array_w,
+        "clock_fraction": work.clock_fraction,
+        "compute_rate_flops": work.compute_rate_flops,
+        "asked_flops": inputs.asked_flops,
+        "assigned_flops": inputs.assigned_flops,
+        "throttled": sm.indicator(chips.heat_drive < limit, lit),
+        "power_limited": sm.indicator(bus.compute_w < wanted * (1.0 - 1e-4), lit),
+        **telemetry_of_state(structure, after),
+    }
+
+
+def telemetry_of_state(structure: CohortStructure, state: State) -> Outputs:
+    """Variables that are values of the state at an instant, by telemetry name."""
+    temperatures = [state.temperature_k[node] for node in structure.topology.nodes]
+    missing = jnp.full_like(state.state_of_charge, jnp.nan)
+
+    def mean(port: tuple[int, ...]) -> Array:
+        return sum((temperatures[i] for i in port[1:]), temperatures[port[0]]) / len(port) if port else missing
+
+    fluid = [temperatures[i] for i in structure.ports.coolant]
+    coldest = fluid[0] if fluid else missing
+    for temperature in fluid[1:]:
+        coldest = jnp.minimum(coldest, temperature)
+    return {
+        "state_of_charge": state.state_of_charge,
+        "battery_health": state.battery_health,
+        "array_health": state.array_health,
+        "accelerators_alive": state.accelerators_alive,
+        "backlog_flop": state.backlog_flop,
+        "accelerator_temperature_k": mean(structure.ports.accelerator),
+        "coolant_temperature_k": mean(structure.ports.coolant_supply),
+        "coldest_coolant_k": coldest,
+        "radiator_temperature_k": mean(structure.ports.radiator),
+        "battery_temperature_k": mean(structure.ports.battery),
+        "array_temperature_k": mean(structure.ports.array),
+    }
+
+
+def telemetry_of_place(anchor: Anchor, time_s: Scalar) -> Outputs:
+    """Where each satellite is at an instant, by telemetry name."""
+    place = orbit.place(anchor.elements, anchor.rates, time_s)
+    sun = sunlight.sun(anchor.sun, time_s)
+    latitude, longitude = orbit.latitude_longitude_rad(
+        place.direction, anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s
+    )
+    return {
+        "beta_angle_rad": orbit.beta_angle_rad(place.orbit_normal, sun.direction),
+        "altitude_m": place.radius_m - orbit.const.EARTH_RADIUS_M,
+        "latitude_rad": latitude,
+        "longitude_rad": longitude,
+    }
+
+
+def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
+    """Phases and epoch quantities `time_s` after the start of the run, float64."""
+    days = start_days + time_s / orbit.const.DAY_S
+    rates = each.rates
+    later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * time_s
+    turned = orbit.const.SIDEREAL_ANGLE_J2000_RAD + orbit.const.SIDEREAL_RATE_RAD_PER_DAY * days
+    return Anchor(
+        elements=orbit.advance(each.elements, rates, time_s),
+        rates=rates._replace(mean_anomaly_rad_per_s=later),
+        sun=sunlight.sun_angles(days),
+        sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),
+        sidereal_rate_rad_per_s=jnp.asarray(orbit.const.SIDEREAL_RATE_RAD_PER_DAY / orbit.const.DAY_S),
+    )
+
+
+def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array):
+    """The model that the structure names for a slot, with that slot's parameters."""
+    return registry.call(registry.models(slot)[structure.model(slot)], shared.profiles[slot], *inputs)
+
+
+def _at(structure: CohortStructure, state: State, port: str) -> Array:
+    """Temperature of the (first) node of a port."""
+    node = structure.topology.nodes[getattr(structure.ports, port)[0]]
+    return state.temperature_k[node]
+
+
+def _add(source: list[Array], port: tuple[int, ...], heat_w: Array) -> None:
+    for node in port:
+        source[node] = source[node] + heat_w / len(port)
+
+
+def _light(
+    structure: CohortStructure, shared: Shared, place: orbit.Place, sun: sunlight.Sun, step_s: Scalar
+) -> tuple[View, sunlight.Sky, Array]:
+    """Attitude, radiation fields and step-mean lit fraction at the middle of a step."""
+    lit = sunlight.lit_fraction(
+        place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s, sun, step_s
+    )
+    view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
+    zenith = sm.dot(place.direction, sun.direction)
+    sky = registry.call(sunlight.sky, shared.profiles["environment"], lit, sun.distance_au, zenith, place.radius_m)
+    return view, sky, lit
+
+
+def _absorbed_w(
+    structure: CohortStructure, shared: Shared, view: View, sky: sunlight.Sky, radius_m: Array
+) -> tuple[list[Array], Array]:
+    """Light and infrared absorbed by each node [W], and the light that falls on the cells [W/m2]."""
+    ratio = radius_m / orbit.const.EARTH_RADIUS_M
+    absorbed = [jnp.zeros_like(sky.solar_w_per_m2) for _ in structure.topology.nodes]
+    on_cells = jnp.zeros_like(sky.solar_w_per_m2)
+    numbers = shared.surfaces
+    for k, surface in enumerate(structure.topology.surfaces):
+        axes: tuple[Vector, Vector] = (
+            (view.sun_array, view.nadir_array) if surface.frame == "array" else (view.sun_body, view.nadir_body)
+        )
+        facing = jnp.maximum(sm.dot(numbers.normal[k], axes[0]), 0.0)
+        earth = sunlight.earth_view_factor(sm.dot(numbers.normal[k], axes[1]), ratio) * numbers.open_fraction[k]
+        light = facing * sky.solar_w_per_m2 + earth * sky.albedo_w_per_m2
+        flux = numbers.optics[k].absorptivity * light + numbers.optics[k].emissivity * earth * sky.infrared_w_per_m2
+        _add(absorbed, surface.nodes, flux * numbers.area_m2[k])
+        if structure.surface_optics[k][0] == "solar_cell":
+            on_cells = on_cells + light
+    return absorbed, on_cells
+
+
+def _array_available_w(structure: CohortStructure, shared: Shared, state: State, irradiance_w_per_m2: Array) -> Array:
+    """Power at the array's terminals at maximum power. [W]"""
+    density = _call(structure, shared, "solar_cell", _at(structure, state, "array"), irradiance_w_per_m2)
+    return shared.panel.electric_area_m2 * state.array_health * density
+
+
+def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
+    """Coolant loop as its controllers run it on the temperatures at the start of the step."""
+    return _call(
+        structure,
+        shared,
+        "coolant_loop",
+        _at(structure, state, "radiator_outlet"),
+        _at(structure, state, "coolant_return"),
+    )
+
+
+def _chips(structure: CohortStructure, shared: Shared, inputs: Inputs, state: State) -> accelerator.Operation:
+    """Limits of the accelerators at the temperatures of the start of the step."""
+    peak = state.accelerators_alive * shared.profiles["accelerator"]["peak_flops"]
+    return _call(
+        structure,
+        shared,
+        "accelerator",
+        _at(structure, state, "accelerator"),
+        _at(structure, state, "cold_plate"),
+        sm.ratio(inputs.asked_flops, peak, 1.0),
+    )
+
+
+def _capacity_rates(structure: CohortStructure, loop: Loop, served: Array) -> tuple[Array, ...]:
+    """Flow of each link: the pump slows with the power it gets, the radiator branch loses what is bypassed."""
+    main = loop.capacity_rate_w_per_k * jnp.maximum(served, 0.02)
+    branch = {
+        "main": main,
+        "radiator": main * (1.0 - loop.bypass_fraction),
+        "bypass": main * loop.bypass_fraction,
+    }
+    return tuple(branch[name] for _, _, name in structure.topology.flows)

@@ -1,0 +1,74 @@
+"""The summary of a run: flat keys with unit suffixes, margins, and which limit binds."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from twin.model import Model
+from twin.metrics import Metrics
+from twin.prepare import Budget, Cohort
+
+# A limit counts as binding when it holds the fleet back for more than this part of the time.
+NOTICEABLE = 1e-3
+
+Flat = dict[str, Any]
+
+
+def summarise(
+    model: Model, cohorts: Mapping[str, Cohort], fleet: Metrics, each: Mapping[str, Metrics], facts: Mapping[str, Any]
+) -> dict[str, Flat]:
+    """Plain dict for summary.json: `fleet`, `cohorts.<name>` and `run`."""
+    flats = {name: _with_margins(_plain(values), cohorts[name].budget) for name, values in each.items()}
+    whole = _plain(fleet)
+    margins = [key for key in next(iter(flats.values())) if "_margin" in key]
+    whole |= {key: min(flat[key] for flat in flats.values()) for key in margins}
+    whole["binding_limit"] = "; ".join(dict.fromkeys(flat["binding_limit"] for flat in flats.values()))
+    return {
+        "fleet": whole,
+        "cohorts": flats,
+        "run": {**facts, "notes": list(model.notes), "start": _start(model)},
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> Flat:
+    """Floats for JSON; what a design does not have is None."""
+    numbers = {name: float(value) for name, value in values.items()}
+    return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+
+
+def _with_margins(flat: Flat, budget: Budget) -> Flat:
+    """Distance to every limit, negative when it is broken, and the name of the one that binds."""
+    margins = {}
+    for name, limit in budget.limits.items():
+        value = flat[name]
+        if value is not None:
+            margins[_margin_name(name)] = float(limit) - value if name.startswith("max") else value - float(limit)
+    return {**flat, **margins, "satellite_mass_kg": float(budget.mass_kg), "binding_limit": binding_limit(flat, margins)}
+
+
+def _margin_name(limit: str) -> str:
+    """max_battery_temperature_k becomes battery_temperature_upper_margin_k."""
+    side, _, quantity = limit.partition("_")
+    word = "upper" if side == "max" else "lower"
+    stem = quantity.removesuffix("_k")
+    return f"{stem}_{word}_margin" + ("_k" if stem != quantity else "")
+
+
+def binding_limit(flat: Flat, margins: Mapping[str, float]) -> str:
+    """What holds a design back: die temperature or power while working, else the worst broken limit, else the demand."""
+    held = {
+        "accelerator temperature": flat["throttled_fraction"],
+        "power": flat["power_limited_fraction"],
+    }
+    worst = max(held, key=lambda name: held[name])
+    broken = [name for name, margin in margins.items() if margin < -0.01 and "accelerator" not in name]
+    words = [worst] if held[worst] > NOTICEABLE else []
+    words += [name.removesuffix("_k").removesuffix("_margin").replace("_", " ") for name in broken]
+    if words:
+        return " and ".join(words)
+    unmet = flat["assigned_flop"] - flat["delivered_flop"]
+    return "power cap of the accelerators" if unmet > NOTICEABLE * max(flat["assigned_flop"], 1.0) else "demand"
+
+
+def _start(model: Model) -> float:
+    return float(model.environment.start_days)

@@ -1,0 +1,99 @@
+"""The one table of state, output and total variables: unit, kind, meaning and plausible range.
+
+It drives telemetry attributes, the health check, the summary and the glossary.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A telemetry variable. `kind` is "mean" over the save interval or the value at its "end"."""
+
+    name: str
+    unit: str
+    kind: str
+    meaning: str
+    minimum: float = -inf
+    maximum: float = inf
+
+    @property
+    def cell_method(self) -> str:
+        """CF-style statement of what the value stands for in time."""
+        return "time: mean" if self.kind == "mean" else "time: point"
+
+
+@dataclass(frozen=True)
+class Total:
+    """A running total per satellite: the time integral ("sum"), the maximum or the minimum of a step's output."""
+
+    name: str
+    unit: str
+    kind: str
+    of: str
+    meaning: str
+
+
+TELEMETRY = (
+    Variable("sunlit_fraction", "1", "mean", "Visible fraction of the solar disc", -1e-3, 1.001),
+    Variable("beta_angle_rad", "rad", "end", "Sun above the orbit plane, positive towards the orbit normal", -1.58, 1.58),
+    Variable("altitude_m", "m", "end", "Height above the equatorial radius of 6 378 137 m", 0.0, 1e9),
+    Variable("latitude_rad", "rad", "end", "Geocentric latitude", -1.58, 1.58),
+    Variable("longitude_rad", "rad", "end", "Longitude, east positive", -3.15, 3.15),
+    Variable("array_power_w", "W", "mean", "Power drawn at the array's terminals", -1.0, 1e9),
+    Variable("curtailed_power_w", "W", "mean", "Array power available but not drawn; stays in the array as heat", -1e3, 1e9),
+    Variable("load_power_w", "W", "mean", "Everything on board: chips, hosts, bus, pump, heaters", -1.0, 1e9),
+    Variable("battery_power_w", "W", "mean", "Power at the battery's terminals, positive = charging", -1e9, 1e9),
+    Variable("conversion_loss_w", "W", "mean", "Loss of the converters: array = load + battery + loss", -1e3, 1e9),
+    Variable("shed_power_w", "W", "mean", "Compute power that heat and cap allow but the bus cannot give", -1e3, 1e9),
+    Variable("state_of_charge", "1", "end", "Charge of the battery over its present capacity", -0.01, 1.01),
+    Variable("battery_health", "1", "end", "Capacity of the battery over that at beginning of life", 0.0, 1.001),
+    Variable("array_health", "1", "end", "Array power over that at beginning of life", 0.0, 1.001),
+    Variable("accelerators_alive", "1", "end", "Accelerators that work", 0.0, 1e7),
+    Variable("accelerator_temperature_k", "K", "end", "Hottest die", 2.0, 1500.0),
+    Variable("coolant_temperature_k", "K", "end", "Coolant supply", 2.0, 1500.0),
+    Variable("radiator_temperature_k", "K", "end", "Radiator, mean over its area", 2.0, 1500.0),
+    Variable("battery_temperature_k", "K", "end", "Battery", 2.0, 1500.0),
+    Variable("array_temperature_k", "K", "end", "Solar array", 2.0, 1500.0),
+    Variable("radiated_heat_w", "W", "mean", "Gross heat radiated by all surfaces", 0.0, 1e9),
+    Variable("absorbed_environment_heat_w", "W", "mean", "Absorbed sunlight, albedo and infrared, without the light that became electricity", -1e9, 1e9),
+    Variable("clock_fraction", "1", "mean", "Clock of the accelerators over that of their rated peak", -0.01, 10.0),
+    Variable("compute_rate_flops", "flop/s", "mean", "Work delivered, in the accelerator's stated number format", -1.0, 1e24),
+    Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -1.0, inf),
+)
+
+# Outputs of a step that feed totals but are not telemetry.
+INTERNAL = ("battery_discharge_w", "battery_heat_w", "throttled", "power_limited", "asked_flops", "assigned_flops", "accelerator_power_w")
+
+TOTALS = (
+    Total("array_energy_j", "J", "sum", "array_power_w", "Energy drawn from the array"),
+    Total("load_energy_j", "J", "sum", "load_power_w", "Energy used on board"),
+    Total("accelerator_energy_j", "J", "sum", "accelerator_power_w", "Energy used by accelerators and their hosts"),
+    Total("battery_energy_j", "J", "sum", "battery_power_w", "Net energy into the battery's terminals"),
+    Total("battery_throughput_j", "J", "sum", "battery_discharge_w", "Energy discharged at the battery's terminals"),
+    Total("battery_heat_j", "J", "sum", "battery_heat_w", "Heat of the battery's resistance"),
+    Total("curtailed_energy_j", "J", "sum", "curtailed_power_w", "Array energy available but not drawn"),
+    Total("conversion_loss_j", "J", "sum", "conversion_loss_w", "Loss of the converters"),
+    Total("shed_energy_j", "J", "sum", "shed_power_w", "Compute energy shed for lack of power"),
+    Total("radiated_heat_j", "J", "sum", "radiated_heat_w", "Heat radiated"),
+    Total("absorbed_environment_heat_j", "J", "sum", "absorbed_environment_heat_w", "Heat absorbed from Sun and Earth"),
+    Total("delivered_flop", "flop", "sum", "compute_rate_flops", "Work delivered"),
+    Total("assigned_flop", "flop", "sum", "assigned_flops", "Work asked of the fleet"),
+    Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
+    Total("throttled_s", "s", "sum", "throttled", "Time in which the die's temperature limits the clock"),
+    Total("power_limited_s", "s", "sum", "power_limited", "Time in which the bus limits the accelerators"),
+    Total("max_accelerator_temperature_k", "K", "max", "accelerator_temperature_k", "Hottest die of the run"),
+    Total("max_coolant_temperature_k", "K", "max", "coolant_temperature_k", "Warmest coolant supply of the run"),
+    Total("min_coolant_temperature_k", "K", "min", "coldest_coolant_k", "Coldest fluid anywhere in the loop"),
+    Total("max_battery_temperature_k", "K", "max", "battery_temperature_k", "Warmest battery of the run"),
+    Total("min_battery_temperature_k", "K", "min", "battery_temperature_k", "Coldest battery of the run"),
+    Total("max_radiator_temperature_k", "K", "max", "radiator_temperature_k", "Warmest radiator (area mean) of the run"),
+    Total("max_array_temperature_k", "K", "max", "array_temperature_k", "Warmest array of the run"),
+    Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
+)
+
+BY_NAME = {variable.name: variable for variable in TELEMETRY}
+MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
+ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
+SUMMED = tuple(dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum")]))
