@@ -37,7 +37,7 @@ THREE_LINES = "".join(f"{line}\n" for record in SETS for line in record)
 
 def signed(line: str) -> str:
     """The line with its checksum made right."""
-    total = sum(int(c) if c.isdigit() else c == "-" for c in line[:68])
+    total = sum(int(c) if c in "0123456789" else c == "-" for c in line[:68])
     return f"{line[:68]}{total % 10}"
 
 

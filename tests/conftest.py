@@ -1,0 +1,21 @@
+"""Strict numerics for every test, and a small reference run to share."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+
+import twin  # noqa: E402  (switches JAX to 64 bits before it loads)
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+ONE_ORBIT = ["time.duration_s=6000", "time.save_every_s=300", "time.exchange_s=300", "constellation.satellites=4"]
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Four satellites for one orbit in eclipse season, float64, on one device."""
+    return twin.build(twin.compose("simulate", [*ONE_ORBIT, "precision=float64", "distributed.devices=1"]))

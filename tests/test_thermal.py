@@ -1,0 +1,137 @@
+"""The thermal network against closed forms, a root finder and a tight stiff solver."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import root
+
+from kernels import thermal_network
+from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from twin import rollout
+from twin.prepare import prepare
+from twin.step import Inputs, anchor_at, step
+
+
+@pytest.fixture(scope="module")
+def satellite(small):
+    """Structure, network, flows and sources of the reference satellite at full load in sunlight."""
+    cohort = small.structure.cohorts[0]
+    prepared = prepare(small.structure, small.params, small.environment)[cohort.name]
+    network = prepared.shared.network
+    names = cohort.topology.nodes
+    heat = dict.fromkeys(names, 0.0) | {
+        "accelerator": 7.0e4, "cold_plate": 1.5e4, "coolant_return": 6.0e3, "bus": 1.5e3, "battery": 5e2, "array": 3.5e5,
+    }  # fmt: skip
+    heat |= {f"radiator_{k}": 2.5e3 for k in range(1, 5)}
+    rate = 2.0e4
+    branch = {"main": rate, "radiator": 0.9 * rate, "bypass": 0.1 * rate}
+    flows = tuple(jnp.asarray(branch[name]) for _, _, name in cohort.topology.flows)
+    return cohort, network, flows, tuple(jnp.asarray(heat[name]) for name in names)
+
+
+def run_network(cohort, network, flows, source, temperature_k, step_s, steps):
+    def body(temperature_k, _):
+        return thermal_network.step(cohort.topology, network, flows, source, temperature_k, step_s).temperature_k, None
+
+    return jax.jit(lambda t: jax.lax.scan(body, t, None, length=steps)[0])(temperature_k)
+
+
+def test_steady_state_equals_root_finder(satellite):
+    cohort, network, flows, source = satellite
+    first = tuple(jnp.asarray(300.0) for _ in cohort.topology.nodes)
+    ours = np.array(run_network(cohort, network, flows, source, first, 30.0, 20_000))
+
+    def residual(values):
+        return np.array(thermal_network.heat_flow_w(cohort.topology, network, flows, source, tuple(values)))
+
+    theirs = root(residual, np.full(len(first), 320.0), method="hybr", tol=1e-12)
+    assert theirs.success
+    np.testing.assert_allclose(ours, theirs.x, atol=0.01)
+
+
+def test_second_order_and_stiff(satellite):
+    """Halving the step quarters the error, and a step of an hour stays finite and positive."""
+    cohort, network, flows, source = satellite
+    first = tuple(jnp.asarray(280.0 + 4.0 * k) for k in range(len(cohort.topology.nodes)))
+    reference = np.array(run_network(cohort, network, flows, source, first, 0.5, 1200))
+    errors = [
+        np.abs(np.array(run_network(cohort, network, flows, source, first, h, int(600 / h))) - reference).max()
+        for h in (10.0, 5.0)
+    ]
+    assert errors[0] / errors[1] > 3.3
+    coarse = np.array(run_network(cohort, network, flows, source, first, 3600.0, 50))
+    assert np.isfinite(coarse).all() and (coarse > 100).all()
+
+
+def test_jacobian_is_the_derivative(satellite):
+    cohort, network, flows, source = satellite
+    temperatures = jnp.linspace(250.0, 350.0, len(cohort.topology.nodes))
+
+    def flow(values):
+        return jnp.stack(thermal_network.heat_flow_w(cohort.topology, network, flows, source, tuple(values)))
+
+    dense = np.zeros((temperatures.size,) * 2)
+    for (i, j), value in thermal_network.jacobian_w_per_k(cohort.topology, network, flows, tuple(temperatures)).items():
+        dense[i, j] = value
+    np.testing.assert_allclose(dense, jax.jacobian(flow)(temperatures), rtol=1e-12, atol=1e-9)
+
+
+def test_isolated_plate_cools_as_the_closed_form():
+    """C dT/dt = -sigma A T^4 has 1/T^3 = 1/T0^3 + 3 sigma A t / C."""
+    topology = thermal_network.Topology(nodes=("plate",))
+    one = (jnp.asarray(1.0),)
+    numbers = thermal_network.Coefficients((jnp.asarray(1800.0),), (), (), (), (), one)
+    temperature, radiated = (jnp.asarray(330.0),), 0.0
+    for _ in range(400):
+        after = thermal_network.step(topology, numbers, (), (jnp.asarray(0.0),), temperature, 5.0)
+        temperature, radiated = after.temperature_k, radiated + 5.0 * after.radiated_w[0]
+    exact = (330.0**-3 + 3 * SIGMA * 2000.0 / 1800.0) ** (-1 / 3)
+    assert abs(temperature[0] - exact) < 0.02
+    assert abs(radiated - 1800.0 * (330.0 - temperature[0])) < 1e-6 * radiated
+
+
+def test_node_without_capacity_follows_at_once():
+    """A massless node between a source and space sits at its equilibrium after one step."""
+    topology = thermal_network.Topology(nodes=("foil", "plate"), conductive=((0, 1),))
+    numbers = thermal_network.Coefficients(
+        (jnp.asarray(0.0), jnp.asarray(5e3)), (jnp.asarray(0.5),), (), (), (), (jnp.asarray(0.04), jnp.asarray(0.5))
+    )
+    source, temperature = (jnp.asarray(20.0), jnp.asarray(10.0)), (jnp.asarray(300.0), jnp.asarray(290.0))
+    for _ in range(200):
+        temperature = thermal_network.step(topology, numbers, (), source, temperature, 30.0).temperature_k
+    flows = thermal_network.heat_flow_w(topology, numbers, (), source, temperature)
+    assert abs(flows[0]) < 1e-3
+
+
+def test_transient_through_eclipse_matches_radau(small):
+    """The whole step at its default length against SciPy's Radau on the same fluxes, resampled every 5 s."""
+    errors = transient_errors_k(small, 30.0)
+    assert max(errors.values()) < 0.3, errors
+
+
+def transient_errors_k(model, step_s):
+    """Largest deviation per node over one orbit, of the twin's step against Radau driven by fine step-mean sources."""
+    cohort = model.structure.cohorts[0]
+    prepared = prepare(model.structure, model.params, model.environment)[cohort.name]
+    anchor = anchor_at(prepared.each, model.environment.start_days, jnp.asarray(0.0))
+    asked = 0.9 * prepared.shared.nominal_flops * prepared.state.accelerators_alive
+    inputs = Inputs(asked, asked)
+
+    def body(state, start_s, length):
+        after, out = step(cohort, prepared.shared, anchor, inputs, state, start_s, length)
+        return after, after.temperature_k
+
+    def trajectory(state, length, count):
+        starts = jnp.arange(count) * length
+        return jax.jit(lambda s: jax.lax.scan(lambda c, t: body(c, t, length), s, starts))(state)
+
+    settled, _ = trajectory(prepared.state, 5.0, 1200)
+    coarse = trajectory(settled, step_s, int(5700 / step_s))[1]
+    fine = trajectory(settled, 0.5, 11400)[1]
+    stride = int(step_s / 0.5)
+    return {
+        node: float(jnp.abs(coarse[node][:, 0] - fine[node][stride - 1 :: stride, 0]).max())
+        for node in cohort.topology.nodes
+    }
