@@ -22,9 +22,13 @@ from kernels.quantity import (
 from kernels.registry import model, part
 
 
+SHUTDOWN_BAND_K = 5.0  # chips of a satellite do not trip at exactly the same temperature
+
+
 class Operation(NamedTuple):
     """What one accelerator may draw now, in units of its drive g (dynamic power over `dynamic_power_w`)."""
 
+    on: Array  # part of the accelerators that is not shut down by heat
     standing_w: Array  # chip, active but without work, leakage included
     dynamic_w: Array  # chip, per unit of drive
     host_standing_w: Array
@@ -81,6 +85,8 @@ def clock_scaled(
     temperature_k: Array,
     plate_temperature_k: Array,
     request: Array,
+    power_intensity: Array,
+    work_efficiency: Array,
     *,
     peak_flops: Flops,
     idle_power_w: Power,
@@ -93,35 +99,40 @@ def clock_scaled(
     half_load: PositiveRatio,
     power_cap_w: PositivePower,
     max_temperature_k: Temperature,
+    shutdown_temperature_k: Temperature,
     junction_resistance_k_per_w: ThermalResistance,
     host_idle_power_w: Power,
     host_dynamic_power_w: Power,
 ) -> Operation:
     """Limits of one accelerator: P = idle + leakage(T) + dynamic * clock^exponent * saturation(load).
 
-    `request` is the work asked as a fraction of `peak_flops`, which is reached at clock fraction 1. The governor runs at
+    `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1; `work_efficiency`
+    is that rate over the peak and `power_intensity` its dynamic power over that of large matrix multiplication. The governor runs at
     `max_clock_fraction` and lowers the clock until the chip meets its power cap and the die its temperature limit: the
     die follows its cold plate within seconds, so heat allows (limit - plate) / `junction_resistance_k_per_w`, continuously.
-    `idle_power_w` excludes leakage. `half_load` is the load at which dynamic power has reached about half its range.
+    Dies that would pass `shutdown_temperature_k` even without work are switched off. `idle_power_w` excludes leakage, which
+    doubles every ln 2 / `leakage_coefficient_per_k` and is held at exp(2) times its reference value. `half_load` is the load at which dynamic power has reached about half its range.
     """
-    warmer = leakage_coefficient_per_k * (temperature_k - leakage_reference_k)
-    leakage = leakage_power_w * (1.0 + warmer + 0.5 * warmer * warmer)
-    standing = idle_power_w + leakage
+    warmer = jnp.minimum(leakage_coefficient_per_k * (temperature_k - leakage_reference_k), 2.0)
+    standing = idle_power_w + leakage_power_w * jnp.exp(warmer)
+    idling_k = plate_temperature_k + junction_resistance_k_per_w * standing
+    dynamic = dynamic_power_w * power_intensity
     exponent, half, top = (
         jnp.asarray(value, dtype=standing.dtype) for value in (clock_exponent, half_load, max_clock_fraction)
     )
     heat_w = (max_temperature_k - plate_temperature_k) / junction_resistance_k_per_w
     asked = jnp.minimum(request, top)
     return Operation(
+        on=sm.ramp(shutdown_temperature_k - idling_k, SHUTDOWN_BAND_K),
         standing_w=standing,
-        dynamic_w=jnp.asarray(dynamic_power_w),
+        dynamic_w=jnp.asarray(dynamic),
         host_standing_w=jnp.asarray(host_idle_power_w),
         host_dynamic_w=jnp.asarray(host_dynamic_power_w),
         asked_drive=_drive(top, asked, exponent, half),
-        cap_drive=jnp.maximum(power_cap_w - standing, 0.0) / dynamic_power_w,
-        heat_drive=jnp.maximum(heat_w - standing, 0.0) / dynamic_power_w,
+        cap_drive=jnp.maximum(power_cap_w - standing, 0.0) / dynamic,
+        heat_drive=jnp.maximum(heat_w - standing, 0.0) / dynamic,
         request=asked,
-        peak_flops=jnp.asarray(peak_flops),
+        peak_flops=peak_flops * work_efficiency,
         clock_exponent=exponent,
         half_load=half,
         max_clock=top,
@@ -152,7 +163,7 @@ def demand_w(operation: Operation, alive: Array) -> Array:
     """Electric power that the accelerators and their hosts would draw, were the bus able to give it. [W]"""
     drive = jnp.minimum(jnp.minimum(operation.asked_drive, operation.cap_drive), operation.heat_drive)
     each = operation.standing_w + operation.host_standing_w
-    return alive * (each + (operation.dynamic_w + operation.host_dynamic_w) * drive)
+    return alive * (operation.on * each + (operation.dynamic_w + operation.host_dynamic_w) * drive)
 
 
 def run(operation: Operation, alive: Array, power_w: Array) -> Result:
@@ -175,7 +186,7 @@ def run(operation: Operation, alive: Array, power_w: Array) -> Result:
 
 
 def nominal_rate_flops(operation: Operation) -> Array:
-    """Work rate of one accelerator at its power cap, cool and fully loaded. [flop/s]"""
+    """Work rate of one accelerator at its power cap and fully loaded, at the temperature it was given. [flop/s]"""
     full = jnp.ones_like(operation.cap_drive) * operation.max_clock
     clock = _clock(operation.cap_drive, full, operation.clock_exponent, operation.half_load, operation.max_clock)
     return operation.peak_flops * clock

@@ -131,11 +131,18 @@ def inclined(
     )
 
 
-@model("orbit")
-def element_sets(mean_sun_rad: Array) -> Elements:
-    """Placeholder plane for a constellation whose satellites bring their own elements."""
+@model("orbit", "element_sets")
+def no_common_plane(mean_sun_rad: Array) -> Elements:
+    """Origin of angles for a constellation whose satellites bring their own elements."""
     zero = jnp.zeros_like(mean_sun_rad)
     return Elements(zero + const.EARTH_RADIUS_M, zero, zero, zero, zero, zero)
+
+
+@model("constellation", "element_sets")
+def own_elements(index: Array, satellites: int, reference: Elements) -> Elements:
+    """Constellation without a pattern: the caller replaces these elements by those of each satellite."""
+    del satellites
+    return Elements(*(leaf + 0.0 * index for leaf in reference))
 
 
 @model("constellation")

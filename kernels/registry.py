@@ -50,8 +50,11 @@ def _inputs(function: Callable[..., Any]) -> list[str]:
     return [a.name for a in arguments if a.kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
-def model(slot: str) -> Callable[[Function], Function]:
-    """Register a function as a selectable model of a slot; all models of a slot take the same inputs."""
+def model(slot: str, name: str = "") -> Callable[[Function], Function]:
+    """Register a function as a selectable model of a slot, under its own name unless another is given.
+
+    All models of a slot take the same inputs.
+    """
 
     def register(function: Function) -> Function:
         siblings = _models.setdefault(slot, {})
@@ -59,7 +62,7 @@ def model(slot: str) -> Callable[[Function], Function]:
             if _inputs(other) != _inputs(function):
                 raise TypeError(f"models of slot {slot!r} take {_inputs(other)}, {function.__name__} differs")
         parameters(function)
-        siblings[function.__name__] = function
+        siblings[name or function.__name__] = function
         return function
 
     return register

@@ -1,9 +1,11 @@
 """Work asked of the fleet: steady, or following a trace of demand."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Fraction, Scalar
+from kernels.quantity import Efficiency, Fraction, PositiveRatio, Scalar
 from kernels.registry import model, part
 
 
@@ -19,6 +21,22 @@ def trace(nominal_flops: Array, traced_flops: Array) -> Array:
     """Demand of a request trace, already in operations per second. [flop/s]"""
     del nominal_flops
     return traced_flops
+
+
+class Character(NamedTuple):
+    """What a kind of work makes of an accelerator."""
+
+    power_intensity: Array
+    work_efficiency: Array
+
+
+@part("workload")
+def character(*, power_intensity: PositiveRatio, work_efficiency: Efficiency) -> Character:
+    """Fully loaded at rated clock: dynamic power over that of large matrix multiplication, work rate over the peak.
+
+    Large matrix multiplication is 1 and 1; serving is bound by memory, which lowers both.
+    """
+    return Character(jnp.asarray(power_intensity), jnp.asarray(work_efficiency))
 
 
 @part("workload")

@@ -171,7 +171,8 @@ def test_every_accelerator_is_checked_against_its_sustained_fraction() -> None:
 def test_accelerator_sustains_its_measured_fraction_of_peak(name: str) -> None:
     chip = read(CONF / "accelerator" / f"{name}.yaml")
     kernel = registry.models("accelerator")[chip["model"]]
-    cool = jnp.asarray(float(chip["leakage_reference_k"]))
-    operation = registry.call(kernel, chip, cool, 0.5 * cool, jnp.asarray(1.0))
+    die = jnp.asarray(float(chip["leakage_reference_k"]))
+    one = jnp.ones(())
+    operation = registry.call(kernel, chip, die, 0.5 * die, one, one, one)
     rate = float(accelerator.nominal_rate_flops(operation))
     assert rate / chip["peak_flops"] == pytest.approx(SUSTAINED_FRACTION[name], rel=0.01)

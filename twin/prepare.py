@@ -41,6 +41,7 @@ class Shared(NamedTuple):
     failure_rate_per_s: Array
     slow_weight: Array
     carry_over: Array
+    work: workload_kernel.Character
 
 
 class Each(NamedTuple):
@@ -83,10 +84,7 @@ def _prepare_cohort(
     charge, battery_health = registry.call(battery_kernel.first_charge, params["battery"])
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
-    cool_k = params["accelerator"]["leakage_reference_k"]
-    operation = registry.call(
-        registry.models("accelerator")[cohort.model("accelerator")], params["accelerator"], cool_k, 0.5 * cool_k, jnp.ones(())
-    )
+    operation = _nominal_operation(cohort, params)
     expected = 1.0 if structure.failures == "expected" else 0.0
     shared = Shared(
         profiles=params,
@@ -98,6 +96,7 @@ def _prepare_cohort(
         failure_rate_per_s=expected * modules["failure_rate_per_year"] / orbit.const.YEAR_S,
         slow_weight=environment.slow_weight,
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
+        work=registry.call(workload_kernel.character, params["workload"]),
     )
     each = _orbits(cohort, params, environment)
     ones = each.present
@@ -112,6 +111,16 @@ def _prepare_cohort(
     )
     budget = _budget(params, panel, modules, accelerator.nominal_power_w(operation))
     return Cohort(shared, each, state, budget)
+
+
+def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> accelerator.Operation:
+    """An accelerator at full load whose plate is cold and whose die is at its reference temperature."""
+    die_k = params["accelerator"]["leakage_reference_k"]
+    work = registry.call(workload_kernel.character, params["workload"])
+    model = registry.models("accelerator")[cohort.model("accelerator")]
+    return registry.call(
+        model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work.power_intensity, work.work_efficiency
+    )
 
 
 def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:

@@ -41,6 +41,20 @@ class Inputs(NamedTuple):
 Outputs = dict[str, Array]
 
 
+class Fluxes(NamedTuple):
+    """Mean powers and heats of a step, decided from the state at its start."""
+
+    lit: Array
+    absorbed_w: Array  # by all surfaces, electricity included
+    source_w: tuple[Array, ...]  # heat into each node of the thermal network
+    capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
+    bus: Allocation
+    chips: accelerator.Operation
+    wanted_w: Array  # by the accelerators, as far as cap and heat allow
+    work: accelerator.Result
+    charged: battery.Charged
+
+
 def step(
     structure: CohortStructure,
     shared: Shared,
@@ -51,76 +65,99 @@ def step(
     step_s: Scalar,
 ) -> tuple[State, Outputs]:
     """State after a step that starts `start_s` into the chunk, and the step's mean fluxes."""
+    flux = fluxes(structure, shared, anchor, inputs, state, start_s, step_s)
+    with jax.named_scope("heat"):
+        temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
+        heat = thermal_network.step(
+            structure.topology, shared.network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
+        )
+    with jax.named_scope("stores"):
+        done = flux.work.compute_rate_flops
+        backlog = workload.waiting_flop(state.backlog_flop, inputs.assigned_flops, done, shared.carry_over, step_s)
+        surviving = jnp.exp(-shared.failure_rate_per_s * step_s * shared.slow_weight)
+    after = State(
+        temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
+        state_of_charge=flux.charged.state_of_charge,
+        backlog_flop=backlog,
+        battery_health=state.battery_health,
+        array_health=state.array_health,
+        accelerators_alive=state.accelerators_alive * surviving,
+    )
+    return after, _outputs(structure, inputs, flux, heat, after)
+
+
+def fluxes(
+    structure: CohortStructure,
+    shared: Shared,
+    anchor: Anchor,
+    inputs: Inputs,
+    state: State,
+    start_s: Scalar,
+    step_s: Scalar,
+) -> Fluxes:
+    """Light, power and work of a step, and the heat that each node of the network receives."""
     with jax.named_scope("light"):
-        place = orbit.place(anchor.elements, anchor.rates, start_s + 0.5 * step_s)
-        view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, start_s + 0.5 * step_s), step_s)
+        middle_s = start_s + 0.5 * step_s
+        place = orbit.place(anchor.elements, anchor.rates, middle_s)
+        view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
         absorbed, on_cells = _absorbed_w(structure, shared, view, sky, place.radius_m)
     with jax.named_scope("demand"):
+        battery_k = _at(structure, state, "battery")
         available = _array_available_w(structure, shared, state, on_cells)
-        pack = _call(structure, shared, "battery", state.state_of_charge, _at(structure, state, "battery"), state.battery_health)
+        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, state.battery_health)
         loop = _loop(structure, shared, state)
-        warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], _at(structure, state, "battery"))
+        warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state)
         wanted = accelerator.demand_w(chips, state.accelerators_alive)
     with jax.named_scope("bus"):
         essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
-        bus: Allocation = _call(
-            structure, shared, "power_bus", available, pack.charge_limit_w, pack.discharge_limit_w, essential, wanted
-        )
+        limits = (pack.charge_limit_w, pack.discharge_limit_w)
+        bus: Allocation = _call(structure, shared, "power_bus", available, *limits, essential, wanted)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
     with jax.named_scope("work"):
         work = accelerator.run(chips, state.accelerators_alive, bus.compute_w)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
-        backlog = workload.waiting_flop(
-            state.backlog_flop, inputs.assigned_flops, work.compute_rate_flops, shared.carry_over, step_s
-        )
-    with jax.named_scope("heat"):
-        source = list(absorbed)
-        _add(source, structure.ports.array, -bus.array_w)
-        _add(source, structure.ports.accelerator, work.chip_heat_w)
-        _add(source, structure.ports.host, work.host_heat_w)
-        _add(source, structure.ports.power_electronics, bus.conversion_loss_w)
-        _add(source, structure.ports.battery, charged.heat_w + served * warmth)
-        _add(source, structure.ports.bus, served * shared.housekeeping_w)
-        _add(source, structure.ports.pump, served * loop.pump_power_w)
-        _add(source, structure.ports.coolant_return, served * loop.heater_demand_w)
-        heat = thermal_network.step(
-            structure.topology,
-            shared.network,
-            _capacity_rates(structure, loop, served),
-            tuple(source),
-            tuple(state.temperature_k[node] for node in structure.topology.nodes),
-            step_s,
-        )
-    lost = shared.failure_rate_per_s * step_s * shared.slow_weight
-    after = State(
-        temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
-        state_of_charge=charged.state_of_charge,
-        backlog_flop=backlog,
-        battery_health=state.battery_health,
-        array_health=state.array_health,
-        accelerators_alive=state.accelerators_alive * jnp.exp(-lost),
-    )
-    limit = jnp.minimum(chips.asked_drive, chips.cap_drive)
-    return after, {
-        "sunlit_fraction": lit,
+    source = list(absorbed)
+    for port, heat_w in (
+        ("array", -bus.array_w),
+        ("accelerator", work.chip_heat_w),
+        ("host", work.host_heat_w),
+        ("power_electronics", bus.conversion_loss_w),
+        ("battery", charged.heat_w + served * warmth),
+        ("bus", served * shared.housekeeping_w),
+        ("pump", served * loop.pump_power_w),
+        ("coolant_return", served * loop.heater_demand_w),
+    ):
+        _add(source, getattr(structure.ports, port), heat_w)
+    total = sum(absorbed[1:], absorbed[0])
+    rates = _capacity_rates(structure, loop, served)
+    return Fluxes(lit, total, tuple(source), rates, bus, chips, wanted, work, charged)
+
+
+def _outputs(
+    structure: CohortStructure, inputs: Inputs, flux: Fluxes, heat: thermal_network.Step, after: State
+) -> Outputs:
+    """Everything that telemetry and totals may ask of a step, by name."""
+    bus, chips, work = flux.bus, flux.chips, flux.work
+    unheated = jnp.minimum(chips.asked_drive, chips.cap_drive)
+    return {
+        "sunlit_fraction": flux.lit,
         "array_power_w": bus.array_w,
         "curtailed_power_w": bus.curtailed_w,
         "load_power_w": bus.essential_w + bus.compute_w,
         "accelerator_power_w": bus.compute_w,
         "battery_power_w": bus.battery_w,
         "battery_discharge_w": jnp.maximum(-bus.battery_w, 0.0),
-        "battery_heat_w": charged.heat_w,
+        "battery_heat_w": flux.charged.heat_w,
         "conversion_loss_w": bus.conversion_loss_w,
-        "shed_power_w": wanted - bus.compute_w,
+        "shed_power_w": flux.wanted_w - bus.compute_w,
         "radiated_heat_w": sum(heat.radiated_w[1:], heat.radiated_w[0]),
-        "absorbed_environment_heat_w": sum(absorbed[1:], absorbed[0]) - bus.array_w,
+        "absorbed_environment_heat_w": flux.absorbed_w - bus.array_w,
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
-        "asked_flops": inputs.asked_flops,
         "assigned_flops": inputs.assigned_flops,
-        "throttled": sm.indicator(chips.heat_drive < limit, lit),
-        "power_limited": sm.indicator(bus.compute_w < wanted * (1.0 - 1e-4), lit),
+        "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
+        "power_limited": sm.indicator(bus.compute_w < flux.wanted_w * (1.0 - 1e-4), flux.lit),
         **telemetry_of_state(structure, after),
     }
 
@@ -252,7 +289,7 @@ def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
 
 def _chips(structure: CohortStructure, shared: Shared, inputs: Inputs, state: State) -> accelerator.Operation:
     """Limits of the accelerators at the temperatures of the start of the step."""
-    peak = state.accelerators_alive * shared.profiles["accelerator"]["peak_flops"]
+    peak = state.accelerators_alive * shared.profiles["accelerator"]["peak_flops"] * shared.work.work_efficiency
     return _call(
         structure,
         shared,
@@ -260,6 +297,8 @@ def _chips(structure: CohortStructure, shared: Shared, inputs: Inputs, state: St
         _at(structure, state, "accelerator"),
         _at(structure, state, "cold_plate"),
         sm.ratio(inputs.asked_flops, peak, 1.0),
+        shared.work.power_intensity,
+        shared.work.work_efficiency,
     )
 
 

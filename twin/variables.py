@@ -63,9 +63,6 @@ TELEMETRY = (
     Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -1.0, inf),
 )
 
-# Outputs of a step that feed totals but are not telemetry.
-INTERNAL = ("battery_discharge_w", "battery_heat_w", "throttled", "power_limited", "asked_flops", "assigned_flops", "accelerator_power_w")
-
 TOTALS = (
     Total("array_energy_j", "J", "sum", "array_power_w", "Energy drawn from the array"),
     Total("load_energy_j", "J", "sum", "load_power_w", "Energy used on board"),
