@@ -71,7 +71,7 @@ def _lit_integral(x: Array) -> Array:
     """Integral from -1 to x of the visible part of a disc cut by a straight limb at -x radii."""
     inside = sm.clip(x, -1.0, 1.0)
     root = sm.sqrt(1.0 - inside * inside, 1e-12)
-    disc = 0.5 * inside + (inside * sm.arcsin(inside) + root - root**3 / 3.0) / jnp.pi
+    disc = 0.5 * inside + (inside * jnp.arctan2(inside, root) + root - root**3 / 3.0) / jnp.pi
     return disc + jnp.maximum(x - 1.0, 0.0)
 
 
@@ -110,7 +110,6 @@ def lit_fraction(
 
 @part("environment")
 def sky(
-    lit: Array,
     sun_distance_au: Array,
     cos_sun_zenith: Array,
     radius_m: Array,
@@ -119,7 +118,7 @@ def sky(
     albedo: Fraction,
     earth_infrared_w_per_m2: Irradiance,
 ) -> Sky:
-    """Direct, reflected and infrared fields at a satellite. [W/m2]
+    """Direct light outside the shadow, reflected light and infrared at a satellite. [W/m2]
 
     `solar_irradiance_w_per_m2` is at 1 au. Reflected light falls with the Sun's zenith angle, averaged over the cap of the
     Earth that the satellite sees (half-width of cos zenith: sine of the cap's angle), so that it fades
@@ -130,7 +129,7 @@ def sky(
     width = sm.sqrt(1.0 - cap * cap, 1e-8)
     edge = sm.clip(cos_sun_zenith, -width, width)
     daylight = (edge + width) ** 2 / (4.0 * width) + jnp.maximum(cos_sun_zenith - width, 0.0)
-    return Sky(lit * solar, solar * albedo * daylight, earth_infrared_w_per_m2 * jnp.ones_like(lit))
+    return Sky(solar, solar * albedo * daylight, jnp.asarray(earth_infrared_w_per_m2))
 
 
 def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
@@ -142,16 +141,12 @@ def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
     h2 = radius_ratio * radius_ratio
     depth = sm.sqrt(h2 - 1.0, 1e-8)
     cos_g = sm.clip(cos_nadir, -1.0, 1.0)
-    sin_g = sm.sqrt(1.0 - cos_g * cos_g, 1e-10)
     full = cos_g / h2
     # The plate's own horizon cuts the disc of the Earth where |cot| < depth^-1.
     cut = jnp.abs(cos_g) * radius_ratio < 1.0
     cos_c = sm.where(cut, cos_g, 0.0)
-    sin_c = sm.where(cut, sin_g, 1.0)
     chord = sm.sqrt(1.0 - h2 * cos_c * cos_c, 1e-10)
-    partial = (
-        0.5
-        - sm.arcsin(depth / (radius_ratio * sin_c)) / jnp.pi
-        + (cos_c * sm.arccos(-depth * cos_c / sin_c) - depth * chord) / (jnp.pi * h2)
-    )
+    # asin(depth / (ratio sin)) and acos(-depth cot), both without the clamp that an inverse sine would need at the seam.
+    beyond, within = jnp.arctan2(depth, chord), jnp.arctan2(chord, -depth * cos_c)
+    partial = 0.5 - beyond / jnp.pi + (cos_c * within - depth * chord) / (jnp.pi * h2)
     return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)

@@ -50,7 +50,7 @@ class Fluxes(NamedTuple):
     capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
     bus: Allocation
     chips: accelerator.Operation
-    wanted_w: Array  # by the accelerators, as far as cap and heat allow
+    shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
     work: accelerator.Result
     charged: battery.Charged
 
@@ -100,10 +100,9 @@ def fluxes(
         middle_s = start_s + 0.5 * step_s
         place = orbit.place(anchor.elements, anchor.rates, middle_s)
         view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
-        absorbed, on_cells = _absorbed_w(structure, shared, view, sky, place.radius_m)
+        absorbed, reflected, direct = _absorbed_w(structure, shared, view, sky, lit, place.radius_m)
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
-        available = _array_available_w(structure, shared, state, on_cells)
         pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, state.battery_health)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
@@ -112,10 +111,17 @@ def fluxes(
     with jax.named_scope("bus"):
         essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
         limits = (pack.charge_limit_w, pack.discharge_limit_w)
-        bus: Allocation = _call(structure, shared, "power_bus", available, *limits, essential, wanted)
+
+        def powered(irradiance_w_per_m2: Array) -> tuple[Allocation, accelerator.Result, Array]:
+            available = _array_available_w(structure, shared, state, irradiance_w_per_m2)
+            bus: Allocation = _call(structure, shared, "power_bus", available, *limits, essential, wanted)
+            return bus, accelerator.run(chips, state.accelerators_alive, bus.compute_w), wanted - bus.compute_w
+
+        # A step may be sunlit in part: solving the bus for each part keeps energy, and gradients with respect to the
+        # instant of an eclipse, right whatever the step.
+        sunlit, dark = powered(direct + reflected), powered(reflected)
+        bus, work, shed = jax.tree.map(lambda a, b: lit * a + (1.0 - lit) * b, sunlit, dark)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
-    with jax.named_scope("work"):
-        work = accelerator.run(chips, state.accelerators_alive, bus.compute_w)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     source = list(absorbed)
     for port, heat_w in (
@@ -131,7 +137,7 @@ def fluxes(
         _add(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
-    return Fluxes(lit, total, tuple(source), rates, bus, chips, wanted, work, charged)
+    return Fluxes(lit, total, tuple(source), rates, bus, chips, shed, work, charged)
 
 
 def _outputs(
@@ -150,14 +156,14 @@ def _outputs(
         "battery_discharge_w": jnp.maximum(-bus.battery_w, 0.0),
         "battery_heat_w": flux.charged.heat_w,
         "conversion_loss_w": bus.conversion_loss_w,
-        "shed_power_w": flux.wanted_w - bus.compute_w,
+        "shed_power_w": flux.shed_w,
         "radiated_heat_w": sum(heat.radiated_w[1:], heat.radiated_w[0]),
         "absorbed_environment_heat_w": flux.absorbed_w - bus.array_w,
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "assigned_flops": inputs.assigned_flops,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
-        "power_limited": sm.indicator(bus.compute_w < flux.wanted_w * (1.0 - 1e-4), flux.lit),
+        "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
         **telemetry_of_state(structure, after),
     }
 
@@ -244,17 +250,17 @@ def _light(
     )
     view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
     zenith = sm.dot(place.direction, sun.direction)
-    sky = registry.call(sunlight.sky, shared.profiles["environment"], lit, sun.distance_au, zenith, place.radius_m)
+    sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au, zenith, place.radius_m)
     return view, sky, lit
 
 
 def _absorbed_w(
-    structure: CohortStructure, shared: Shared, view: View, sky: sunlight.Sky, radius_m: Array
-) -> tuple[list[Array], Array]:
-    """Light and infrared absorbed by each node [W], and the light that falls on the cells [W/m2]."""
+    structure: CohortStructure, shared: Shared, view: View, sky: sunlight.Sky, lit: Array, radius_m: Array
+) -> tuple[list[Array], Array, Array]:
+    """Light and infrared absorbed by each node [W], and what falls on the cells [W/m2]: reflected, and direct while lit."""
     ratio = radius_m / orbit.const.EARTH_RADIUS_M
-    absorbed = [jnp.zeros_like(sky.solar_w_per_m2) for _ in structure.topology.nodes]
-    on_cells = jnp.zeros_like(sky.solar_w_per_m2)
+    zero = jnp.zeros_like(lit)
+    absorbed, reflected, direct = [zero for _ in structure.topology.nodes], zero, zero
     numbers = shared.surfaces
     for k, surface in enumerate(structure.topology.surfaces):
         axes: tuple[Vector, Vector] = (
@@ -262,12 +268,13 @@ def _absorbed_w(
         )
         facing = jnp.maximum(sm.dot(numbers.normal[k], axes[0]), 0.0)
         earth = sunlight.earth_view_factor(sm.dot(numbers.normal[k], axes[1]), ratio) * numbers.open_fraction[k]
-        light = facing * sky.solar_w_per_m2 + earth * sky.albedo_w_per_m2
-        flux = numbers.optics[k].absorptivity * light + numbers.optics[k].emissivity * earth * sky.infrared_w_per_m2
+        sunshine, albedo = facing * sky.solar_w_per_m2, earth * sky.albedo_w_per_m2
+        flux = numbers.optics[k].absorptivity * (lit * sunshine + albedo)
+        flux = flux + numbers.optics[k].emissivity * earth * sky.infrared_w_per_m2
         _add(absorbed, surface.nodes, flux * numbers.area_m2[k])
         if structure.surface_optics[k][0] == "solar_cell":
-            on_cells = on_cells + light
-    return absorbed, on_cells
+            reflected, direct = reflected + albedo, direct + sunshine
+    return absorbed, reflected, direct
 
 
 def _array_available_w(structure: CohortStructure, shared: Shared, state: State, irradiance_w_per_m2: Array) -> Array:

@@ -1,0 +1,241 @@
+"""The terminal: progress of a run, the table of its result, the ranking of a sweep."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from twin import human
+
+if TYPE_CHECKING:
+    from twin import run
+    from twin.model import Model
+
+PLAIN_WIDTH, PLAIN_RANKING_WIDTH = 100, 160
+COLOURS = {"good": "green", "tight": "yellow", "broken": "bold red", "none": ""}
+
+
+def _console(plain_width: int = PLAIN_WIDTH) -> Console:
+    """Standard output; plain text of a fixed width where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=plain_width, color_system=None)
+
+
+@contextmanager
+def progress(model: "Model") -> Iterator[Callable[["run.Progress"], None]]:
+    """Show a run as it goes: yields what is to be told of every chunk."""
+    console = _console()
+    for line in introduction(model):
+        console.print(line, markup=False)
+    if not console.is_terminal:
+        yield _plain_lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("compiling", total=model.structure.schedule.steps, speed="")
+
+        def watch(now: "run.Progress") -> None:
+            bar.update(task, completed=now.done_steps, description=_clock(now), speed=_speed(now))
+
+        yield watch
+
+
+def _plain_lines(console: Console) -> Callable[["run.Progress"], None]:
+    """A line for about every tenth of the run."""
+    shown = 0
+
+    def watch(now: "run.Progress") -> None:
+        nonlocal shown
+        tenths = 10 * now.done_steps // now.total_steps
+        if tenths > shown:
+            shown = tenths
+            share = 100.0 * now.done_steps / now.total_steps
+            console.print(f"{_clock(now)}  {share:3.0f} %  {_speed(now)}", markup=False)
+
+    return watch
+
+
+def _clock(now: "run.Progress") -> str:
+    return np.datetime_as_string(now.time, "m").replace("T", " ") + " UTC"
+
+
+def _speed(now: "run.Progress") -> str:
+    return human.speed(now.satellite_steps_per_s)
+
+
+def introduction(model: "Model") -> list[str]:
+    """The fleet in one line, then the remarks of whoever built it."""
+    cohorts = model.structure.cohorts
+    total = sum(cohort.satellites for cohort in cohorts)
+    each = "; ".join(f"{c.name}: {human.whole(c.satellites)}, {_where(c)}" for c in cohorts)
+    schedule = model.structure.schedule
+    span = human.duration(schedule.steps * schedule.step_s)
+    plural = "" if total == 1 else "s"
+    fleet = f"{human.whole(total)} satellite{plural} ({each}), {span} in steps of {human.duration(schedule.step_s)}"
+    return [fleet, *model.notes]
+
+
+def _where(cohort: Any) -> str:
+    orbit, pattern = (cohort.model(slot).replace("_", " ") for slot in ("orbit", "constellation"))
+    return orbit if orbit == pattern else f"{orbit}, {pattern}"
+
+
+def show(folder: str | Path) -> None:
+    """Print the result of a run as a table; what is known of it when it did not finish."""
+    from twin.report import read_summary, sizes
+    from twin.store import open_run
+
+    folder, console = Path(folder), _console()
+    data = open_run(folder)
+    summary, status = read_summary(folder), str(data.attrs["status"])
+    if not summary:
+        word = "has not finished" if status == "running" else status
+        console.print(Text(f"{folder}: this run {word}; {data.sizes['time']} frames can be read", style="bold red"))
+        return
+    console.print(result_table(summary, sizes(data, {})))
+    for line in _facts(folder, summary["run"]):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Table:
+    """A column per cohort, and one for the fleet where there are several."""
+    cohorts = summary["cohorts"]
+    columns = ({"fleet": summary["fleet"]} if len(cohorts) > 1 else {}) | cohorts
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    rows = [list(_rows(numbers, summary["run"], sizes, brief=len(columns) > 1)) for numbers in columns.values()]
+    for cells in zip(*rows, strict=True):
+        label = cells[0][0]
+        table.add_row(Text(label, style="bold" if not label.startswith(" ") else ""), *(text for _, text in cells))
+    return table
+
+
+Row = tuple[str, Text]
+
+
+def _rows(numbers: Mapping[str, Any], run: Mapping[str, Any], sizes: Mapping[str, float], brief: bool) -> Iterator[Row]:
+    """Label and text of every row for one column."""
+    yield from _fleet(numbers, sizes)
+    yield from _power(numbers, run["duration_s"])
+    yield "Limits", Text()
+    for limit in human.LIMITS:
+        yield f"  {limit.label}", _limit(limit, numbers, brief)
+    yield from _work(numbers)
+
+
+def _plain(label: str, text: str, style: str = "") -> Row:
+    return f"  {label}", Text(text, style=style)
+
+
+def _fleet(numbers: Mapping[str, Any], sizes: Mapping[str, float]) -> Iterator[Row]:
+    low, high = (np.degrees(sizes.get(key, np.nan)) for key in ("beta_min_rad", "beta_max_rad"))
+    yield "Fleet", Text()
+    yield _plain("Satellites", human.whole(numbers["satellites"]))
+    yield _plain("Mass", human.mass(numbers["mass_kg"]))
+    yield _plain("Mass per chip power", human.quantity("kg_per_kw", numbers["specific_mass_kg_per_kw"]))
+    yield _plain("Sunlit", f"{human.percent(numbers['sunlit_fraction'])} of the time")
+    yield _plain("Beta angle, of all", f"{low:.1f}° to {high:.1f}°" if np.isfinite(low) else human.NOTHING)
+
+
+def _power(numbers: Mapping[str, Any], duration_s: float) -> Iterator[Row]:
+    drawn, curtailed = numbers["array_energy_j"], numbers["curtailed_energy_j"]
+    share = human.percent(curtailed / max(drawn + curtailed, 1.0))
+    cap = human.si(numbers["nominal_power_w"], "W")
+    shed = numbers["shed_energy_j"]
+    yield "Power", Text()
+    yield _plain("Array, mean drawn", human.si(drawn / duration_s, "W"))
+    yield _plain("Load, mean", human.si(numbers["load_energy_j"] / duration_s, "W"))
+    yield _plain("Chips and hosts, mean", f"{human.si(numbers['accelerator_energy_j'] / duration_s, 'W')} of {cap}")
+    yield _plain("Battery throughput", human.energy(numbers["battery_throughput_j"]))
+    yield _plain("Curtailed", f"{human.energy(curtailed)}, {share}")
+    yield _plain("Shed for lack of power", human.energy(shed), "" if shed < 1e-3 * drawn else COLOURS["tight"])
+
+
+def _limit(limit: human.Limit, numbers: Mapping[str, Any], brief: bool) -> Text:
+    """The extreme and its margin, without kelvins where columns stand side by side."""
+    margin, value = human.margin(limit, numbers), human.reached(limit, numbers)
+    if brief:
+        margin, value = margin.removesuffix(" limit"), value.partition(" (")[0]
+    text = Text(value)
+    return text.append(f", {margin}", style=COLOURS[human.level(limit, numbers)]) if margin else text
+
+
+def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    share = numbers["mean_compute_rate_flops"] / max(numbers["nominal_compute_rate_flops"], 1.0)
+    held = {word: numbers[f"{word}_fraction"] for word in ("throttled", "power_limited")}
+    yield "Work", Text()
+    yield _plain("Delivered, mean", human.flops(numbers["mean_compute_rate_flops"]))
+    yield _plain("Share of nominal", human.percent(share))
+    yield _plain("Delivered, in all", human.flop(numbers["delivered_flop"]))
+    yield _plain("Waiting at the end", human.flop(numbers["backlog_flop"]))
+    yield _plain("Throttled by heat", f"{human.percent(held['throttled'])} of the time", _warn(held["throttled"]))
+    yield _plain(
+        "Limited by power", f"{human.percent(held['power_limited'])} of the time", _warn(held["power_limited"])
+    )
+    yield _plain("Binds", str(numbers["binding_limit"]), "bold")
+    yield _plain("Power balance open by", f"{numbers['power_balance_residual']:.0e}")
+    yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")
+
+
+def _warn(fraction: float) -> str:
+    return COLOURS["tight"] if fraction > 1e-3 else ""
+
+
+def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
+    """How long it took, on what, and where the rest is."""
+    took = f"{run['wall_s']:.1f} s, {run['compile_s']:.1f} s of it compiling"
+    report = folder / "report.html"
+    page = f"Report: {report}" if report.is_file() else f"Result: {folder} (no report.html yet)"
+    return [f"{took}; {human.speed(run['satellite_steps_per_s'])} on {run['device']}", page]
+
+
+def report(path: str | Path) -> None:
+    """Write and name the report of a run, or rank the jobs of a sweep; ConfigError when the folder is neither."""
+    from twin import ranking
+    from twin.config import ConfigError
+    from twin.report import write_report
+
+    path = Path(path)
+    if (path / "telemetry.zarr").is_dir():
+        write_report(path)
+        show(path)
+    elif ranking.is_sweep(path):
+        _rank(path)
+    elif not path.exists():
+        raise ConfigError(f"{path}: no such folder")
+    else:
+        raise ConfigError(f"{path}: holds neither a run (telemetry.zarr) nor finished jobs of a sweep (*/summary.json)")
+
+
+def _rank(folder: Path) -> None:
+    """Print a sweep's ranking and keep it as ranking.csv and ranking.html."""
+    from twin import ranking
+    from twin.run import write_atomically
+
+    console, ranked = _console(PLAIN_RANKING_WIDTH), ranking.jobs(folder)
+    write_atomically(folder / "ranking.csv", ranking.to_csv(ranked))
+    write_atomically(folder / "ranking.html", ranking.to_html(ranked))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ranking.header(ranked):
+        last = title == "Binds"
+        table.add_column(title, no_wrap=not last, overflow="fold", min_width=20 if last else None)
+    for job, row in zip(ranked, ranking.cells(ranked), strict=True):
+        table.add_row(*row, style="" if job.fleet else COLOURS["broken"])
+    console.print(table)
+    for line in (ranking.warning(ranked), f"Ranking: {folder / 'ranking.html'} and {folder / 'ranking.csv'}"):
+        if line:
+            console.print(line, markup=False, soft_wrap=True)

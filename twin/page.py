@@ -1,0 +1,278 @@
+"""The words and tables of the report, as HTML."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any, NamedTuple
+
+from twin import human
+from twin.variables import TOTALS
+
+SERIES_NOTE = (
+    "One satellite, or the fleet: its median as a line, the middle 90 % of satellites as a band, the extremes dotted. "
+    "Dashed lines are limits. The orbit shown is the darkest of the run. Powers, compute and sunlit fraction are means "
+    "over the interval that ends at the point, the others values at its end."
+)
+ENERGY_NOTE = (
+    "Energy of the whole run and fleet. All electricity ends as heat; the work is what it leaves behind. "
+    "Albedo and the Earth's infrared count on every surface, sunlight also where no cell lies."
+)
+MEANINGS = {total.name: total.meaning for total in TOTALS} | {
+    "satellites": "Satellites simulated",
+    "mass_kg": "Mass at launch",
+    "satellite_mass_kg": "Mass of one satellite",
+    "nominal_power_w": "Accelerators and hosts at their power cap",
+    "nominal_compute_rate_flops": "All accelerators at their power cap",
+    "mean_compute_rate_flops": "Work delivered over the duration of the run",
+    "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
+    "sunlit_fraction": "Share of the time in sunlight",
+    "throttled_fraction": "Share of the time in which heat limits the clock",
+    "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
+    "backlog_flop": "Work that waits at the end",
+    "accelerators_alive": "Accelerators that work at the end",
+    "power_balance_residual": "What the electric account of the worst satellite misses, over its array energy",
+    "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
+    "binding_limit": "What holds the design back",
+}
+RUN_SLOTS = ("time", "workload", "environment", "precision", "distributed", "output")
+
+
+class Facts(NamedTuple):
+    """What the words are made of; `summary` is empty for a run that did not finish."""
+
+    summary: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    status: str
+    sizes: Mapping[str, float]
+
+    @property
+    def fleet(self) -> Mapping[str, Any]:
+        """Numbers of the whole fleet."""
+        return self.summary.get("fleet", {})
+
+    @property
+    def cohorts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Configuration of each cohort."""
+        return self.configuration.get("cohorts") or {}
+
+
+def title(facts: Facts) -> str:
+    """Heading of the page."""
+    designs = f"the {_listed(facts.cohorts)} design{'s' if len(facts.cohorts) > 1 else ''}"
+    return escape(f"{count(facts.sizes['satellites'])} of {designs}")
+
+
+def count(satellites: float) -> str:
+    return "1 satellite" if satellites == 1 else f"{human.whole(satellites)} satellites"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = [*names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def status(facts: Facts) -> str:
+    """A red line for a run that failed or stopped."""
+    if facts.status == "finished" and facts.summary:
+        return ""
+    word = {"failed": "This run failed", "running": "This run has not finished"}.get(
+        facts.status, "No summary was written"
+    )
+    written, planned = facts.sizes["frames"], facts.sizes["frames_planned"]
+    return f'<p class="status">{word}: {written:.0f} of {planned:.0f} frames were written, and only they are shown.</p>'
+
+
+def altitude(sizes: Mapping[str, float]) -> str:
+    """Altitude of the fleet in words; empty without telemetry."""
+    if "altitude_min_m" not in sizes:
+        return ""
+    low, high = sizes["altitude_min_m"] / 1e3, sizes["altitude_max_m"] / 1e3
+    return f"{low:.0f} km" if high - low < 1 else f"{low:.0f} to {high:.0f} km"
+
+
+def statement(facts: Facts) -> str:
+    """What was simulated and what came out, in plain English."""
+    time, sizes, fleet = facts.configuration.get("time", {}), facts.sizes, facts.fleet
+    orbits = dict.fromkeys(str(c.get("orbit", {}).get("name", "")) for c in facts.cohorts.values())
+    height = altitude(sizes)
+    start = escape(str(time.get("start", "")).replace("T", " "))
+    words = (
+        f"{count(sizes['satellites'])} in orbit{f' at {height}' if height else ''} ({escape('; '.join(orbits))}), "
+        f"simulated for {human.duration(time.get('duration_s'))} from {start} UTC in steps of "
+        f"{human.duration(time.get('step_s'))}."
+    )
+    return words + (_outcome(fleet) if fleet else "")
+
+
+def _outcome(fleet: Mapping[str, Any]) -> str:
+    share = fleet["mean_compute_rate_flops"] / max(fleet["nominal_compute_rate_flops"], 1.0)
+    return (
+        f" The fleet spent {human.percent(fleet['sunlit_fraction'])} of its time in sunlight and delivered "
+        f"<b>{human.flops(fleet['mean_compute_rate_flops'])}</b> on average, {human.percent(share)} of what its "
+        f"accelerators give at the power cap: {human.flop(fleet['delivered_flop'])} in all. "
+        f"What holds it back: <b>{escape(binding(fleet))}</b>."
+    )
+
+
+def binding(fleet: Mapping[str, Any]) -> str:
+    """What binds, in words."""
+    limit = str(fleet["binding_limit"])
+    return "nothing but the demand" if limit == "demand" else limit
+
+
+def cards(facts: Facts) -> str:
+    """Key numbers, coloured by how near their limits are."""
+    fleet = facts.fleet
+    if not fleet:
+        return ""
+    duration_s = facts.summary["run"]["duration_s"]
+    shed = fleet["shed_energy_j"] / max(fleet["accelerator_energy_j"], 1.0)
+    cap = human.si(fleet["nominal_power_w"], "W")
+    entries = [
+        ("Compute, mean", human.flops(fleet["mean_compute_rate_flops"]), human.flop(fleet["delivered_flop"]), "none"),
+        (
+            "Chips and hosts, mean",
+            human.si(fleet["accelerator_energy_j"] / duration_s, "W"),
+            f"{cap} at the cap",
+            "none",
+        ),
+        ("Array, mean", human.si(fleet["array_energy_j"] / duration_s, "W"), f"{_curtailed(fleet)} curtailed", "none"),
+        ("Mass", human.mass(fleet["mass_kg"]), human.quantity("kg_per_kw", fleet["specific_mass_kg_per_kw"]), "none"),
+        *((limit.label, *_split(limit, fleet), human.level(limit, fleet)) for limit in human.LIMITS),
+        (
+            "Throttled by heat",
+            human.percent(fleet["throttled_fraction"]),
+            "of the time",
+            _of_none(fleet["throttled_fraction"]),
+        ),
+        ("Shed for lack of power", human.percent(shed), "of the accelerators' energy", _of_none(shed)),
+    ]
+    return "\n".join(_card(*entry) for entry in entries)
+
+
+def _curtailed(fleet: Mapping[str, Any]) -> str:
+    return human.percent(fleet["curtailed_energy_j"] / max(fleet["array_energy_j"] + fleet["curtailed_energy_j"], 1.0))
+
+
+def _split(limit: human.Limit, fleet: Mapping[str, Any]) -> tuple[str, str]:
+    value, _, kelvin = human.reached(limit, fleet).partition(" (")
+    return value, human.margin(limit, fleet) or kelvin.removesuffix(")")
+
+
+def _of_none(fraction: float) -> str:
+    return "good" if fraction < 1e-3 else "tight" if fraction < 0.05 else "broken"
+
+
+def _card(label: str, value: str, note: str, level: str) -> str:
+    return f'<div class="card {level}"><small>{label}</small><b>{value}</b><small>{note}</small></div>'
+
+
+def common_limits(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Limits that all cohorts share, by the key of the extreme that they bound; recovered from the margins."""
+    found: dict[str, float] = {}
+    for limit in human.LIMITS:
+        sign = 1.0 if limit.value.startswith("max") else -1.0
+        each = [
+            c[limit.value] + sign * c[limit.margin]
+            for c in summary.get("cohorts", {}).values()
+            if human.known(c.get(limit.margin))
+        ]
+        if each and max(each) - min(each) < 1e-3 * abs(each[0]):
+            found[limit.value] = each[0]
+    return found
+
+
+def section(heading: str, note: str, body: str) -> str:
+    """A part of the page."""
+    return f'<h2>{heading}</h2>\n<p class="note">{note}</p>\n{body}'
+
+
+def figure(name: str, text: str, options: Mapping[str, str], word: str = "Show") -> str:
+    """Place of a figure, its JSON, and a drop-down where there is something to choose."""
+    choices = "".join(f'<option value="{escape(key)}">{escape(words)}</option>' for key, words in options.items())
+    choice = f'<label>{word} <select data-for="{name}">{choices}</select></label>' if len(options) > 1 else ""
+    return f'{choice}<div id="{name}"></div>\n<script type="application/json" data-figure="{name}">{text}</script>'
+
+
+def tables(facts: Facts, versions: Mapping[str, str]) -> list[str]:
+    """Numbers of the summary, configuration with sources, and facts of the run."""
+    sections = []
+    if facts.fleet:
+        sections.append(
+            section("All numbers", "Units are chosen for reading; summary.json has them in SI.", _numbers(facts))
+        )
+    sections.append(section("Configuration", "What was simulated, each number with its source.", _configuration(facts)))
+    run = {**versions, **facts.summary.get("run", {})}
+    rows = [[_code(key), escape(_value(key, value))] for key, value in run.items() if key not in ("start", "notes")]
+    rows += [["note", escape(str(note))] for note in run.get("notes", [])]
+    return [*sections, section("Run", "", table(["", ""], rows))]
+
+
+def _numbers(facts: Facts) -> str:
+    cohorts = facts.summary["cohorts"]
+    several = {"fleet": facts.fleet} if len(cohorts) > 1 else {}
+    columns = {**several, **cohorts}
+    keys = dict.fromkeys(key for numbers in columns.values() for key in numbers)
+    rows = [[_code(key), *(human.quantity(key, n.get(key)) for n in columns.values()), _meaning(key)] for key in keys]
+    return table(["", *map(escape, columns), "Meaning"], rows)
+
+
+def _meaning(key: str) -> str:
+    if "_margin" in key:
+        return "Distance to the limit, negative when it is broken"
+    return escape(MEANINGS.get(key, ""))
+
+
+def _value(key: str, value: Any) -> str:
+    if key == "satellite_steps_per_s":
+        return human.speed(value)
+    return human.quantity(key, value) if key.endswith("_s") else str(value)
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """An HTML table of ready cells."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "\n".join(
+        "<tr>" + "".join(f'<td class="number">{c}</td>' if c[:1].isdigit() else f"<td>{c}</td>" for c in row) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{top}</tr>\n{body}</table></div>'
+
+
+def _configuration(facts: Facts) -> str:
+    """One fold per profile: of the run, then of every cohort."""
+    top = facts.configuration
+    folds = [_profile(slot, top[slot]) for slot in RUN_SLOTS if isinstance(top.get(slot), Mapping)]
+    single = {key: top[key] for key in ("failures", "seed") if key in top}
+    folds.append(_profile("other", {"name": "Failures and seed", **single}))
+    for name, profiles in facts.cohorts.items():
+        own = [
+            _profile(slot, p)
+            for slot, p in profiles.items()
+            if isinstance(p, Mapping) and slot not in (*RUN_SLOTS, "cohorts")
+        ]
+        folds.append(f"<h3>{escape(name)}</h3>" + "".join(own))
+    return "\n".join(folds)
+
+
+def _profile(slot: str, profile: Mapping[str, Any]) -> str:
+    sources = profile.get("sources") or {}
+    flat = _flat({key: value for key, value in profile.items() if key not in ("name", "sources")})
+    rows = [
+        [_code(k), escape(str(v)), escape(str(sources.get(k.split(".")[0], sources.get("default", ""))))]
+        for k, v in flat.items()
+    ]
+    name = escape(str(profile.get("name") or ""))
+    body = table(["", "Value", "Source"], rows)
+    return f"<details><summary><code>{escape(slot)}</code> {name}</summary>{body}</details>"
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested keys as dotted paths."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) and value else {f"{path}{key}": value}
+    return found

@@ -1,0 +1,115 @@
+"""What the report plots: bands over the fleet in bins of time, a telling orbit, and telling satellites."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+# Frames of one variable: read(name, frames) -> (time, satellite).
+Read = Callable[[str, slice], np.ndarray]
+MOST_POINTS = 600
+MOST_VALUES = 20_000_000
+QUANTILES = {"lowest": 0.0, "low": 0.05, "median": 0.5, "high": 0.95, "highest": 1.0}
+
+
+class Window(NamedTuple):
+    """Frames to plot, cut into bins that each become a point."""
+
+    edges: np.ndarray  # frame numbers, (bin + 1,)
+
+    @property
+    def bins(self) -> int:
+        """Number of points."""
+        return self.edges.size - 1
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Last frame of every bin, (bin,)."""
+        return self.edges[1:] - 1
+
+
+def window(first: int, last: int) -> Window:
+    """Frames `first` to before `last` in at most MOST_POINTS bins."""
+    return Window(np.unique(np.linspace(first, last, min(last - first, MOST_POINTS) + 1).round().astype(int)))
+
+
+def _blocks(frames: Window, satellites: int) -> Iterator[tuple[int, int]]:
+    """Ranges of bins whose frames fit in memory together."""
+    longest = int(np.diff(frames.edges).max(initial=1))
+    together = max(MOST_VALUES // max(satellites * longest, 1), 1)
+    for start in range(0, frames.bins, together):
+        yield start, min(start + together, frames.bins)
+
+
+def curves(
+    read: Read,
+    name: str,
+    frames: Window,
+    groups: Mapping[str, np.ndarray | slice],
+    chosen: Mapping[str, int],
+    satellites: int,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Quantiles over each group of satellites, and the mean over each bin of each chosen satellite; all (bin,)."""
+    bands = {group: {word: np.full(frames.bins, np.nan, np.float32) for word in QUANTILES} for group in groups}
+    alone = {word: np.full(frames.bins, np.nan, np.float32) for word in chosen}
+    for start, stop in _blocks(frames, satellites):
+        offset = frames.edges[start]
+        block = read(name, slice(int(offset), int(frames.edges[stop])))
+        for point in range(start, stop):
+            rows = block[frames.edges[point] - offset : frames.edges[point + 1] - offset]
+            for group, members in groups.items():
+                for word, value in zip(QUANTILES, quantiles(rows[:, members]), strict=True):
+                    bands[group][word][point] = value
+            for word, satellite in chosen.items():
+                alone[word][point] = rows[:, satellite].mean()
+    return {word: {"median": values} for word, values in alone.items()} | bands
+
+
+def quantiles(values: np.ndarray) -> np.ndarray:
+    """The QUANTILES of all finite values; NaN where there is none."""
+    ordered = np.sort(values, axis=None)  # NaN goes last
+    count = int(np.isfinite(ordered).sum())
+    if count == 0:
+        return np.full(len(QUANTILES), np.nan)
+    return ordered[[round(share * (count - 1)) for share in QUANTILES.values()]]
+
+
+def orbit_window(read: Read, frames: int, satellites: int, interval_s: float, period_s: float) -> Window:
+    """The darkest full orbit of the run, the last of several alike; the whole run when it is shorter than an orbit."""
+    length = math.ceil(period_s / interval_s) if math.isfinite(period_s) else frames
+    if length >= frames:
+        return window(0, frames)
+    light = np.concatenate([block.mean(axis=1) for block in _all(read, "sunlit_fraction", frames, satellites)])
+    summed = np.concatenate([[0.0], np.cumsum(light, dtype=np.float64)])
+    mean = (summed[length:] - summed[:-length]) / length
+    first = int(np.flatnonzero(mean <= np.nanmin(mean) + 1e-3)[-1]) if np.isfinite(mean).any() else frames - length
+    return window(first, first + length)
+
+
+def telling_satellites(read: Read, frames: int, satellites: int) -> dict[str, int]:
+    """Column of the satellite with the median peak of die temperature, of the hottest, the emptiest and the first."""
+    heat = np.full(satellites, -np.inf, np.float32)
+    charge = np.full(satellites, np.inf, np.float32)
+    for block in _all(read, "accelerator_temperature_k", frames, satellites):
+        heat = np.fmax(heat, np.fmax.reduce(block, axis=0))
+    for block in _all(read, "state_of_charge", frames, satellites):
+        charge = np.fmin(charge, np.fmin.reduce(block, axis=0))
+    return {
+        "median": int(np.argsort(heat)[satellites // 2]),
+        "hottest": int(heat.argmax()),
+        "emptiest": int(charge.argmin()),
+        "first": 0,
+    }
+
+
+def _all(read: Read, name: str, frames: int, satellites: int) -> Iterator[np.ndarray]:
+    """All frames of a variable in blocks that fit in memory."""
+    together = max(MOST_VALUES // max(satellites, 1), 1)
+    for start in range(0, frames, together):
+        yield read(name, slice(start, min(start + together, frames)))
+
+
+def thin(satellites: int, most: int = 5000) -> np.ndarray:
+    """Columns of at most so many satellites, evenly over the fleet."""
+    return np.unique(np.linspace(0, satellites - 1, min(satellites, most)).round().astype(int))
