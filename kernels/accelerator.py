@@ -21,7 +21,6 @@ from kernels.quantity import (
 )
 from kernels.registry import model, part
 
-
 SHUTDOWN_BAND_K = 5.0  # chips of a satellite do not trip at exactly the same temperature
 
 
@@ -106,12 +105,14 @@ def clock_scaled(
 ) -> Operation:
     """Limits of one accelerator: P = idle + leakage(T) + dynamic * clock^exponent * saturation(load).
 
-    `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1; `work_efficiency`
-    is that rate over the peak and `power_intensity` its dynamic power over that of large matrix multiplication. The governor runs at
-    `max_clock_fraction` and lowers the clock until the chip meets its power cap and the die its temperature limit: the
-    die follows its cold plate within seconds, so heat allows (limit - plate) / `junction_resistance_k_per_w`, continuously.
-    Dies that would pass `shutdown_temperature_k` even without work are switched off. `idle_power_w` excludes leakage, which
-    doubles every ln 2 / `leakage_coefficient_per_k` and is held at exp(2) times its reference value. `half_load` is the load at which dynamic power has reached about half its range.
+    `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1;
+    `work_efficiency` is that rate over the peak and `power_intensity` its dynamic power over that of large matrix
+    multiplication. The governor runs at `max_clock_fraction` and lowers the clock until the chip meets its power cap
+    and the die its temperature limit: the die follows its cold plate within seconds, so heat allows
+    (limit - plate) / `junction_resistance_k_per_w`, continuously. Dies that would pass `shutdown_temperature_k` even
+    without work are switched off. `idle_power_w` excludes leakage, which doubles every ln 2 /
+    `leakage_coefficient_per_k` and is held at exp(2) times its reference value. `half_load` is the load at which
+    dynamic power has reached about half its range.
     """
     warmer = jnp.minimum(leakage_coefficient_per_k * (temperature_k - leakage_reference_k), 2.0)
     standing = idle_power_w + leakage_power_w * jnp.exp(warmer)
@@ -197,4 +198,3 @@ def nominal_power_w(operation: Operation) -> Array:
     standing = operation.standing_w + operation.host_standing_w
     top = sm.power(operation.max_clock, operation.clock_exponent)
     return standing + (operation.dynamic_w + operation.host_dynamic_w) * jnp.minimum(operation.cap_drive, top)
-

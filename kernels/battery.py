@@ -65,8 +65,8 @@ def equivalent_circuit(
 ) -> Pack:
     """Terminal power that a pack accepts and gives now (open-circuit voltage behind one resistance).
 
-    `energy_j` is the pack's energy at beginning of life between empty and full; `capacity_c`, voltage and resistance are
-    of one cell. Charging fades to zero over `taper_fraction` below full and over `temperature_band_k` above
+    `energy_j` is the pack's energy at beginning of life between empty and full; `capacity_c`, voltage and resistance
+    are of one cell. Charging fades to zero over `taper_fraction` below full and over `temperature_band_k` above
     `min_charge_temperature_k`; discharging fades over `taper_fraction` above the reserve; both fade over the band
     below `max_temperature_k`. `health` scales capacity.
     """
@@ -92,7 +92,9 @@ def equivalent_circuit(
 
 
 @part("battery")
-def pack_mass(energy_j: Array, *, specific_energy_j_per_kg: SpecificEnergy, specific_heat_j_per_kg_k: SpecificHeat) -> tuple[Array, Array]:
+def pack_mass(
+    energy_j: Array, *, specific_energy_j_per_kg: SpecificEnergy, specific_heat_j_per_kg_k: SpecificHeat
+) -> tuple[Array, Array]:
     """Mass of the pack [kg] and its heat capacity [J/K]."""
     mass = energy_j / specific_energy_j_per_kg
     return mass, mass * specific_heat_j_per_kg_k

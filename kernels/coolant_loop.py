@@ -8,8 +8,8 @@ from jax import Array
 from kernels import safe_math as sm
 from kernels.quantity import (
     Density,
-    Fraction,
     Efficiency,
+    Fraction,
     Mass,
     MassFlow,
     Power,
@@ -47,9 +47,9 @@ def single_phase(
 ) -> Loop:
     """Liquid loop whose mixing valve holds the supply at its set point when the radiator runs colder.
 
-    The bypass that mixes return and radiator outlet to the set point is (set - outlet) / (return - outlet), between 0 and
-    `max_bypass_fraction`. The heater comes on in proportion as the return falls through a band below the set point.
-    Pump power is flow x pressure drop / (density x efficiency).
+    The bypass that mixes return and radiator outlet to the set point is (set - outlet) / (return - outlet), between
+    0 and `max_bypass_fraction`. The heater comes on in proportion as the return falls through a band below the set
+    point. Pump power is flow x pressure drop / (density x efficiency).
     """
     lift_k = jnp.maximum(return_k - radiator_outlet_k, 0.0) + 1.0
     bypass = jnp.minimum(sm.ramp(set_point_k - radiator_outlet_k, lift_k), max_bypass_fraction)

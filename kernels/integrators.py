@@ -94,6 +94,7 @@ def rosenbrock2(
 def step_mean(start: Array, middle: Array, derivative: Array, first: Array, second: Array) -> Array:
     """Mean over a ROS2 step of one flux of the right-hand side, exactly as the step counted it.
 
-    `start` and `middle` are the flux at both stages, `derivative` its Jacobian entry, `first` and `second` the increments.
+    `start` and `middle` are the flux at both stages, `derivative` its Jacobian entry, `first` and `second` the
+    increments.
     """
     return 0.5 * (start + middle + ROS2_GAMMA * derivative * (first + second))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Fraction, HeatCapacity, Mass, Temperature, AreaOrNone
+from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, Temperature
 from kernels.registry import part
 
 

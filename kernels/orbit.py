@@ -209,9 +209,7 @@ def advance(elements: Elements, rates: Rates, time_s: Array) -> Elements:
     turned = rates.mean_anomaly_rad_per_s * time_s + 0.5 * rates.mean_anomaly_rad_per_s2 * time_s**2
     return elements._replace(
         node_rad=wrap(elements.node_rad + rates.node_rad_per_s * time_s),
-        argument_of_perigee_rad=wrap(
-            elements.argument_of_perigee_rad + rates.argument_of_perigee_rad_per_s * time_s
-        ),
+        argument_of_perigee_rad=wrap(elements.argument_of_perigee_rad + rates.argument_of_perigee_rad_per_s * time_s),
         mean_anomaly_rad=wrap(elements.mean_anomaly_rad + turned),
     )
 

@@ -1,5 +1,6 @@
 """Types of physical parameters: unit, range and number of knots, written once beside the name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Annotated, NamedTuple, TypeAlias
@@ -8,7 +9,6 @@ from jax import Array
 
 Scalar: TypeAlias = Array | float
 Vector: TypeAlias = tuple[Array, Array, Array]
-
 
 
 class Optics(NamedTuple):
@@ -106,4 +106,4 @@ Charge = Annotated[Scalar, _positive("C")]
 Resistance = Annotated[Scalar, _positive("ohm")]
 RatePerHour = Annotated[Scalar, _positive("per_h")]
 RatePerYear = Annotated[Scalar, _not_negative("per_year")]
-VoltageCurve = Annotated[Scalar, Quantity("V", above=0.0, knots=KNOTS)]
+VoltageCurve = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots=KNOTS)]

@@ -40,9 +40,10 @@ def panel(
     min_temperature_k: Temperature,
     max_temperature_k: Temperature,
 ) -> Radiator:
-    """Flat panel with fluid passages: `area_m2` is one side; `second_face_fraction` is 1 for a deployed panel, 0 for one on a wall.
+    """Flat panel with fluid passages; `area_m2` is one side.
 
-    `fin_efficiency` is radiated heat over that of a panel at the fluid's temperature throughout.
+    `second_face_fraction` is 1 for a deployed panel and 0 for one on a wall; `fin_efficiency` is
+    radiated heat over that of a panel at the fluid's temperature throughout.
     """
     area = jnp.asarray(area_m2)
     return Radiator(

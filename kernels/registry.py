@@ -8,7 +8,7 @@ Positional arguments are inputs that the twin passes; keyword-only arguments are
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from kernels.quantity import Quantity
@@ -27,7 +27,7 @@ class Parameter:
     default: float | None
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters(function: Callable[..., Any]) -> Mapping[str, Parameter]:
     """Parameters of a kernel by name; TypeError when one lacks a unit or its name the unit's suffix."""
     hints = get_type_hints(function, include_extras=True)

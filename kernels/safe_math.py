@@ -15,12 +15,12 @@ Curve = Array | Sequence[Array]
 
 
 def clip(x: Array, low: Scalar, high: Scalar) -> Array:
-    """x held between two bounds, in the precision of x (the library's own clip passes float64 literals)."""
+    """X held between two bounds, in the precision of x (the library's own clip passes float64 literals)."""
     return jnp.minimum(jnp.maximum(x, low), high)
 
 
 def where(condition: Array, x: Array, y: Array | float) -> Array:
-    """x where the condition holds, else y, in the precision of x."""
+    """X where the condition holds, else y, in the precision of x."""
     return jnp.where(condition, x, jnp.asarray(y, dtype=x.dtype))
 
 
@@ -48,7 +48,7 @@ def arccos(x: Array) -> Array:
 
 
 def power(base: Array, exponent: Scalar, floor: float = 1e-30) -> Array:
-    """base ** exponent of a base that is not negative."""
+    """Base ** exponent of a base that is not negative."""
     return jnp.exp(exponent * jnp.log(jnp.maximum(base, floor)))
 
 

@@ -120,8 +120,8 @@ def sky(
 ) -> Sky:
     """Direct light outside the shadow, reflected light and infrared at a satellite. [W/m2]
 
-    `solar_irradiance_w_per_m2` is at 1 au. Reflected light falls with the Sun's zenith angle, averaged over the cap of the
-    Earth that the satellite sees (half-width of cos zenith: sine of the cap's angle), so that it fades
+    `solar_irradiance_w_per_m2` is at 1 au. Reflected light falls with the Sun's zenith angle, averaged over the cap of
+    the Earth that the satellite sees (half-width of cos zenith: sine of the cap's angle), so that it fades
     smoothly across the terminator.
     """
     solar = solar_irradiance_w_per_m2 / (sun_distance_au * sun_distance_au)
@@ -146,7 +146,7 @@ def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
     cut = jnp.abs(cos_g) * radius_ratio < 1.0
     cos_c = sm.where(cut, cos_g, 0.0)
     chord = sm.sqrt(1.0 - h2 * cos_c * cos_c, 1e-10)
-    # asin(depth / (ratio sin)) and acos(-depth cot), both without the clamp that an inverse sine would need at the seam.
+    # asin(depth / (ratio sin)) and acos(-depth cot), without the clamp that an inverse sine needs at the seam.
     beyond, within = jnp.arctan2(depth, chord), jnp.arctan2(chord, -depth * cos_c)
     partial = 0.5 - beyond / jnp.pi + (cos_c * within - depth * chord) / (jnp.pi * h2)
     return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)

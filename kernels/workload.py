@@ -45,7 +45,9 @@ def queue(*, carry_over: Fraction) -> Array:
     return jnp.asarray(carry_over)
 
 
-def waiting_flop(backlog_flop: Array, assigned_flops: Array, done_flops: Array, carry_over: Array, step_s: Scalar) -> Array:
+def waiting_flop(
+    backlog_flop: Array, assigned_flops: Array, done_flops: Array, carry_over: Array, step_s: Scalar
+) -> Array:
     """Work waiting after a step: what is left undone joins it, what is done beyond the assignment leaves it."""
     surplus = (assigned_flops - done_flops) * step_s
     return jnp.maximum(backlog_flop + jnp.where(surplus > 0.0, carry_over * surplus, surplus), 0.0)

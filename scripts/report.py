@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from twin.cli import report_main  # noqa: E402
+from twin.cli import report_main
 
 if __name__ == "__main__":
     report_main()

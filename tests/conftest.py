@@ -5,10 +5,10 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
-import twin  # noqa: E402  (switches JAX to 64 bits before it loads)
+import jax
+import pytest
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import twin
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -66,10 +66,10 @@ def test_clocks_nest(untiled, save, exchange):
 
 
 def test_numbers_do_not_recompile(untiled):
-    compiled = run._run_chunk._cache_size()
+    compiled = run.compiled_chunks()
     simulate(ONE_DEVICE, "solar_cell=azur_3g30c", "accelerator=b200", "radiator=carbon_panel", "orbit.altitude_m=550e3")
     simulate(ONE_DEVICE, "battery=lfp_pack", "coating=osr_quartz", "workload.utilization=0.5", "array.area_m2=300")
-    assert run._run_chunk._cache_size() == compiled
+    assert run.compiled_chunks() == compiled
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,9 @@ def test_step_lowers_as_one_cuda_kernel(one_step):
             [reference[k] for k in range(leaf.shape[0])] if curve else reference[...]
             for reference, leaf, curve in zip(references, leaves, knots, strict=False)
         ]
-        for out, value in zip(references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True):
+        for out, value in zip(
+            references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True
+        ):
             out[...] = jnp.broadcast_to(value, (128,))
 
     shapes = [jax.ShapeDtypeStruct((128,), jnp.float32) for _ in results]
@@ -127,7 +129,9 @@ def test_kernel_gives_the_same_numbers(one_step):
 
     def body(*references):
         values = [reference[...] for reference in references[: len(leaves)]]
-        for out, value in zip(references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True):
+        for out, value in zip(
+            references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True
+        ):
             out[...] = jnp.broadcast_to(value, (128,))
 
     shapes = [jax.ShapeDtypeStruct((128,), jnp.float32) for _ in expected]

@@ -313,7 +313,7 @@ def test_two_faces_of_a_plate_share_the_earth(cosine, ratio):
         float(sunlight.earth_view_factor(jnp.asarray(sign * cosine), jnp.asarray(ratio))) for sign in (1.0, -1.0)
     )
     assert front - back == pytest.approx(cosine / ratio**2, abs=1e-12)
-    assert 0.0 <= min(front, back) and max(front, back) <= ratio**-2 + 1e-12
+    assert min(front, back) >= 0.0 and max(front, back) <= ratio**-2 + 1e-12
 
 
 def test_gradient_of_the_view_factor():

@@ -21,8 +21,13 @@ def satellite(small):
     network = prepared.shared.network
     names = cohort.topology.nodes
     heat = dict.fromkeys(names, 0.0) | {
-        "accelerator": 7.0e4, "cold_plate": 1.5e4, "coolant_return": 6.0e3, "bus": 1.5e3, "battery": 5e2, "array": 3.5e5,
-    }  # fmt: skip
+        "accelerator": 7.0e4,
+        "cold_plate": 1.5e4,
+        "coolant_return": 6.0e3,
+        "bus": 1.5e3,
+        "battery": 5e2,
+        "array": 3.5e5,
+    }
     heat |= {f"radiator_{k}": 2.5e3 for k in range(1, 5)}
     rate = 2.0e4
     branch = {"main": rate, "radiator": 0.9 * rate, "bypass": 0.1 * rate}
@@ -124,7 +129,11 @@ def test_transient_through_eclipse_matches_radau(small):
         state = settled._replace(temperature_k=temperature, state_of_charge=charge)
         flux = fluxes(cohort, prepared.shared, anchor, inputs, state, time_s, instant_s)
         heat = thermal_network.heat_flow_w(
-            cohort.topology, prepared.shared.network, flux.capacity_rate_w_per_k, flux.source_w, tuple(temperature.values())
+            cohort.topology,
+            prepared.shared.network,
+            flux.capacity_rate_w_per_k,
+            flux.source_w,
+            tuple(temperature.values()),
         )
         rates = [h[0] / c for h, c in zip(heat, prepared.shared.network.heat_capacity_j_per_k, strict=True)]
         return jnp.stack([*rates, (flux.charged.state_of_charge - charge)[0] / instant_s])

@@ -23,13 +23,13 @@ if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FUSE}".strip()
 
 if TYPE_CHECKING:
-    from twin.model import Model as Model
-    from twin.model import build as build
     from twin.cli import compose as compose
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
     from twin.health import HealthError as HealthError
     from twin.metrics import objective as objective
+    from twin.model import Model as Model
+    from twin.model import build as build
     from twin.run import simulate as simulate
     from twin.store import open_run as open_run
 

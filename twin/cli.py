@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from twin.conf_path import conf_dir
 
 if TYPE_CHECKING:
-    from twin.model import Model
     from twin.config import Config
+    from twin.model import Model
 
 REFUSED, FAILED = 2, 1
 
@@ -62,7 +62,9 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
             with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
         run_dir = Path(str(config.hydra.run.dir)) if "job.num" not in str(config.hydra.run.dir) else Path()
-        plain = OmegaConf.to_container(OmegaConf.masked_copy(config, [k for k in config if k != "hydra"]), resolve=True)
+        plain = OmegaConf.to_container(
+            OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]), resolve=True
+        )
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)
@@ -133,10 +135,14 @@ def _holds_same_run(folder: Path, config: "Config") -> bool:
     if not (folder / "telemetry.zarr").is_dir():
         raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds something else; choose a new or an empty folder")
     if not (folder / "summary.json").is_file():
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds an unfinished run; choose another folder or remove it")
+        raise ConfigError(
+            f"hydra.run.dir = {str(folder)!r}: holds an unfinished run; choose another folder or remove it"
+        )
     before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     if before != json.loads(json.dumps(config.resolved)):
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds a finished run of another configuration; choose another folder")
+        raise ConfigError(
+            f"hydra.run.dir = {str(folder)!r}: holds a finished run of another configuration; choose another folder"
+        )
     return True
 
 
@@ -208,7 +214,7 @@ def _sweep(overrides: Sequence[str]) -> list[list[str]]:
     for override in parsed:
         if override.is_sweep_override() and override.is_discrete_sweep():
             key = override.get_key_element()
-            values = _glob(override) if "glob(" in override.input_line else override.sweep_string_iterator()
+            values = _glob(override) if "glob(" in str(override.input_line) else override.sweep_string_iterator()
             axes.append([f"{key}={value}" for value in values])
         elif not override.is_sweep_override():
             axes.append([override.input_line])
@@ -226,9 +232,9 @@ def _job(session: _Session) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     from twin import console
-    from twin.model import build
     from twin.config import ConfigError
     from twin.health import HealthError
+    from twin.model import build
     from twin.run import simulate
 
     hydra_config = HydraConfig.get()

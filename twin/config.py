@@ -7,21 +7,21 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
-import kernels.accelerator  # noqa: F401  (importing a kernel fills the registry)
-import kernels.attitude  # noqa: F401
-import kernels.battery  # noqa: F401
-import kernels.coolant_loop  # noqa: F401
-import kernels.mass_and_cost  # noqa: F401
-import kernels.orbit  # noqa: F401
-import kernels.power_bus  # noqa: F401
-import kernels.radiator  # noqa: F401
-import kernels.solar_array  # noqa: F401
-import kernels.sunlight  # noqa: F401
+import kernels.accelerator
+import kernels.attitude
+import kernels.battery
+import kernels.coolant_loop
+import kernels.mass_and_cost
+import kernels.orbit
+import kernels.power_bus
+import kernels.radiator
+import kernels.solar_array
+import kernels.sunlight
 import kernels.workload  # noqa: F401
 from kernels import registry
 from kernels.quantity import Quantity
@@ -41,8 +41,7 @@ PORTS = (
     "battery",
     "array",
 )
-COMPONENT_OPTICS = ("solar_cell", "array_rear", "coating")
-COMPONENT_AREAS = ("array", "radiator", "radiator_second_face", "bus")
+FAILURES = ("none", "expected")
 
 
 class ConfigError(Exception):
@@ -105,10 +104,14 @@ class Output(Strict):
 
 
 class Node(Strict):
+    """A lump of heat capacity."""
+
     heat_capacity_j_per_k: float = Field(ge=0)
 
 
 class Coupling(Strict):
+    """A conductance between two nodes; `component` adds that component's own."""
+
     from_: str = Field(alias="from")
     to: str
     conductance_w_per_k: float = Field(ge=0)
@@ -116,18 +119,24 @@ class Coupling(Strict):
 
 
 class Exchange(Strict):
+    """Radiation between two nodes."""
+
     from_: str = Field(alias="from")
     to: str
     exchange_m2: float = Field(ge=0)
 
 
 class Boundary(Strict):
+    """A conductance to a fixed temperature."""
+
     node: str
     conductance_w_per_k: float = Field(ge=0)
     temperature_k: float = Field(ge=0)
 
 
 class Flow(Strict):
+    """Nodes that a branch of the coolant loop passes, in order."""
+
     path: list[str] = Field(min_length=2)
     branch: Literal["main", "radiator", "bypass"]
 
@@ -166,7 +175,11 @@ class ThermalNetwork(Strict):
 # Keys of a profile that are not numbers of the physics.
 _EXTRAS: dict[str, dict[str, Any]] = {
     "accelerator": {"number_format": (str, ...)},
-    "constellation": {"satellites": (int, Field(default=0, ge=0, le=4_000_000)), "file": (str | None, None), "subset": (str | None, None)},
+    "constellation": {
+        "satellites": (int, Field(default=0, ge=0, le=4_000_000)),
+        "file": (str | None, None),
+        "subset": (str | None, None),
+    },
     "workload": {
         "file": (str | None, None),
         "repeat": (bool, True),
@@ -221,14 +234,11 @@ class Config:
 
 def parse_utc(text: str) -> datetime:
     """An ISO 8601 instant in UTC; ValueError when it is none or lies outside 1950-2050."""
-    if isinstance(text, datetime):
-        instant = text
-    else:
-        try:
-            instant = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError("must be an instant in UTC, ISO 8601, such as 2026-06-14T00:00:00") from None
-    instant = instant.replace(tzinfo=timezone.utc) if instant.tzinfo is None else instant.astimezone(timezone.utc)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be an instant in UTC, ISO 8601, such as 2026-06-14T00:00:00") from None
+    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     if not 1950 <= instant.year < 2050:
         raise ValueError("must lie in 1950-2049, where the Sun's position is accurate")
     return instant
@@ -354,7 +364,9 @@ def _check_time(time: Time) -> None:
         raise ConfigError(f"time.step_s = {step!r}: must be a whole number of milliseconds")
     save, exchange = time.save_every_s, time.exchange_s
     if time.duration_s % save:
-        raise ConfigError(f"time.duration_s = {time.duration_s:g}: must be a whole multiple of time.save_every_s = {save:g}")
+        raise ConfigError(
+            f"time.duration_s = {time.duration_s:g}: must be a whole multiple of time.save_every_s = {save:g}"
+        )
     if max(save, exchange) % min(save, exchange):
         raise ConfigError(
             f"time.exchange_s = {exchange:g}: must divide time.save_every_s = {save:g} or be a whole multiple of it"
@@ -375,8 +387,11 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
             raise ConfigError(f"{key}: missing")
     time = _validate("time", Time, composed["time"])
     _check_time(time)
-    if composed["failures"] not in ("none", "expected"):
-        raise ConfigError(f"failures = {composed['failures']!r}: must be none or expected{nearest(str(composed['failures']), ('none', 'expected'))}")
+    if composed["failures"] not in FAILURES:
+        raise ConfigError(
+            f"failures = {composed['failures']!r}: must be one of {', '.join(FAILURES)}"
+            f"{nearest(str(composed['failures']), FAILURES)}"
+        )
     seed = composed["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed!r}: must be a whole number from 0 to 2^63 - 1")
@@ -406,11 +421,13 @@ def _cohort(name: str, values: Mapping[str, Any]) -> CohortConfig:
     from_file = pattern.model == "element_sets"
     if from_file != (orbit.model == "element_sets"):
         raise ConfigError(
-            f"constellation.model = {pattern.model!r} with orbit.model = {orbit.model!r}: element sets bring their own orbits; "
-            "choose constellation=element_sets alone, or an orbit and a pattern"
+            f"constellation.model = {pattern.model!r} with orbit.model = {orbit.model!r}: element sets bring "
+            "their own orbits; choose constellation=element_sets alone, or an orbit and a pattern"
         )
     if from_file and not pattern.file:
-        raise ConfigError("constellation.file: missing; constellation=element_sets needs constellation.file=PATH of a TLE or OMM file")
+        raise ConfigError(
+            "constellation.file: missing; constellation=element_sets needs constellation.file=PATH of a TLE or OMM file"
+        )
     if not from_file and pattern.satellites < 1:
         raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be at least 1")
     return CohortConfig(name, profiles, _network(values["thermal_network"]))

@@ -9,12 +9,12 @@ import json
 import math
 import os
 import re
-import xml.etree.ElementTree as xml
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -445,8 +445,8 @@ def _instant(text: str) -> datetime:
 def _xml_messages(path: Path, text: str) -> list[dict[str, str]]:
     """Leaves of every segment of an XML message, name spaces left out."""
     try:
-        root = xml.fromstring(text)
-    except xml.ParseError as error:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
         raise ConfigError(f"{path}, line {error.position[0]}: not well-formed XML ({error})") from None
     segments = [part for part in root.iter() if part.tag.rpartition("}")[2] == "segment"]
     return [{leaf.tag.rpartition("}")[2]: leaf.text or "" for leaf in part.iter()} for part in segments]

@@ -82,7 +82,7 @@ class Span(NamedTuple):
     """A column of the time series."""
 
     title: str
-    time_ms: np.ndarray
+    time_ms: np.ndarray  # evenly spaced
     views: Views
 
 
@@ -150,9 +150,16 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
     """Median as a line, 5 to 95 % as a band, extremes dotted; a single satellite has its line alone."""
     if not np.isfinite(bands["median"]).any():
         return []
-    common: dict[str, Any] = {"x": time_ms, "name": curve.label, "legendgroup": curve.variable, "showlegend": False}
+    step_ms = time_ms[1] - time_ms[0] if time_ms.size > 1 else 1.0
+    common: dict[str, Any] = {
+        "x0": time_ms[0],
+        "dx": step_ms,
+        "name": curve.label,
+        "legendgroup": curve.variable,
+        "showlegend": False,
+    }
     marks = "lines" if time_ms.size > 1 else "markers"
-    light = _faint(curve.colour, 0.22)
+    light = _faint(curve.colour, 0.17)
     traces = []
     if "low" in bands and np.nanmax(bands["highest"] - bands["lowest"]) > 0:
         thin = {"color": _faint(curve.colour, 0.65), "width": 0.8, "dash": "dot"}

@@ -99,7 +99,7 @@ def globe_and_map(place: Place, earth_radius_m: float = 6_378_137.0) -> tuple[go
 def _satellites(figure: go.Figure, place: Place, keys: Sequence[str], earth_radius_m: float) -> None:
     """The fleet on globe and map, once for each colouring that has data."""
     x, y, z = _on_sphere(place.latitude_rad, place.longitude_rad, 1.0 + place.altitude_m / earth_radius_m)
-    size = 3.0 if len(place.names) > 1000 else 5.0
+    size = 3.0 if len(place.names) > 1000 else 5.0 if len(place.names) > 20 else 9.0
     for key in keys:
         variable, title, colours = COLOURINGS[key]
         unit = {"k": "°C", "s": "FLOP/s"}.get(variable[-1], "%")

@@ -43,6 +43,7 @@ def check_balance(power_residual: float, heat_residual: float) -> None:
     for word, residual, limit in (("power", power_residual, POWER_LIMIT), ("heat", heat_residual, HEAT_LIMIT)):
         if not residual <= limit:
             raise HealthError(
-                f"{word} balance of the worst satellite is open by {residual:.2e} of its array energy (limit {limit:g}); "
+                f"{word} balance of the worst satellite is open by {residual:.2e} of its array energy "
+                f"(limit {limit:g}); "
                 "likely cause: a model that makes or loses energy, or a step too large"
             )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 ZERO_CELSIUS_K = 273.15
-NOTHING = "–"
+NOTHING = "-"
 # Below these margins a design counts as tight.
 TIGHT_K, TIGHT_CHARGE = 5.0, 0.05
 _PREFIXES = {
@@ -54,7 +54,8 @@ def digits(value: float, significant: int = 3) -> str:
     """Plain decimal notation with so many significant digits, thin spaces between thousands."""
     if value == 0:
         return "0"
-    before = math.floor(math.log10(abs(value))) + 1
+    # Rounded first: 999.7 has four digits before the point.
+    before = math.floor(math.log10(abs(float(f"{value:.{significant - 1}e}")))) + 1
     return f"{value:,.{max(significant - before, 0)}f}".replace(",", "\u202f")
 
 

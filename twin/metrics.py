@@ -93,7 +93,9 @@ def balance_residuals(
         nodes = zip(cohort.topology.nodes, prepared.shared.network.heat_capacity_j_per_k, strict=True)
         return sum((c * state.temperature_k[n].astype(jnp.float64) for n, c in nodes), jnp.zeros(()))
 
-    at_bus = totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
+    at_bus = (
+        totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
+    )
     in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - (stored(last) - stored(prepared.state))
     into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
     in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - (warmth(last) - warmth(prepared.state))

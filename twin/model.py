@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax import Array
 
-from kernels.quantity import Quantity
 from kernels import registry
 from kernels.thermal_network import Surface, Topology
 from twin import element_sets, traces
@@ -96,7 +94,7 @@ def _schedule(config: Config) -> Schedule:
 
 
 def _demand(config: Config, structure: Structure, params: Params, environment: Environment) -> tuple[Any, list[str]]:
-    """Demand of the trace per exchange interval [flop/s], scaled to the fleet's nominal capacity unless told otherwise."""
+    """Demand of the trace per exchange interval [flop/s]; scaled to the fleet's capacity unless told otherwise."""
     prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
     nominal = sum(
         float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
@@ -110,7 +108,7 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
     return jnp.asarray(demand, dtype=jnp.float64), notes
 
 
-def _numbers(slot: str, profile: Any) -> CohortParams:
+def _numbers(slot: str, profile: Any) -> dict[str, Array]:
     """Every number of a profile as a float64 array, under its own name."""
     schema = registry.schema(slot, getattr(profile, "model", None))
     return {name: jnp.asarray(getattr(profile, name), dtype=jnp.float64) for name in schema}
@@ -173,7 +171,8 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
     nodes = tuple(network.nodes)
     at = {node: i for i, node in enumerate(nodes)}
     surfaces = tuple(
-        Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner) for name, face in network.surfaces.items()
+        Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner)
+        for name, face in network.surfaces.items()
     )
     by_name = {surface.name: surface for surface in surfaces}
     blocked = [
@@ -188,7 +187,9 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         conductive=tuple((at[c.from_], at[c.to]) for c in network.couplings.values()),
         radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *blocked),
         flows=tuple(
-            (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)
+            (at[a], at[b], flow.branch)
+            for flow in network.flows
+            for a, b in zip(flow.path, flow.path[1:], strict=False)
         ),
         boundaries=tuple(at[b.node] for b in network.boundaries.values()),
         surfaces=surfaces,

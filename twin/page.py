@@ -62,6 +62,7 @@ def title(facts: Facts) -> str:
 
 
 def count(satellites: float) -> str:
+    """A number of satellites in words."""
     return "1 satellite" if satellites == 1 else f"{human.whole(satellites)} satellites"
 
 
@@ -104,9 +105,10 @@ def statement(facts: Facts) -> str:
 
 
 def _outcome(fleet: Mapping[str, Any]) -> str:
+    who = "It" if fleet["satellites"] == 1 else "The fleet"
     share = fleet["mean_compute_rate_flops"] / max(fleet["nominal_compute_rate_flops"], 1.0)
     return (
-        f" The fleet spent {human.percent(fleet['sunlit_fraction'])} of its time in sunlight and delivered "
+        f" {who} spent {human.percent(fleet['sunlit_fraction'])} of the time in sunlight and delivered "
         f"<b>{human.flops(fleet['mean_compute_rate_flops'])}</b> on average, {human.percent(share)} of what its "
         f"accelerators give at the power cap: {human.flop(fleet['delivered_flop'])} in all. "
         f"What holds it back: <b>{escape(binding(fleet))}</b>."

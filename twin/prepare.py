@@ -8,11 +8,11 @@ from jax import Array
 
 from kernels import accelerator, orbit, registry, sunlight
 from kernels import battery as battery_kernel
+from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
+from kernels import power_bus as bus_kernel
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
-from kernels import coolant_loop as loop_kernel
-from kernels import power_bus as bus_kernel
 from kernels import workload as workload_kernel
 from kernels.quantity import Optics
 from kernels.thermal_network import Coefficients
@@ -73,7 +73,8 @@ class Cohort(NamedTuple):
 def prepare(structure: Structure, params: Params, environment: Environment) -> dict[str, Cohort]:
     """Constants, first state and budgets of every cohort, all float64."""
     return {
-        cohort.name: _prepare_cohort(structure, cohort, params[cohort.name], environment) for cohort in structure.cohorts
+        cohort.name: _prepare_cohort(structure, cohort, params[cohort.name], environment)
+        for cohort in structure.cohorts
     }
 
 
@@ -100,9 +101,9 @@ def _prepare_cohort(
     )
     each = _orbits(cohort, params, environment)
     ones = each.present
-    first_k = registry.call(mass.first_temperature, params["satellite"])
+    everywhere_k: Array = registry.call(mass.first_temperature, params["satellite"]) * ones
     state = State(
-        temperature_k={node: first_k * ones for node in cohort.topology.nodes},
+        temperature_k=dict.fromkeys(cohort.topology.nodes, everywhere_k),
         state_of_charge=charge * ones,
         backlog_flop=0.0 * ones,
         battery_health=battery_health * ones,
@@ -155,7 +156,9 @@ def _network(
     """Numbers of the thermal network: its own, plus those of the components that its ports carry."""
     own, topology, ports = params["thermal_network"], cohort.topology, cohort.ports
     radiator = registry.call(radiator_kernel.panel, params["radiator"])
-    loop = registry.call(loop_kernel.filling, params["coolant_loop"], params["coolant_loop"]["specific_heat_j_per_kg_k"])
+    loop = registry.call(
+        loop_kernel.filling, params["coolant_loop"], params["coolant_loop"]["specific_heat_j_per_kg_k"]
+    )
     _, battery_capacity = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     body = registry.call(mass.structure, params["satellite"])
 
@@ -224,7 +227,9 @@ def _surfaces(
     return Surfaces(tuple(normals), tuple(areas), tuple(optics), tuple(opening))
 
 
-def _emission(cohort: CohortStructure, surfaces: Surfaces, fin_efficiency: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def _emission(
+    cohort: CohortStructure, surfaces: Surfaces, fin_efficiency: Array
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Emitting area per node, and the exchange areas between surfaces that block each other's view.
 
     The partner loses the same view area (reciprocity); reflections between the two are left out, below
@@ -241,7 +246,9 @@ def _emission(cohort: CohortStructure, surfaces: Surfaces, fin_efficiency: Array
     for k, surface in enumerate(topology.surfaces):
         radiating = surfaces.optics[k].emissivity * fins(k)
         for node in surface.nodes:
-            emission[node] = emission[node] + radiating * surfaces.open_fraction[k] * surfaces.area_m2[k] / len(surface.nodes)
+            emission[node] = emission[node] + radiating * surfaces.open_fraction[k] * surfaces.area_m2[k] / len(
+                surface.nodes
+            )
         if surface.partner is None:
             continue
         other = by_name[surface.partner]
@@ -259,14 +266,18 @@ def _budget(
 ) -> Budget:
     """Mass, nominal power and limits of one satellite."""
     radiator = registry.call(radiator_kernel.panel, params["radiator"])
-    loop = registry.call(loop_kernel.filling, params["coolant_loop"], params["coolant_loop"]["specific_heat_j_per_kg_k"])
+    loop = registry.call(
+        loop_kernel.filling, params["coolant_loop"], params["coolant_loop"]["specific_heat_j_per_kg_k"]
+    )
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
     body = registry.call(mass.structure, params["satellite"])
     array_kg = panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2)
     power_w = modules["count"] * nominal_power_w
     converters_kg = registry.call(bus_kernel.converter_mass, params["power_bus"], power_w)
-    components = array_kg + pack_kg + modules["mass_kg"] + radiator.mass_kg + loop["mass_kg"] + body["mass_kg"] + converters_kg
+    components = (
+        array_kg + pack_kg + modules["mass_kg"] + radiator.mass_kg + loop["mass_kg"] + body["mass_kg"] + converters_kg
+    )
     return Budget(
         mass_kg=mass.dry_mass_kg(components, body["structure_fraction"], body["margin_fraction"]),
         nominal_power_w=power_w,

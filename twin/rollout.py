@@ -100,7 +100,8 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
         tiles: Each = jax.tree.map(split, prepared.each)
         real = (jnp.arange(tiles.present.size) < cohort.satellites).reshape(tiles.present.shape)
         each[cohort.name] = tiles._replace(present=jnp.where(real, tiles.present, 0.0))
-        state[cohort.name] = jax.tree.map(lambda leaf: split(leaf).astype(kind), prepared.state)
+        first: State = jax.tree.map(split, prepared.state)
+        state[cohort.name] = jax.tree.map(lambda leaf: leaf.astype(kind), first)
         totals[cohort.name] = first_totals(real.shape)
     return Tiles(shared, each, Carry(state, totals))
 
@@ -193,7 +194,7 @@ def _run_tile(
     def one_block(carry: tuple[State, Totals], block: Array):
         state, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
-        sums = {name: zero for name in variables.SUMMED}
+        sums = dict.fromkeys(variables.SUMMED, zero)
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
         first = (interval * segment.blocks + block) * segment.steps
         numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
@@ -253,7 +254,7 @@ def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Car
 def run_chunk_on(
     structure: Structure,
     segment: Segment,
-    devices: tuple[jax.Device, ...],
+    devices: tuple[Any, ...],
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     start_days: Array,
@@ -268,9 +269,7 @@ def run_chunk_on(
     whole, split = PartitionSpec(), PartitionSpec("satellites")
 
     def local(*arguments: Any) -> tuple[Carry, dict[str, Frames]]:
-        return run_chunk(
-            structure, segment, *arguments, fleet_sum=lambda leaf: lax.psum(jnp.sum(leaf), "satellites")
-        )
+        return run_chunk(structure, segment, *arguments, fleet_sum=lambda leaf: lax.psum(jnp.sum(leaf), "satellites"))
 
     spread = jax.shard_map(
         local,

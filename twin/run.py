@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+import yaml
 
 from twin import health, metrics, rollout, store
-from twin.model import Model, build
 from twin.config import Config
+from twin.model import Model, build
 from twin.prepare import Cohort, prepare
 from twin.structure import Structure
 from twin.summary import summarise
@@ -29,13 +30,18 @@ _all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
 _run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 
+def compiled_chunks() -> int:
+    """How many variants of the loop this process has compiled."""
+    return _run_chunk._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a run stands, for whoever watches."""
 
     done_steps: int
     total_steps: int
-    time: np.datetime64
+    time: Any  # numpy datetime64, UTC
     satellite_steps_per_s: float
 
 
@@ -58,9 +64,10 @@ def simulate(
 ) -> xr.Dataset:
     """Run a configuration and return its telemetry.
 
-    With `run_dir`, writes telemetry.zarr, summary.json, config.yaml and report.html there and opens the result lazily; without it,
-    writes nothing. `watch` is told of every chunk; `model` saves building the configuration again. The summary is the dataset's attribute `summary`. Raises ConfigError for refused data files and
-    HealthError for a run that went wrong, whose telemetry up to then stays readable.
+    With `run_dir`, writes telemetry.zarr, summary.json, config.yaml and report.html there and opens the result lazily;
+    without it, writes nothing. `watch` is told of every chunk; `model` saves building the configuration again. The
+    summary is the dataset's attribute `summary`. Raises ConfigError for refused data files and HealthError for a run
+    that went wrong, whose telemetry up to then stays readable.
     """
     clock = Clock(time.perf_counter())
     model = build(config) if model is None else model
@@ -110,7 +117,7 @@ def _advance(
     frame = 0
     for done, segment, demand in _chunks(structure, np.asarray(model.environment.traced_flops)):
         began = time.perf_counter()
-        compiled = _run_chunk._cache_size()
+        compiled = compiled_chunks()
         carry, raw = _run_chunk(
             structure,
             segment,
@@ -124,7 +131,7 @@ def _advance(
         )
         frames = to_frames(structure, raw)
         took = time.perf_counter() - began
-        if _run_chunk._cache_size() > compiled:
+        if compiled_chunks() > compiled:
             clock.compile_s += took
         else:
             clock.steady_s += took
@@ -227,8 +234,6 @@ def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
 
 def to_yaml(values: Mapping[str, Any]) -> str:
     """A plain mapping as YAML."""
-    import yaml
-
     return yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True)
 
 

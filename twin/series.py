@@ -30,8 +30,10 @@ class Window(NamedTuple):
 
 
 def window(first: int, last: int) -> Window:
-    """Frames `first` to before `last` in at most MOST_POINTS bins."""
-    return Window(np.unique(np.linspace(first, last, min(last - first, MOST_POINTS) + 1).round().astype(int)))
+    """Frames `first` to before `last` in at most MOST_POINTS bins of one length, the first one perhaps shorter."""
+    length = -(-(last - first) // MOST_POINTS)
+    # Counted from the end, so that the bins' ends, where their points stand, are evenly spaced.
+    return Window(np.concatenate([[first], np.arange(last, first, -length)[::-1]]))
 
 
 def _blocks(frames: Window, satellites: int) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ Elementwise over satellites: no reduction, gather, sort or random draw, so that 
 CPU and GPU, tiled, sharded, differentiated, and inside a GPU kernel.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -225,7 +225,7 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
     )
 
 
-def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array):
+def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector) -> Any:
     """The model that the structure names for a slot, with that slot's parameters."""
     return registry.call(registry.models(slot)[structure.model(slot)], shared.profiles[slot], *inputs)
 
@@ -257,7 +257,7 @@ def _light(
 def _absorbed_w(
     structure: CohortStructure, shared: Shared, view: View, sky: sunlight.Sky, lit: Array, radius_m: Array
 ) -> tuple[list[Array], Array, Array]:
-    """Light and infrared absorbed by each node [W], and what falls on the cells [W/m2]: reflected, and direct while lit."""
+    """Light and infrared absorbed by each node [W]; on the cells, reflected light and direct light while lit [W/m2]."""
     ratio = radius_m / orbit.const.EARTH_RADIUS_M
     zero = jnp.zeros_like(lit)
     absorbed, reflected, direct = [zero for _ in structure.topology.nodes], zero, zero

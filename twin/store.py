@@ -69,7 +69,7 @@ class Store:
                 dtype="float32",
                 fill_value=FILL,
                 dimension_names=dims,
-                attributes=_attributes(variable),
+                attributes={**_attributes(variable)},
             )
         for name in ("committed", "status"):
             self.group.create_array(name, shape=(), dtype="int64", fill_value=0, dimension_names=())

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from twin.model import Model
 from twin.metrics import Metrics
+from twin.model import Model
 from twin.prepare import Budget, Cohort
 
 # A limit counts as binding when it holds the fleet back for more than this part of the time.
@@ -43,7 +43,12 @@ def _with_margins(flat: Flat, budget: Budget) -> Flat:
         value = flat[name]
         if value is not None:
             margins[_margin_name(name)] = float(limit) - value if name.startswith("max") else value - float(limit)
-    return {**flat, **margins, "satellite_mass_kg": float(budget.mass_kg), "binding_limit": binding_limit(flat, margins)}
+    return {
+        **flat,
+        **margins,
+        "satellite_mass_kg": float(budget.mass_kg),
+        "binding_limit": binding_limit(flat, margins),
+    }
 
 
 def _margin_name(limit: str) -> str:
@@ -55,7 +60,7 @@ def _margin_name(limit: str) -> str:
 
 
 def binding_limit(flat: Flat, margins: Mapping[str, float]) -> str:
-    """What holds a design back: die temperature or power while working, else the worst broken limit, else the demand."""
+    """What holds a design back: heat or power while it works, and broken limits; else the cap or the demand."""
     held = {
         "accelerator temperature": flat["throttled_fraction"],
         "power": flat["power_limited_fraction"],

@@ -37,12 +37,16 @@ class Total:
 
 TELEMETRY = (
     Variable("sunlit_fraction", "1", "mean", "Visible fraction of the solar disc", -1e-3, 1.001),
-    Variable("beta_angle_rad", "rad", "end", "Sun above the orbit plane, positive towards the orbit normal", -1.58, 1.58),
+    Variable(
+        "beta_angle_rad", "rad", "end", "Sun above the orbit plane, positive towards the orbit normal", -1.58, 1.58
+    ),
     Variable("altitude_m", "m", "end", "Height above the equatorial radius of 6 378 137 m", 0.0, 1e9),
     Variable("latitude_rad", "rad", "end", "Geocentric latitude", -1.58, 1.58),
     Variable("longitude_rad", "rad", "end", "Longitude, east positive", -3.15, 3.15),
     Variable("array_power_w", "W", "mean", "Power drawn at the array's terminals", -1.0, 1e9),
-    Variable("curtailed_power_w", "W", "mean", "Array power available but not drawn; stays in the array as heat", -1e3, 1e9),
+    Variable(
+        "curtailed_power_w", "W", "mean", "Array power available but not drawn; stays in the array as heat", -1e3, 1e9
+    ),
     Variable("load_power_w", "W", "mean", "Everything on board: chips, hosts, bus, pump, heaters", -1.0, 1e9),
     Variable("battery_power_w", "W", "mean", "Power at the battery's terminals, positive = charging", -1e9, 1e9),
     Variable("conversion_loss_w", "W", "mean", "Loss of the converters: array = load + battery + loss", -1e3, 1e9),
@@ -57,9 +61,18 @@ TELEMETRY = (
     Variable("battery_temperature_k", "K", "end", "Battery", 2.0, 1500.0),
     Variable("array_temperature_k", "K", "end", "Solar array", 2.0, 1500.0),
     Variable("radiated_heat_w", "W", "mean", "Gross heat radiated by all surfaces", 0.0, 1e9),
-    Variable("absorbed_environment_heat_w", "W", "mean", "Absorbed sunlight, albedo and infrared, without the light that became electricity", -1e9, 1e9),
+    Variable(
+        "absorbed_environment_heat_w",
+        "W",
+        "mean",
+        "Absorbed sunlight, albedo and infrared, without the light that became electricity",
+        -1e9,
+        1e9,
+    ),
     Variable("clock_fraction", "1", "mean", "Clock of the accelerators over that of their rated peak", -0.01, 10.0),
-    Variable("compute_rate_flops", "flop/s", "mean", "Work delivered, in the accelerator's stated number format", -1.0, 1e24),
+    Variable(
+        "compute_rate_flops", "flop/s", "mean", "Work delivered, in the accelerator's stated number format", -1.0, 1e24
+    ),
     Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -1.0, inf),
 )
 
@@ -85,7 +98,9 @@ TOTALS = (
     Total("min_coolant_temperature_k", "K", "min", "coldest_coolant_k", "Coldest fluid anywhere in the loop"),
     Total("max_battery_temperature_k", "K", "max", "battery_temperature_k", "Warmest battery of the run"),
     Total("min_battery_temperature_k", "K", "min", "battery_temperature_k", "Coldest battery of the run"),
-    Total("max_radiator_temperature_k", "K", "max", "radiator_temperature_k", "Warmest radiator (area mean) of the run"),
+    Total(
+        "max_radiator_temperature_k", "K", "max", "radiator_temperature_k", "Warmest radiator (area mean) of the run"
+    ),
     Total("max_array_temperature_k", "K", "max", "array_temperature_k", "Warmest array of the run"),
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )

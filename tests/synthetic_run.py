@@ -1,0 +1,107 @@
+"""A run directory with made-up telemetry, written in a moment and without a simulation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from twin.store import Axes, Store
+from twin.variables import TELEMETRY
+
+PERIOD_S, INTERVAL_S = 5856.0, 300.0
+START = np.datetime64("2026-06-14T00:00:00", "ns")
+FLEET: dict[str, Any] = {
+    "satellites": 2.0,
+    "mass_kg": 2000.0,
+    "array_energy_j": 100e9,
+    "curtailed_energy_j": 10e9,
+    "load_energy_j": 88e9,
+    "accelerator_energy_j": 80e9,
+    "conversion_loss_j": 9e9,
+    "battery_throughput_j": 30e9,
+    "shed_energy_j": 0.0,
+    "absorbed_environment_heat_j": 300e9,
+    "radiated_heat_j": 395e9,
+    "delivered_flop": 8e22,
+    "assigned_flop": 8e22,
+    "backlog_flop": 0.0,
+    "mean_compute_rate_flops": 1e18,
+    "nominal_compute_rate_flops": 1.25e18,
+    "nominal_power_w": 1e6,
+    "sunlit_fraction": 0.65,
+    "throttled_fraction": 0.0,
+    "power_limited_fraction": 0.0,
+    "power_balance_residual": 1e-7,
+    "heat_balance_residual": 1e-7,
+    "specific_mass_kg_per_kw": 80.0,
+    "max_accelerator_temperature_k": 350.0,
+    "accelerator_temperature_upper_margin_k": 12.0,
+    "max_battery_temperature_k": None,
+    "min_state_of_charge": 0.18,
+    "state_of_charge_lower_margin": -0.02,
+    "binding_limit": "state of charge lower",
+}
+RUN = {
+    "wall_s": 2.0,
+    "compile_s": 1.0,
+    "satellite_steps_per_s": 1_200_000,
+    "duration_s": 86400.0,
+    "device": "1 x cpu (cpu)",
+    "notes": ["415 element sets read; 2 dropped"],
+}
+
+
+def configuration(cohorts: tuple[str, ...], frames: int) -> dict[str, Any]:
+    """A small resolved configuration."""
+    profile = {"name": "Test <orbit>", "model": "walker", "altitude_m": 550e3, "sources": {"default": "a source"}}
+    chips = {"name": "Test chip", "number_format": "bf16 dense"}
+    time = {
+        "start": "2026-06-14T00:00:00",
+        "duration_s": frames * INTERVAL_S,
+        "save_every_s": INTERVAL_S,
+        "step_s": 10.0,
+    }
+    return {"time": time, "seed": 0, "cohorts": {name: {"orbit": profile, "accelerator": chips} for name in cohorts}}
+
+
+def frames_of(satellites: int, frames: int) -> dict[str, np.ndarray]:
+    """Telemetry by name, (time, satellite); the design has no battery temperature."""
+    phase = 2 * np.pi * (np.arange(1, frames + 1)[:, None] * INTERVAL_S / PERIOD_S + np.arange(satellites) / satellites)
+    wave = np.cos(phase)
+    shapes = {"1": 0.5 + 0.5 * wave, "rad": wave, "K": 320.0 + 20 * wave, "W": 1e5 * wave, "m": 550e3 + 0 * wave}
+    values = {v.name: shapes.get(v.unit, 1e16 + 0 * wave).astype(np.float32) for v in TELEMETRY}
+    return values | {"battery_temperature_k": np.full_like(wave, np.nan, np.float32)}
+
+
+def write_run(
+    folder: Path,
+    satellites: int = 2,
+    frames: int = 60,
+    cohorts: tuple[str, ...] = ("reference",),
+    status: str = "finished",
+    **numbers: Any,
+) -> Path:
+    """Write telemetry, config.yaml and, for a finished run, summary.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = configuration(cohorts, frames)
+    axes = Axes(
+        time=START + np.arange(1, frames + 1) * np.timedelta64(int(INTERVAL_S), "s"),
+        satellite=np.arange(satellites),
+        name=np.array([f"sat-{i}</script>" for i in range(satellites)], dtype=object),
+        norad_id=np.zeros(satellites, np.int64),
+        cohort=np.array([cohorts[i % len(cohorts)] for i in range(satellites)], dtype=object),
+        node=(),
+    )
+    store = Store(folder / "telemetry.zarr", axes, 20, {"summary": "", "configuration": json.dumps(resolved)})
+    if frames:
+        store.append(frames_of(satellites, frames))
+    if status != "running":
+        store.close(status)
+    (folder / "config.yaml").write_text(yaml.safe_dump(resolved))
+    if status == "finished":
+        fleet = FLEET | numbers
+        summary = {"fleet": fleet, "cohorts": dict.fromkeys(cohorts, fleet), "run": RUN}
+        (folder / "summary.json").write_text(json.dumps(summary))
+    return folder

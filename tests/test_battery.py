@@ -1,0 +1,231 @@
+"""Battery: the circuit's power balance, energy over long sequences, and where charging and discharging stop."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import twin
+from kernels import battery, registry
+from kernels import safe_math as sm
+
+PACKS = ("nca_pack", "nmc_pack", "lfp_pack", "saft_ves180")
+WARM_K = 298.15
+
+
+@cache
+def profile(name: str) -> dict[str, jax.Array]:
+    chosen = twin.compose("simulate", [f"battery={name}"]).cohorts[0].profiles["battery"]
+    schema = registry.schema("battery", "equivalent_circuit")
+    return {key: jnp.asarray(getattr(chosen, key), dtype=jnp.float64) for key in schema}
+
+
+@jax.jit
+def pack_at(numbers, state_of_charge, temperature_k, health):
+    return registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, health)
+
+
+def pack_of(name, state_of_charge, temperature_k=WARM_K, health=1.0) -> battery.Pack:
+    return pack_at(profile(name), *map(jnp.asarray, (state_of_charge, temperature_k, health)))
+
+
+charge = jax.jit(battery.charge)
+stored_energy_j = jax.jit(battery.stored_energy_j)
+
+
+@jax.jit
+def cycle(numbers, state_of_charge, parts, step_s):
+    """Steps at a part of the limit, from full discharge (-1) to full charge (1).
+
+    Gives charges, terminal energies, heats and stored energies.
+    """
+
+    def one(charge_now, part):
+        pack = registry.call(battery.equivalent_circuit, numbers, charge_now, jnp.asarray(WARM_K), jnp.asarray(0.9))
+        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.discharge_limit_w)
+        after = battery.charge(pack, charge_now, power_w, step_s)
+        stored = battery.stored_energy_j(pack, after.state_of_charge)
+        return after.state_of_charge, (after.state_of_charge, power_w * step_s, after.heat_w * step_s, stored)
+
+    return jax.lax.scan(one, state_of_charge, parts)[1]
+
+
+parts = st.lists(st.floats(-1.0, 1.0), min_size=60, max_size=60)
+
+
+@pytest.mark.parametrize("name", PACKS)
+@settings(deadline=None, max_examples=25)
+@given(parts, st.floats(0.35, 1.0), st.floats(0.5, 10.0))
+def test_energy_is_conserved(name, parts, start, step_s):
+    """Terminal energy less heat is the change of stored energy, within 1e-5 of what passed the terminals.
+
+    The error is of third order in the step; it is largest at the knee of the LFP curve.
+    """
+    pack = pack_of(name, start, health=0.9)
+    first = float(stored_energy_j(pack, jnp.asarray(start)))
+    _, terminal, heat, stored = map(np.asarray, cycle(profile(name), jnp.asarray(start), jnp.asarray(parts), step_s))
+    residual = terminal.sum() - heat.sum() - (stored[-1] - first)
+    assert abs(residual) < 1e-5 * np.abs(terminal).sum() + 1e-9 * first
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_energy_error_falls_with_the_square_of_the_step(name):
+    """From charged to half and back at the limits: below 1e-6 of the throughput at 10 s, a hundredth of it at 1 s."""
+    residuals = {}
+    for step_s in (1.0, 10.0):
+        steps = int(600 / step_s)
+        parts = jnp.concatenate([jnp.full(steps, -0.9), jnp.full(3 * steps, 0.9)])
+        pack = pack_of(name, 0.9, health=0.9)
+        _, terminal, heat, stored = map(np.asarray, cycle(profile(name), jnp.asarray(0.9), parts, step_s))
+        change = np.diff(np.concatenate([[float(stored_energy_j(pack, jnp.asarray(0.9)))], stored]))
+        residuals[step_s] = np.abs(terminal - heat - change).sum() / np.abs(terminal).sum()
+        assert abs((terminal - heat - change).sum()) < 1e-6 * np.abs(terminal).sum()
+    assert residuals[1.0] < 0.03 * residuals[10.0] < 0.03 * 1e-5
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(0.0, 1.0), st.floats(-1.0, 1.0), st.floats(1.0, 60.0))
+def test_current_solves_the_circuit(state_of_charge, part, step_s):
+    """Constant voltage v behind r: the current of a terminal power p is the root of p = (v + r i) i near zero."""
+    numbers = profile("nca_pack") | {"open_circuit_voltage_v": jnp.full(21, 3.6)}
+    pack = pack_at(numbers, jnp.asarray(0.5), jnp.asarray(WARM_K), jnp.asarray(1.0))
+    power_w = part * float(pack.discharge_limit_w)
+    after = charge(pack, jnp.asarray(state_of_charge), power_w, step_s)
+    current_a = (float(after.state_of_charge) - state_of_charge) * float(pack.capacity_c) / step_s
+    r, cell_w = float(pack.resistance_ohm), power_w / float(pack.cells)
+    root = (-3.6 + np.sqrt(3.6**2 + 4.0 * r * cell_w)) / (2.0 * r)
+    assert current_a == pytest.approx(root, rel=1e-7, abs=1e-6)
+    assert float(after.heat_w) == pytest.approx(float(pack.cells) * r * root**2, rel=1e-7, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_sloping_voltage_is_taken_in_the_middle_of_the_step(name):
+    """p = (v + r i) i holds with the open-circuit voltage half way between the charges before and after."""
+    for state_of_charge, part in ((0.6, -1.0), (0.6, 1.0), (0.33, -0.5)):
+        pack = pack_of(name, state_of_charge)
+        power_w = part * float(pack.charge_limit_w if part > 0 else pack.discharge_limit_w)
+        after = charge(pack, jnp.asarray(state_of_charge), power_w, 10.0)
+        moved = float(after.state_of_charge) - state_of_charge
+        current_a = moved * float(pack.capacity_c) / 10.0
+        voltage = sm.interpolate(pack.open_circuit_voltage_v, jnp.asarray(state_of_charge + 0.5 * moved))
+        given_w = float(pack.cells * (voltage + pack.resistance_ohm * current_a) * current_a)
+        assert given_w == pytest.approx(power_w, rel=1e-5)
+        assert float(after.heat_w) == pytest.approx(float(pack.cells * pack.resistance_ohm) * current_a**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_pack_holds_its_rated_energy(name):
+    """Between empty and full, at beginning of life, and less by health; limits are the rated currents of the cells."""
+    numbers = profile(name)
+    for health in (1.0, 0.7):
+        pack = pack_of(name, 0.6, health=health)
+        full = stored_energy_j(pack, jnp.ones(()))
+        assert float(full) == pytest.approx(health * float(numbers["energy_j"]), rel=1e-12)
+        assert float(stored_energy_j(pack, jnp.zeros(()))) == 0.0
+        for limit_w, rate in (
+            (pack.charge_limit_w, numbers["charge_rate_per_h"]),
+            (-pack.discharge_limit_w, -numbers["discharge_rate_per_h"]),
+        ):
+            after = charge(pack, jnp.asarray(0.6), limit_w, 0.01)
+            assert float(after.state_of_charge - 0.6) == pytest.approx(float(rate) * 0.01 / 3600.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", PACKS)
+@settings(deadline=None, max_examples=60)
+@given(st.floats(0.0, 1.0), st.floats(200.0, 360.0), st.floats(0.5, 1.0))
+def test_limits_close_at_the_edges(name, state_of_charge, temperature_k, health):
+    numbers = {key: float(value) for key, value in profile(name).items() if value.ndim == 0}
+    pack = pack_of(name, state_of_charge, temperature_k, health)
+    assert pack.charge_limit_w >= 0.0 and pack.discharge_limit_w >= 0.0
+    cold, hot = temperature_k <= numbers["min_charge_temperature_k"], temperature_k >= numbers["max_temperature_k"]
+    assert (float(pack.charge_limit_w) == 0.0) == (cold or hot or state_of_charge >= 1.0)
+    assert (float(pack.discharge_limit_w) == 0.0) == (hot or state_of_charge <= numbers["reserve_fraction"])
+    assert float(pack_of(name, 1.0, temperature_k, health).charge_limit_w) == 0.0
+    at_reserve = pack_of(name, numbers["reserve_fraction"], temperature_k, health)
+    assert float(at_reserve.discharge_limit_w) == 0.0
+
+
+@pytest.mark.parametrize("name", PACKS)
+@settings(deadline=None, max_examples=25)
+@given(parts, st.floats(0.0, 1.0), st.floats(1.0, 60.0))
+def test_charge_stays_between_reserve_and_full(name, parts, start, step_s):
+    """Never above full, and never below the reserve once above it, whatever is asked within the limits."""
+    charges, *_ = cycle(profile(name), jnp.asarray(start), jnp.asarray(parts), step_s)
+    reserve = float(profile(name)["reserve_fraction"])
+    assert float(charges.max()) <= 1.0 + 1e-12
+    assert float(charges.min()) >= min(start, reserve) - 1e-12
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_limits_are_monotone(name):
+    """Discharge rises with charge, both fade towards the temperature limits, and more power moves more charge."""
+    grid = jnp.linspace(0.0, 1.0, 201)
+    numbers = profile(name)
+    along = jax.jit(jax.vmap(pack_at, in_axes=(None, 0, None, None)))
+    by_charge = along(numbers, grid, jnp.asarray(WARM_K), jnp.asarray(1.0))
+    assert (np.diff(by_charge.discharge_limit_w) >= -1e-9).all()
+    taper = grid >= 1.0 - numbers["taper_fraction"]
+    assert (np.diff(by_charge.charge_limit_w[taper]) < 0.0).all()
+    by_heat = jax.jit(jax.vmap(pack_at, in_axes=(None, None, 0, None)))(
+        numbers, jnp.asarray(0.6), jnp.linspace(250.0, 340.0, 181), jnp.asarray(1.0)
+    )
+    middle = 96  # 298 K
+    for limit in (by_heat.charge_limit_w, by_heat.discharge_limit_w):
+        assert (np.diff(limit[:middle]) >= 0.0).all() and (np.diff(limit[middle:]) <= 0.0).all()
+    pack = pack_of(name, 0.6)
+    powers = jnp.linspace(-pack.discharge_limit_w, pack.charge_limit_w, 101)
+    after = jax.jit(jax.vmap(battery.charge, in_axes=(None, None, 0, None)))(pack, jnp.asarray(0.6), powers, 10.0)
+    assert (np.diff(after.state_of_charge) > 0.0).all()
+    assert (np.diff(after.heat_w[powers > 0.0]) > 0.0).all() and (np.diff(after.heat_w[powers < 0.0]) < 0.0).all()
+
+
+def test_gradients_match_finite_differences():
+    """Charge and heat after a step at 70 % of the limit, by charge, temperature, health, resistance and energy."""
+    numbers = profile("nca_pack")
+
+    @jax.jit
+    def outcome(values):
+        state_of_charge, temperature_k, health, resistance_ohm, energy_j, part = values
+        changed = numbers | {"resistance_ohm": resistance_ohm, "energy_j": energy_j}
+        pack = registry.call(battery.equivalent_circuit, changed, state_of_charge, temperature_k, health)
+        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.discharge_limit_w)
+        after = battery.charge(pack, state_of_charge, power_w, 10.0)
+        return jnp.stack([after.state_of_charge, 1e-3 * after.heat_w, 1e-6 * power_w])
+
+    slopes = jax.jit(jax.jacfwd(outcome))
+    for state_of_charge, temperature_k, part in ((0.62, 298.0, 0.7), (0.22, 290.0, -0.7), (0.97, 275.0, 0.7)):
+        at = np.array([state_of_charge, temperature_k, 0.9, 0.035, float(numbers["energy_j"]), part])
+        ours = np.asarray(slopes(jnp.asarray(at)))
+        for k, value in enumerate(at):
+            delta = np.zeros(6)
+            delta[k] = 1e-6 * abs(value)
+            numeric = (outcome(jnp.asarray(at + delta)) - outcome(jnp.asarray(at - delta))) / (2.0 * delta[k])
+            np.testing.assert_allclose(ours[:, k], numeric, rtol=1e-6, atol=1e-8 * np.abs(ours).max() / abs(value))
+
+
+def test_gradients_are_finite_at_empty_full_and_standing():
+    numbers = profile("lfp_pack")
+
+    @jax.jit
+    @jax.grad
+    def slope(values):
+        state_of_charge, temperature_k, power_w = values
+        pack = registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, jnp.ones(()))
+        after = battery.charge(pack, state_of_charge, power_w, 10.0)
+        return after.state_of_charge + after.heat_w + pack.charge_limit_w + pack.discharge_limit_w
+
+    reserve = float(numbers["reserve_fraction"])
+    cold, hot = float(numbers["min_charge_temperature_k"]), float(numbers["max_temperature_k"])
+    for state_of_charge in (0.0, reserve, 0.5, 1.0):
+        for temperature_k in (cold, 298.0, hot):
+            assert np.isfinite(slope(jnp.array([state_of_charge, temperature_k, 0.0]))).all()
+
+
+def test_heater_is_proportional():
+    numbers = {"heater_power_w": 400.0, "heater_set_point_k": 283.15, "heater_band_k": 5.0}
+    demand = battery.heater_demand_w(jnp.array([250.0, 278.15, 280.65, 283.15, 300.0]), **numbers)
+    np.testing.assert_allclose(demand, [400.0, 400.0, 200.0, 0.0, 0.0], rtol=1e-12)
