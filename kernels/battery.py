@@ -35,7 +35,8 @@ class Pack(NamedTuple):
     resistance_ohm: Array
     open_circuit_voltage_v: sm.Curve
     charge_limit_w: Array
-    discharge_limit_w: Array
+    discharge_limit_w: Array  # down to empty
+    working_limit_w: Array  # down to the reserve
 
 
 class Charged(NamedTuple):
@@ -67,8 +68,8 @@ def equivalent_circuit(
 
     `energy_j` is the pack's energy at beginning of life between empty and full; `capacity_c`, voltage and resistance
     are of one cell. Charging fades to zero over `taper_fraction` below full and over `temperature_band_k` above
-    `min_charge_temperature_k`; discharging fades over `taper_fraction` above the reserve; both fade over the band
-    below `max_temperature_k`. `health` scales capacity.
+    `min_charge_temperature_k`; discharging fades over `taper_fraction` above empty, for work above the reserve; all
+    fade over the band below `max_temperature_k`. `health` scales capacity.
     """
     curve = open_circuit_voltage_v
     cells = energy_j / (capacity_c * sm.integral(curve, jnp.ones_like(state_of_charge)))
@@ -77,17 +78,20 @@ def equivalent_circuit(
     cool = sm.ramp(max_temperature_k - temperature_k, temperature_band_k)
     warm = sm.ramp(temperature_k - min_charge_temperature_k, temperature_band_k)
     charge_a = capacity * (charge_rate_per_h / HOUR_S) * sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
-    discharge_a = (
-        capacity * (discharge_rate_per_h / HOUR_S) * sm.ramp(state_of_charge - reserve_fraction, taper_fraction) * cool
-    )
-    discharge_a = jnp.minimum(discharge_a, 0.5 * voltage / resistance_ohm)
+    rate_a = jnp.minimum(capacity * (discharge_rate_per_h / HOUR_S) * cool, 0.5 * voltage / resistance_ohm)
+
+    def discharge_w(floor: Scalar) -> Array:
+        current_a = rate_a * sm.ramp(state_of_charge - floor, taper_fraction)
+        return cells * current_a * (voltage - resistance_ohm * current_a)
+
     return Pack(
         cells=cells,
         capacity_c=capacity,
         resistance_ohm=jnp.asarray(resistance_ohm),
         open_circuit_voltage_v=curve,
         charge_limit_w=cells * charge_a * (voltage + resistance_ohm * charge_a),
-        discharge_limit_w=cells * discharge_a * (voltage - resistance_ohm * discharge_a),
+        discharge_limit_w=discharge_w(0.0),
+        working_limit_w=discharge_w(reserve_fraction),
     )
 
 

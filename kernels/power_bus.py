@@ -25,6 +25,7 @@ def regulated(
     array_available_w: Array,
     charge_limit_w: Array,
     discharge_limit_w: Array,
+    working_limit_w: Array,
     essential_demand_w: Array,
     compute_demand_w: Array,
     *,
@@ -35,13 +36,16 @@ def regulated(
 ) -> Allocation:
     """Regulated bus: essential loads first, then compute, then charging; what is left is curtailed.
 
-    The battery gives what the array lacks, up to its limit, which fades before it is empty: compute is
-    shed continuously, essential loads only when nothing else is left.
+    The battery gives what the array lacks: to compute up to `working_limit_w`, which fades at its reserve, so that
+    compute is shed continuously; to essential loads up to `discharge_limit_w`, which fades when it is empty.
     """
     from_array = array_available_w * array_converter_efficiency
-    ceiling = (from_array + discharge_limit_w * discharge_converter_efficiency) * load_converter_efficiency
-    essential = jnp.minimum(essential_demand_w, ceiling)
-    compute = jnp.minimum(compute_demand_w, ceiling - essential)
+
+    def ceiling_w(battery_w: Array) -> Array:
+        return (from_array + battery_w * discharge_converter_efficiency) * load_converter_efficiency
+
+    essential = jnp.minimum(essential_demand_w, ceiling_w(discharge_limit_w))
+    compute = jnp.minimum(compute_demand_w, jnp.maximum(ceiling_w(working_limit_w) - essential, 0.0))
     bus_load = (essential + compute) / load_converter_efficiency
     surplus = from_array - bus_load
     charging = jnp.minimum(jnp.maximum(surplus, 0.0) * charge_converter_efficiency, charge_limit_w)

@@ -73,7 +73,7 @@ def test_pointing_error_costs_its_cosine(law, beta_rad, phase_rad, error_rad):
 @settings(deadline=None, max_examples=40)
 @given(betas, phases)
 def test_edge_on_radiator_sees_neither_sun_nor_nadir(beta_rad, phase_rad):
-    """Its normal is perpendicular to both, so that each face has the view factor of a plate seen edge-on, 0.241 at 650 km."""
+    """Its normal is perpendicular to both: each face has the view factor of a plate seen edge-on, 0.241 at 650 km."""
     sun, up, normal = scene(beta_rad, phase_rad)
     if abs(sun @ up) > 0.9999:
         return
@@ -99,8 +99,8 @@ def test_inertial_radiator_keeps_its_normal(beta_rad, phase_rad):
 def test_local_vertical_over_an_orbit(beta_deg):
     """Radiator along the orbit normal: always sin(beta) of the Sun; array on its boom: always cos(beta).
 
-    A plate edge-on to the Earth with its normal along the velocity meets the Sun with up to cos(beta), 0.52 at 58.6 deg;
-    the radiator of this law, edge-on to the Earth as well, meets it with 0.85 there all the time.
+    A plate edge-on to the Earth with its normal along the velocity meets the Sun with up to cos(beta), 0.52 at
+    58.6 deg; the radiator of this law, edge-on to the Earth as well, meets it with 0.85 there all the time.
     """
     beta = np.radians(beta_deg)
     along = []

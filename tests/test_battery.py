@@ -54,37 +54,47 @@ def cycle(numbers, state_of_charge, parts, step_s):
     return jax.lax.scan(one, state_of_charge, parts)[1]
 
 
-parts = st.lists(st.floats(-1.0, 1.0), min_size=60, max_size=60)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def sequence(seed: int) -> jax.Array:
+    """Sixty parts of the limit: six stretches at rest, at full charge, at full discharge or somewhere between."""
+    generator = np.random.default_rng(seed)
+    levels = generator.choice([-1.0, 1.0, 0.0, generator.uniform(-1.0, 1.0)], 6)
+    return jnp.asarray(np.repeat(levels, 10))
+
+
+def energy_residual(name, start, parts, step_s) -> tuple[float, float]:
+    """Terminal energy less heat less change of stored energy, and what passed the terminals, over the pack's energy."""
+    first = stored_energy_j(pack_of(name, start, health=0.9), jnp.asarray(start))
+    _, terminal, heat, stored = cycle(profile(name), jnp.asarray(start), parts, step_s)
+    whole = float(profile(name)["energy_j"])
+    return float(terminal.sum() - heat.sum() - (stored[-1] - first)) / whole, float(jnp.abs(terminal).sum()) / whole
 
 
 @pytest.mark.parametrize("name", PACKS)
-@settings(deadline=None, max_examples=25)
-@given(parts, st.floats(0.35, 1.0), st.floats(0.5, 10.0))
-def test_energy_is_conserved(name, parts, start, step_s):
-    """Terminal energy less heat is the change of stored energy, within 1e-5 of what passed the terminals.
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.floats(0.1, 1.0), st.floats(0.5, 10.0))
+def test_energy_is_conserved(name, seed, start, step_s):
+    """Terminal energy less heat is the change of stored energy, within 2e-6 of the pack's energy in sixty steps.
 
-    The error is of third order in the step; it is largest at the knee of the LFP curve.
+    The 4 C cells cross the corners of their steeper curve faster, which costs up to 5e-5.
     """
-    pack = pack_of(name, start, health=0.9)
-    first = float(stored_energy_j(pack, jnp.asarray(start)))
-    _, terminal, heat, stored = map(np.asarray, cycle(profile(name), jnp.asarray(start), jnp.asarray(parts), step_s))
-    residual = terminal.sum() - heat.sum() - (stored[-1] - first)
-    assert abs(residual) < 1e-5 * np.abs(terminal).sum() + 1e-9 * first
+    residual, _ = energy_residual(name, start, sequence(seed), step_s)
+    assert abs(residual) < (5e-5 if name == "lfp_pack" else 2e-6)
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_energy_error_falls_with_the_square_of_the_step(name):
-    """From charged to half and back at the limits: below 1e-6 of the throughput at 10 s, a hundredth of it at 1 s."""
-    residuals = {}
+def test_energy_error_falls_with_the_step(name):
+    """Down to half and up again: of what passes the terminals, below 1e-6 at 10 s and 1e-8 at 1 s."""
+    lost = {}
     for step_s in (1.0, 10.0):
         steps = int(600 / step_s)
-        parts = jnp.concatenate([jnp.full(steps, -0.9), jnp.full(3 * steps, 0.9)])
-        pack = pack_of(name, 0.9, health=0.9)
-        _, terminal, heat, stored = map(np.asarray, cycle(profile(name), jnp.asarray(0.9), parts, step_s))
-        change = np.diff(np.concatenate([[float(stored_energy_j(pack, jnp.asarray(0.9)))], stored]))
-        residuals[step_s] = np.abs(terminal - heat - change).sum() / np.abs(terminal).sum()
-        assert abs((terminal - heat - change).sum()) < 1e-6 * np.abs(terminal).sum()
-    assert residuals[1.0] < 0.03 * residuals[10.0] < 0.03 * 1e-5
+        parts = jnp.concatenate([jnp.full(steps, -0.6), jnp.full(3 * steps, 0.8)])
+        residual, passed = energy_residual(name, 0.9, parts, step_s)
+        assert passed > 0.1
+        lost[step_s] = abs(residual) / passed
+    assert lost[10.0] < 1e-6 and lost[1.0] < 1e-8
 
 
 @settings(deadline=None, max_examples=50)
@@ -150,11 +160,14 @@ def test_limits_close_at_the_edges(name, state_of_charge, temperature_k, health)
 
 
 @pytest.mark.parametrize("name", PACKS)
-@settings(deadline=None, max_examples=25)
-@given(parts, st.floats(0.0, 1.0), st.floats(1.0, 60.0))
-def test_charge_stays_between_reserve_and_full(name, parts, start, step_s):
-    """Never above full, and never below the reserve once above it, whatever is asked within the limits."""
-    charges, *_ = cycle(profile(name), jnp.asarray(start), jnp.asarray(parts), step_s)
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.floats(0.0, 1.0), st.floats(1.0, 30.0))
+def test_charge_stays_between_reserve_and_full(name, seed, start, step_s):
+    """Never above full, and never below the reserve once above it, whatever is asked within the limits.
+
+    Holds while a step at the highest rate is shorter than the taper: 45 s for the 4 C cells, 90 s for 2 C.
+    """
+    charges, *_ = cycle(profile(name), jnp.asarray(start), sequence(seed), step_s)
     reserve = float(profile(name)["reserve_fraction"])
     assert float(charges.max()) <= 1.0 + 1e-12
     assert float(charges.min()) >= min(start, reserve) - 1e-12
@@ -165,22 +178,20 @@ def test_limits_are_monotone(name):
     """Discharge rises with charge, both fade towards the temperature limits, and more power moves more charge."""
     grid = jnp.linspace(0.0, 1.0, 201)
     numbers = profile(name)
-    along = jax.jit(jax.vmap(pack_at, in_axes=(None, 0, None, None)))
-    by_charge = along(numbers, grid, jnp.asarray(WARM_K), jnp.asarray(1.0))
+    by_charge = pack_at(numbers, grid, jnp.full(201, WARM_K), jnp.ones(201))
     assert (np.diff(by_charge.discharge_limit_w) >= -1e-9).all()
-    taper = grid >= 1.0 - numbers["taper_fraction"]
-    assert (np.diff(by_charge.charge_limit_w[taper]) < 0.0).all()
-    by_heat = jax.jit(jax.vmap(pack_at, in_axes=(None, None, 0, None)))(
-        numbers, jnp.asarray(0.6), jnp.linspace(250.0, 340.0, 181), jnp.asarray(1.0)
-    )
+    taper = np.asarray(grid >= 1.0 - numbers["taper_fraction"])
+    assert (np.diff(np.asarray(by_charge.charge_limit_w)[taper]) < 0.0).all()
+    by_heat = pack_at(numbers, jnp.full(201, 0.6), jnp.linspace(250.0, 350.0, 201), jnp.ones(201))
     middle = 96  # 298 K
     for limit in (by_heat.charge_limit_w, by_heat.discharge_limit_w):
         assert (np.diff(limit[:middle]) >= 0.0).all() and (np.diff(limit[middle:]) <= 0.0).all()
     pack = pack_of(name, 0.6)
     powers = jnp.linspace(-pack.discharge_limit_w, pack.charge_limit_w, 101)
-    after = jax.jit(jax.vmap(battery.charge, in_axes=(None, None, 0, None)))(pack, jnp.asarray(0.6), powers, 10.0)
+    after = charge(pack, jnp.full(101, 0.6), powers, 10.0)
     assert (np.diff(after.state_of_charge) > 0.0).all()
-    assert (np.diff(after.heat_w[powers > 0.0]) > 0.0).all() and (np.diff(after.heat_w[powers < 0.0]) < 0.0).all()
+    heat, charging = np.asarray(after.heat_w), np.asarray(powers > 0.0)
+    assert (np.diff(heat[charging]) > 0.0).all() and (np.diff(heat[~charging]) < 0.0).all()
 
 
 def test_gradients_match_finite_differences():

@@ -343,7 +343,7 @@ def test_cluster_of_81():
 
 
 def test_gradient_by_altitude_matches_finite_differences():
-    """Through inclination, rates and Kepler's equation, an hour and a half after the start, also at zero eccentricity."""
+    """Through inclination, rates and Kepler's equation, 5000 s after the start, also at zero eccentricity."""
 
     @jax.jit
     def state(altitude_m, eccentricity):

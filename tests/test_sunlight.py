@@ -77,7 +77,7 @@ def visible_disc(direction: np.ndarray, radius_m: float, sun: np.ndarray) -> np.
 
 @jax.jit
 def lit(altitude_m, beta_rad, middle_s, step_s):
-    """Step-mean lit fraction on a circular orbit without oblateness, the Sun beta above its plane and noon at time 0."""
+    """Step-mean lit fraction on a circular orbit without oblateness: the Sun beta above its plane, noon at time 0."""
     axis = const.EARTH_RADIUS_M + altitude_m
     zero = jnp.zeros_like(axis)
     rates = orbit.Rates(zero, zero, orbit.mean_motion_rad_per_s(axis), zero)
@@ -268,7 +268,7 @@ def test_single_precision_is_enough(altitude_m, beta_deg):
 
 
 def integrated_view_factor(tilt_rad: float, ratio: float) -> float:
-    """Integral of cosine over pi through the Earth's cone: over azimuth in closed form, over nadir angle by quadrature."""
+    """Cosine over pi through the Earth's cone: over azimuth in closed form, over nadir angle by quadrature."""
 
     def ring(nadir_rad: float) -> float:
         mean, swing = np.cos(tilt_rad) * np.cos(nadir_rad), abs(np.sin(tilt_rad) * np.sin(nadir_rad))
@@ -308,7 +308,7 @@ def test_view_factors_at_650_km():
 @settings(deadline=None)
 @given(st.floats(-1.0, 1.0), st.floats(1.02, 20.0))
 def test_two_faces_of_a_plate_share_the_earth(cosine, ratio):
-    """Both faces together see |cos| / h^2 of a wholly visible Earth, and never less than that or more than the edge allows."""
+    """What the horizon takes from one face it gives to the other: their difference is cos / h^2 at any tilt."""
     front, back = (
         float(sunlight.earth_view_factor(jnp.asarray(sign * cosine), jnp.asarray(ratio))) for sign in (1.0, -1.0)
     )

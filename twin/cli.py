@@ -1,10 +1,8 @@
 """Command line: Hydra composes, the schema validates, and only then is anything written."""
 
 import itertools
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +63,13 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
         plain = OmegaConf.to_container(
             OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]), resolve=True
         )
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_sentence(error, config_name, overrides)) from None
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_one_sentence(error, config_name)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}, run_dir
 
 
-def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) -> str:
+def _one_sentence(error: Exception, config_name: str) -> str:
     """Hydra's many lines as one: which override, what is allowed, the nearest valid name."""
     from twin.config import nearest
 
@@ -83,18 +81,23 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
-        return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name, overrides))}"
+        return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name))}"
     group = re.search(r"No match in the defaults list|Could not find match for '([^']+)'", text)
     if group and group.group(1):
         groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
         return f"{group.group(1)}: unknown group{nearest(group.group(1), groups)}"
+    if isinstance(error, ValueError):
+        return "a group takes the name of one of its profiles, not null"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any("Exception" in line or "input '" in line for line in lines[:1]):
+        return (
+            f"{lines[0].split(': ')[-1]}: cannot be read; write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces"
+        )
     return " ".join(lines[:2])
 
 
-def _all_keys(config_name: str, overrides: Sequence[str]) -> list[str]:
+def _all_keys(config_name: str) -> list[str]:
     """Every dotted key of the default configuration."""
-    del overrides
     found: list[str] = []
 
     def walk(values: Any, path: str) -> None:
@@ -105,45 +108,6 @@ def _all_keys(config_name: str, overrides: Sequence[str]) -> list[str]:
 
     walk(_compose(config_name, [])[0], "")
     return found
-
-
-def check_run_dir(folder: Path, config: "Config") -> bool:
-    """Whether the folder already holds this run, finished; ConfigError when it cannot be used."""
-    from twin.config import ConfigError
-
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: is a file, not a folder")
-    if folder.is_dir() and any(folder.iterdir()):
-        return _holds_same_run(folder, config)
-    parent = next(p for p in [folder, *folder.absolute().parents] if p.exists())
-    if not parent.is_dir():
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: {str(parent)!r} is a file, not a folder")
-    try:
-        os.rmdir(tempfile.mkdtemp(dir=parent))
-    except OSError as error:
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: cannot be written ({error.strerror})") from None
-    return False
-
-
-def _holds_same_run(folder: Path, config: "Config") -> bool:
-    import json
-
-    import yaml
-
-    from twin.config import ConfigError
-
-    if not (folder / "telemetry.zarr").is_dir():
-        raise ConfigError(f"hydra.run.dir = {str(folder)!r}: holds something else; choose a new or an empty folder")
-    if not (folder / "summary.json").is_file():
-        raise ConfigError(
-            f"hydra.run.dir = {str(folder)!r}: holds an unfinished run; choose another folder or remove it"
-        )
-    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    if before != json.loads(json.dumps(config.resolved)):
-        raise ConfigError(
-            f"hydra.run.dir = {str(folder)!r}: holds a finished run of another configuration; choose another folder"
-        )
-    return True
 
 
 class _Session:
@@ -176,6 +140,7 @@ def simulate_main() -> None:
 
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit 0 when the run is already there."""
+    from twin import run_folder
     from twin.config import ConfigError
 
     name = arguments.config_name or "simulate"
@@ -187,7 +152,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
                 _load(name, overrides)
             return
         config, folder = _load(name, arguments.overrides)
-        if check_run_dir(folder, config):
+        if run_folder.holds_run(folder, config):
             _show_finished(folder)
             sys.exit(0)
         from twin.model import build
@@ -200,7 +165,6 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
 def _sweep(overrides: Sequence[str]) -> list[list[str]]:
     """Every combination of a basic sweep, as lists of overrides; hydra.* left to Hydra."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl  # noqa: F401
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

@@ -283,9 +283,9 @@ def _sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_
     if kind == "missing":
         needs = f"; model {model_name!r} needs it" if model_name else ""
         return f"{path}: missing{needs}"
-    if kind in ("float_type", "int_type", "float_parsing"):
+    if kind in ("float_type", "float_parsing"):
         message = "must be a number, in the unit that its key names, without a unit of its own"
-    if kind == "int_from_float":
+    if kind in ("int_from_float", "int_type"):
         message = "must be a whole number"
     return f"{path} = {given!r}: {message[:1].lower()}{message[1:]}"
 

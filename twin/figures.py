@@ -236,7 +236,7 @@ def sankey(flows: Sequence[Flow], labels: Mapping[str, str]) -> go.Figure:
 
 
 # In the order of NODES; labels stand to the right of their node and need the room.
-_NODE_X = (0.001, 0.1, 0.3, 0.2, 0.31, 0.42, 0.42, 0.42, 0.6, 0.79, 0.999, 0.999, 0.001)
+_NODE_X = (0.001, 0.1, 0.3, 0.19, 0.315, 0.45, 0.45, 0.45, 0.635, 0.79, 0.999, 0.999, 0.001)
 _NODE_COLOURS = (
     ORANGE, ORANGE, GREY, GREEN, BLUE, GREY, GREY, BLUE, BLUE, RED, RED, GREEN, GREEN,
 )  # fmt: skip

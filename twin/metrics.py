@@ -20,6 +20,7 @@ ENERGIES = (
     "load_energy_j",
     "accelerator_energy_j",
     "battery_throughput_j",
+    "battery_heat_j",
     "curtailed_energy_j",
     "conversion_loss_j",
     "shed_energy_j",

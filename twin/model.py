@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +12,8 @@ from kernels import registry
 from kernels.thermal_network import Surface, Topology
 from twin import element_sets, traces
 from twin.conf_path import conf_dir
-from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ThermalNetwork
+from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
+from twin.data_files import find
 from twin.prepare import prepare
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
 
@@ -42,6 +42,7 @@ class Model(NamedTuple):
 
 def build(config: Config) -> Model:
     """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
+    _use_devices(config.distributed)
     cohorts, params, catalogue, notes = [], {}, {}, []
     fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
@@ -70,6 +71,22 @@ def build(config: Config) -> Model:
         environment = environment._replace(traced_flops=demand)
         notes += remarks
     return Model(structure, params, environment, catalogue, tuple(notes))
+
+
+def _use_devices(distributed: Distributed) -> None:
+    """Choose the platform before JAX does; ConfigError when this machine lacks it, or has too few devices."""
+    if distributed.platform != "auto":
+        jax.config.update("jax_platforms", distributed.platform)
+    try:
+        found = len(jax.devices())
+    except (RuntimeError, AssertionError):
+        raise ConfigError(f"distributed.platform = {distributed.platform!r}: JAX finds no such device here") from None
+    if distributed.platform not in ("auto", jax.default_backend().replace("gpu", "cuda")):
+        raise ConfigError(
+            f"distributed.platform = {distributed.platform!r}: this process already runs on {jax.default_backend()!r}"
+        )
+    if distributed.devices > found:
+        raise ConfigError(f"distributed.devices = {distributed.devices}: this machine has {found}; 0 takes all")
 
 
 def intervals(schedule: Schedule) -> int:
@@ -102,9 +119,12 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
     )
     schedule = structure.schedule
     interval_s = schedule.exchange_steps * schedule.step_s
-    demand, notes = traces.demand_flops(
-        config.workload, nominal, interval_s, intervals(schedule), config.seed, conf_dir() / "data"
-    )
+    try:
+        demand, notes = traces.demand_flops(
+            config.workload, nominal, interval_s, intervals(schedule), config.seed, conf_dir() / "data"
+        )
+    except ConfigError as error:
+        raise ConfigError(f"workload.file = {config.workload.file!r}: {error}") from None
     return jnp.asarray(demand, dtype=jnp.float64), notes
 
 
@@ -121,7 +141,10 @@ def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, 
     if pattern.model != "element_sets":
         count = pattern.satellites
         return params, Catalogue(tuple(f"{cohort.name}-{k}" for k in range(count)), (0,) * count), []
-    sets = element_sets.read(_data_file(pattern.file), config.time.start_ms, pattern.subset)
+    try:
+        sets = element_sets.read(find(pattern.file, conf_dir() / "data"), config.time.start_ms, pattern.subset)
+    except ConfigError as error:
+        raise ConfigError(f"constellation.file = {pattern.file!r}: {error}") from None
     names = (
         "mean_motion_rad_per_s",
         "mean_motion_rate_rad_per_s2",
@@ -207,9 +230,3 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         coupling_components=tuple(c.component for c in network.couplings.values()),
         surface_optics=tuple((face.optics, face.area_of) for face in network.surfaces.values()),
     )
-
-
-def _data_file(name: str) -> Path:
-    from twin.data_files import find
-
-    return find(name, conf_dir() / "data")

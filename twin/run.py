@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from twin import health, metrics, rollout, store
+from twin import health, metrics, rollout, run_folder, store
 from twin.config import Config
 from twin.model import Model, build
 from twin.prepare import Cohort, prepare
@@ -30,9 +30,19 @@ _all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
 _run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 
-def compiled_chunks() -> int:
-    """How many variants of the loop this process has compiled."""
-    return _run_chunk._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+class _CompileTime:
+    """Seconds that JAX has spent compiling in this process."""
+
+    def __init__(self) -> None:
+        self.total_s = 0.0
+        jax.monitoring.register_event_duration_secs_listener(self._add)
+
+    def _add(self, event: str, duration_s: float, **_: Any) -> None:
+        if event.startswith("/jax/core/compile/"):
+            self.total_s += duration_s
+
+
+_compile_time = _CompileTime()
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,11 @@ Watch = Callable[[Progress], None]
 
 @dataclass
 class Clock:
-    """Wall time of a run, compile time apart."""
+    """Wall time of a run: since its start, and in the compiled loop."""
 
     started_s: float
-    compile_s: float = 0.0
-    chunk_s: float = 0.0
-    steady_s: float = 0.0
-    steady_satellite_steps: int = 0
+    compiled_before_s: float
+    stepping_s: float = 0.0
 
 
 def simulate(
@@ -65,13 +73,16 @@ def simulate(
     """Run a configuration and return its telemetry.
 
     With `run_dir`, writes telemetry.zarr, summary.json, config.yaml and report.html there and opens the result lazily;
-    without it, writes nothing. `watch` is told of every chunk; `model` saves building the configuration again. The
-    summary is the dataset's attribute `summary`. Raises ConfigError for refused data files and HealthError for a run
-    that went wrong, whose telemetry up to then stays readable.
+    without it, writes nothing. A folder that holds the same run, finished, is opened as it is. `watch` is told of
+    every chunk; `model` saves building the configuration again. The summary is the dataset's attribute `summary`.
+    Raises ConfigError for refused data files and HealthError for a run that went wrong, whose telemetry up to then
+    stays readable.
     """
-    clock = Clock(time.perf_counter())
-    model = build(config) if model is None else model
+    clock = Clock(time.perf_counter(), _compile_time.total_s)
     folder = None if run_dir is None else Path(run_dir)
+    if folder is not None and run_folder.holds_run(folder, config):
+        return store.open_run(folder)
+    model = build(config) if model is None else model
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
     writer = None
@@ -85,9 +96,9 @@ def simulate(
         cohorts, carry = _advance(model, axes, sink, watch, clock)
         fleet, each = _all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
-    except Exception:
+    except Exception as error:
         if writer is not None:
-            writer.close("failed")
+            writer.close("failed", str(error))
         raise
     summary = summarise(model, cohorts, fleet, each, _run_facts(model.structure, clock))
     if writer is None or folder is None:
@@ -108,7 +119,7 @@ def _advance(
 ) -> tuple[dict[str, Cohort], rollout.Carry]:
     """Run all chunks; each one's frames are checked and handed to `sink`."""
     structure, schedule = model.structure, model.structure.schedule
-    devices = tuple(jax.devices())[: structure.devices or None]
+    devices = devices_of(structure)
     satellites = sum(cohort.satellites for cohort in structure.cohorts)
     cohorts = _prepare(structure, model.params, model.environment)
     tiles = _lay_out(structure, cohorts, len(devices))
@@ -116,8 +127,7 @@ def _advance(
     names = [str(name) for name in axes.name]
     frame = 0
     for done, segment, demand in _chunks(structure, np.asarray(model.environment.traced_flops)):
-        began = time.perf_counter()
-        compiled = compiled_chunks()
+        began, compiled_s = time.perf_counter(), _compile_time.total_s
         carry, raw = _run_chunk(
             structure,
             segment,
@@ -130,22 +140,22 @@ def _advance(
             carry=carry,
         )
         frames = to_frames(structure, raw)
-        took = time.perf_counter() - began
-        if compiled_chunks() > compiled:
-            clock.compile_s += took
-        else:
-            clock.steady_s += took
-            clock.steady_satellite_steps += segment.total_steps * satellites
-        clock.chunk_s += took
+        took_s = max(time.perf_counter() - began - (_compile_time.total_s - compiled_s), 1e-9)
+        clock.stepping_s += took_s
         count = next(iter(frames.values())).shape[0]
         health.check_frames(frames, axes.time[frame : frame + count], names)
         sink(frames)
         frame += count
         if watch is not None:
             steps = done + segment.total_steps
-            speed = segment.total_steps * satellites / took
+            speed = segment.total_steps * satellites / took_s
             watch(Progress(steps, schedule.steps, axes.time[frame - 1], speed))
     return cohorts, carry
+
+
+def devices_of(structure: Structure) -> tuple[Any, ...]:
+    """Devices that share the fleet."""
+    return tuple(jax.devices())[: structure.devices or None]
 
 
 def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[tuple[int, rollout.Segment, np.ndarray]]:
@@ -218,16 +228,15 @@ def _versions(structure: Structure) -> dict[str, str]:
 
 
 def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
-    satellites = sum(cohort.satellites for cohort in structure.cohorts)
-    measured = clock.steady_satellite_steps or satellites * structure.schedule.steps
+    steps = sum(cohort.satellites for cohort in structure.cohorts) * structure.schedule.steps
     return {
         "wall_s": round(time.perf_counter() - clock.started_s, 3),
-        "compile_s": round(clock.compile_s, 3),
-        "satellite_steps": satellites * structure.schedule.steps,
-        "satellite_steps_per_s": round(measured / max(clock.steady_s or clock.chunk_s, 1e-9)),
+        "compile_s": round(_compile_time.total_s - clock.compiled_before_s, 3),
+        "satellite_steps": steps,
+        "satellite_steps_per_s": round(steps / max(clock.stepping_s, 1e-9)),
         "step_s": structure.schedule.step_s,
         "duration_s": structure.schedule.steps * structure.schedule.step_s,
-        "device": f"{len(jax.devices())} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
+        "device": f"{len(devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
         **_versions(structure),
     }
 

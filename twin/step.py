@@ -110,7 +110,7 @@ def fluxes(
         wanted = accelerator.demand_w(chips, state.accelerators_alive)
     with jax.named_scope("bus"):
         essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
-        limits = (pack.charge_limit_w, pack.discharge_limit_w)
+        limits = (pack.charge_limit_w, pack.discharge_limit_w, pack.working_limit_w)
 
         def powered(irradiance_w_per_m2: Array) -> tuple[Allocation, accelerator.Result, Array]:
             available = _array_available_w(structure, shared, state, irradiance_w_per_m2)

@@ -84,8 +84,9 @@ class Store:
         self.committed += count
         self._array("committed")[...] = self.committed
 
-    def close(self, status: str) -> None:
-        """Mark the run "finished" or "failed"."""
+    def close(self, status: str, reason: str = "") -> None:
+        """Mark the run "finished", or "failed" with a reason."""
+        self.group.attrs["failure"] = reason
         self._array("status")[...] = STATUS.index(status)
 
     def _array(self, name: str) -> Any:

@@ -22,7 +22,9 @@ def summarise(
     whole = _plain(fleet)
     margins = [key for key in next(iter(flats.values())) if "_margin" in key]
     whole |= {key: min(flat[key] for flat in flats.values()) for key in margins}
-    whole["binding_limit"] = "; ".join(dict.fromkeys(flat["binding_limit"] for flat in flats.values()))
+    single = len(flats) == 1
+    limits = [flat["binding_limit"] if single else f"{name}: {flat['binding_limit']}" for name, flat in flats.items()]
+    whole["binding_limit"] = "; ".join(limits)
     return {
         "fleet": whole,
         "cohorts": flats,
@@ -68,11 +70,17 @@ def binding_limit(flat: Flat, margins: Mapping[str, float]) -> str:
     worst = max(held, key=lambda name: held[name])
     broken = [name for name, margin in margins.items() if margin < -0.01 and "accelerator" not in name]
     words = [worst] if held[worst] > NOTICEABLE else []
-    words += [name.removesuffix("_k").removesuffix("_margin").replace("_", " ") for name in broken]
+    words += [_in_words(name) for name in broken]
     if words:
         return " and ".join(words)
     unmet = flat["assigned_flop"] - flat["delivered_flop"]
     return "power cap of the accelerators" if unmet > NOTICEABLE * max(flat["assigned_flop"], 1.0) else "demand"
+
+
+def _in_words(margin: str) -> str:
+    """coolant_temperature_lower_margin_k becomes "coolant temperature too low"."""
+    words = margin.removesuffix("_k").removesuffix("_margin").replace("_", " ")
+    return words.replace("upper", "too high").replace("lower", "too low")
 
 
 def _start(model: Model) -> float:

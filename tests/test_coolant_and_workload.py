@@ -1,0 +1,120 @@
+"""Coolant loop and workload: the mixing valve, the pump, and the queue of unfinished work."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import coolant_loop, workload
+
+LOOP = {
+    "mass_flow_kg_per_s": 6.0,
+    "specific_heat_j_per_kg_k": 3400.0,
+    "density_kg_per_m3": 1070.0,
+    "pressure_drop_pa": 2.0e5,
+    "pump_efficiency": 0.45,
+    "set_point_k": 293.15,
+    "max_bypass_fraction": 0.95,
+    "heater_power_w": 3000.0,
+    "heater_band_k": 5.0,
+}
+loop_of = jax.jit(lambda outlet_k, return_k: coolant_loop.single_phase(outlet_k, return_k, **LOOP))
+
+
+def loop(outlet_k: float, return_k: float) -> coolant_loop.Loop:
+    return coolant_loop.Loop(*map(float, loop_of(jnp.asarray(outlet_k), jnp.asarray(return_k))))
+
+
+temperatures = st.floats(200.0, 400.0)
+
+
+@settings(deadline=None, max_examples=200)
+@given(temperatures, temperatures)
+def test_mixed_supply_holds_the_set_point(outlet_k, return_k):
+    """Colder by less than the droop of 1 K where the valve can reach the set point; open or shut elsewhere."""
+    now = loop(outlet_k, return_k)
+    supply_k = now.bypass_fraction * return_k + (1.0 - now.bypass_fraction) * outlet_k
+    assert 0.0 <= now.bypass_fraction <= LOOP["max_bypass_fraction"]
+    if outlet_k >= LOOP["set_point_k"]:
+        assert now.bypass_fraction == 0.0
+    elif now.bypass_fraction < LOOP["max_bypass_fraction"]:
+        assert LOOP["set_point_k"] - 1.0 < supply_k + 1e-9 and supply_k <= LOOP["set_point_k"]
+    else:
+        reach = LOOP["set_point_k"] - outlet_k >= LOOP["max_bypass_fraction"] * (return_k - outlet_k)
+        assert reach and supply_k < LOOP["set_point_k"]
+
+
+def test_valve_is_continuous_and_shuts_as_the_radiator_warms():
+    outlets = jnp.linspace(250.0, 310.0, 6001)
+    bypass = np.asarray(loop_of(outlets, jnp.full(6001, 310.0)).bypass_fraction)
+    assert (np.diff(bypass) <= 1e-12).all() and np.abs(np.diff(bypass)).max() < 1e-3
+    assert bypass[0] > 0.6 and bypass[-1] == 0.0
+
+
+def test_pump_power_and_capacity_rate():
+    """Volume flow times pressure drop over efficiency, 2492 W; 6 kg/s of water-glycol carry 20.4 kW/K."""
+    now = loop(280.0, 310.0)
+    assert now.pump_power_w == pytest.approx(6.0 / 1070.0 * 2.0e5 / 0.45, rel=1e-12)
+    assert now.pump_power_w == pytest.approx(2492.2, abs=0.1)
+    assert now.capacity_rate_w_per_k == pytest.approx(20_400.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("return_k", "power_w"), [(300.0, 0.0), (293.15, 0.0), (290.65, 1500.0), (288.15, 3000.0), (250.0, 3000.0)]
+)
+def test_heater_comes_on_in_proportion(return_k, power_w):
+    assert loop(280.0, return_k).heater_demand_w == pytest.approx(power_w, rel=1e-9, abs=1e-9)
+
+
+def test_loop_gradients_match_finite_differences():
+    """Valve and heater by both temperatures and by the set point: mixing, shut, heating, and return colder."""
+
+    @jax.jit
+    def outcome(values):
+        outlet_k, return_k, set_point_k = values
+        now = coolant_loop.single_phase(outlet_k, return_k, **LOOP | {"set_point_k": set_point_k})
+        return jnp.stack([now.bypass_fraction, 1e-3 * now.heater_demand_w])
+
+    slopes = jax.jit(jax.jacfwd(outcome))
+    for case in ((285.0, 310.0, 293.15), (300.0, 320.0, 293.15), (285.0, 290.0, 293.15), (292.9, 280.0, 293.15)):
+        at = jnp.array(case)
+        numeric = [(outcome(at + step) - outcome(at - step)) / 2e-4 for step in 1e-4 * np.eye(3)]
+        np.testing.assert_allclose(slopes(at), np.array(numeric).T, rtol=1e-6, atol=1e-9)
+
+
+flops = st.floats(0.0, 1e18)
+waiting = jax.jit(workload.waiting_flop)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.floats(0.0, 1e20), flops, flops, st.floats(0.0, 1.0), st.floats(0.1, 600.0))
+def test_queue_after_a_step(backlog, assigned, done, carry_over, step_s):
+    """Work left undone waits by the part that is carried over; work done beyond the assignment shortens the queue."""
+    after = float(waiting(*map(jnp.asarray, (backlog, assigned, done, carry_over)), step_s))
+    assert after >= 0.0
+    scale = 1e-12 * (backlog + (assigned + done) * step_s)
+    if assigned >= done:
+        assert after == pytest.approx(backlog + carry_over * (assigned - done) * step_s, abs=scale)
+    else:
+        assert after == pytest.approx(max(backlog - (done - assigned) * step_s, 0.0), abs=scale)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(flops, st.floats(0.0, 1.0)), min_size=1, max_size=40))
+def test_nothing_is_lost_or_invented_when_everything_waits(steps):
+    """Assigned = delivered + waiting, when at most what is there is done."""
+    backlog, assigned_flop, done_flop = 0.0, 0.0, 0.0
+    for assigned, part in steps:
+        done = part * (assigned + backlog / 10.0)
+        backlog = float(waiting(*map(jnp.asarray, (backlog, assigned, done, 1.0)), 10.0))
+        assigned_flop, done_flop = assigned_flop + 10.0 * assigned, done_flop + 10.0 * done
+    assert done_flop + backlog == pytest.approx(assigned_flop, rel=1e-12)
+
+
+def test_demand_models():
+    """Steady work is a part of what the fleet can do; a trace is taken as it comes."""
+    nominal, traced = jnp.asarray(2e18), jnp.asarray(7e17)
+    assert float(workload.steady(nominal, traced, utilization=0.9)) == pytest.approx(1.8e18)
+    assert float(workload.trace(nominal, traced)) == 7e17
