@@ -1,6 +1,7 @@
 """Accelerators: power cap, governor, throttling and shutdown by heat, and measured curves of real chips."""
 
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,18 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-import twin
 from kernels import accelerator, registry
 
+CONF = Path(__file__).resolve().parents[1] / "conf"
 CHIPS = ("a100_sxm", "h100_sxm", "h200_sxm", "b200", "gb300", "rubin", "tpu_v6e", "tpu_v7", "mi355x")
 
 
 @cache
 def profile(name: str) -> dict[str, jax.Array]:
-    chosen = twin.compose("simulate", [f"accelerator={name}"]).cohorts[0].profiles["accelerator"]
-    schema = registry.schema("accelerator", "clock_scaled")
-    return {key: jnp.asarray(getattr(chosen, key), dtype=jnp.float64) for key in schema}
+    """What the model reads of a profile."""
+    read = OmegaConf.load(CONF / "accelerator" / f"{name}.yaml")
+    return {key: jnp.asarray(float(read[key])) for key in registry.parameters(accelerator.clock_scaled)}
 
 
 @jax.jit

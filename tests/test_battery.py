@@ -1,6 +1,6 @@
 """Battery: the circuit's power balance, energy over long sequences, and where charging and discharging stop."""
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -37,16 +37,17 @@ charge = jax.jit(battery.charge)
 stored_energy_j = jax.jit(battery.stored_energy_j)
 
 
-@jax.jit
-def cycle(numbers, state_of_charge, parts, step_s):
-    """Steps at a part of the limit, from full discharge (-1) to full charge (1).
+@partial(jax.jit, static_argnames="to_empty")
+def cycle(numbers, state_of_charge, parts, step_s, to_empty=False):
+    """Steps at a part of the limit, from full discharge (-1), as for work or for essential loads, to full charge (1).
 
     Gives charges, terminal energies, heats and stored energies.
     """
 
     def one(charge_now, part):
         pack = registry.call(battery.equivalent_circuit, numbers, charge_now, jnp.asarray(WARM_K), jnp.asarray(0.9))
-        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.discharge_limit_w)
+        discharge_w = pack.discharge_limit_w if to_empty else pack.working_limit_w
+        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, discharge_w)
         after = battery.charge(pack, charge_now, power_w, step_s)
         stored = battery.stored_energy_j(pack, after.state_of_charge)
         return after.state_of_charge, (after.state_of_charge, power_w * step_s, after.heat_w * step_s, stored)
@@ -146,31 +147,34 @@ def test_pack_holds_its_rated_energy(name):
 
 @pytest.mark.parametrize("name", PACKS)
 @settings(deadline=None, max_examples=60)
-@given(st.floats(0.0, 1.0), st.floats(200.0, 360.0), st.floats(0.5, 1.0))
+@given(st.floats(1e-6, 1.0), st.floats(200.0, 360.0), st.floats(0.5, 1.0))
 def test_limits_close_at_the_edges(name, state_of_charge, temperature_k, health):
+    """No charging when cold, hot or full; no discharging when hot or empty, nor for work below the reserve."""
     numbers = {key: float(value) for key, value in profile(name).items() if value.ndim == 0}
-    pack = pack_of(name, state_of_charge, temperature_k, health)
-    assert pack.charge_limit_w >= 0.0 and pack.discharge_limit_w >= 0.0
+    reserve = numbers["reserve_fraction"]
     cold, hot = temperature_k <= numbers["min_charge_temperature_k"], temperature_k >= numbers["max_temperature_k"]
-    assert (float(pack.charge_limit_w) == 0.0) == (cold or hot or state_of_charge >= 1.0)
-    assert (float(pack.discharge_limit_w) == 0.0) == (hot or state_of_charge <= numbers["reserve_fraction"])
-    assert float(pack_of(name, 1.0, temperature_k, health).charge_limit_w) == 0.0
-    at_reserve = pack_of(name, numbers["reserve_fraction"], temperature_k, health)
-    assert float(at_reserve.discharge_limit_w) == 0.0
+    for fraction in (state_of_charge, 0.0, reserve, 1.0):
+        pack = pack_of(name, fraction, temperature_k, health)
+        assert pack.charge_limit_w >= 0.0 and pack.discharge_limit_w >= pack.working_limit_w >= 0.0
+        assert (float(pack.charge_limit_w) == 0.0) == (cold or hot or fraction == 1.0)
+        assert (float(pack.working_limit_w) == 0.0) == (hot or fraction <= reserve)
+        assert (float(pack.discharge_limit_w) == 0.0) == (hot or fraction == 0.0)
+    if not hot:
+        assert pack.working_limit_w == pack.discharge_limit_w  # full
 
 
 @pytest.mark.parametrize("name", PACKS)
 @settings(deadline=None, max_examples=30)
 @given(seeds, st.floats(0.0, 1.0), st.floats(1.0, 30.0))
-def test_charge_stays_between_reserve_and_full(name, seed, start, step_s):
-    """Never above full, and never below the reserve once above it, whatever is asked within the limits.
+def test_charge_stays_between_its_floor_and_full(name, seed, start, step_s):
+    """Never above full; work takes it no lower than the reserve and essential loads no lower than empty.
 
     Holds while a step at the highest rate is shorter than the taper: 45 s for the 4 C cells, 90 s for 2 C.
     """
-    charges, *_ = cycle(profile(name), jnp.asarray(start), sequence(seed), step_s)
-    reserve = float(profile(name)["reserve_fraction"])
-    assert float(charges.max()) <= 1.0 + 1e-12
-    assert float(charges.min()) >= min(start, reserve) - 1e-12
+    for to_empty, floor in ((False, float(profile(name)["reserve_fraction"])), (True, 0.0)):
+        charges, *_ = cycle(profile(name), jnp.asarray(start), sequence(seed), step_s, to_empty=to_empty)
+        assert float(charges.max()) <= 1.0 + 1e-12
+        assert float(charges.min()) >= min(start, floor) - 1e-12
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -179,12 +183,13 @@ def test_limits_are_monotone(name):
     grid = jnp.linspace(0.0, 1.0, 201)
     numbers = profile(name)
     by_charge = pack_at(numbers, grid, jnp.full(201, WARM_K), jnp.ones(201))
-    assert (np.diff(by_charge.discharge_limit_w) >= -1e-9).all()
+    for limit in (by_charge.discharge_limit_w, by_charge.working_limit_w):
+        assert (np.diff(limit) >= -1e-9).all()
     taper = np.asarray(grid >= 1.0 - numbers["taper_fraction"])
     assert (np.diff(np.asarray(by_charge.charge_limit_w)[taper]) < 0.0).all()
     by_heat = pack_at(numbers, jnp.full(201, 0.6), jnp.linspace(250.0, 350.0, 201), jnp.ones(201))
     middle = 96  # 298 K
-    for limit in (by_heat.charge_limit_w, by_heat.discharge_limit_w):
+    for limit in (by_heat.charge_limit_w, by_heat.discharge_limit_w, by_heat.working_limit_w):
         assert (np.diff(limit[:middle]) >= 0.0).all() and (np.diff(limit[middle:]) <= 0.0).all()
     pack = pack_of(name, 0.6)
     powers = jnp.linspace(-pack.discharge_limit_w, pack.charge_limit_w, 101)
@@ -203,7 +208,7 @@ def test_gradients_match_finite_differences():
         state_of_charge, temperature_k, health, resistance_ohm, energy_j, part = values
         changed = numbers | {"resistance_ohm": resistance_ohm, "energy_j": energy_j}
         pack = registry.call(battery.equivalent_circuit, changed, state_of_charge, temperature_k, health)
-        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.discharge_limit_w)
+        power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.working_limit_w)
         after = battery.charge(pack, state_of_charge, power_w, 10.0)
         return jnp.stack([after.state_of_charge, 1e-3 * after.heat_w, 1e-6 * power_w])
 
@@ -227,7 +232,9 @@ def test_gradients_are_finite_at_empty_full_and_standing():
         state_of_charge, temperature_k, power_w = values
         pack = registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, jnp.ones(()))
         after = battery.charge(pack, state_of_charge, power_w, 10.0)
-        return after.state_of_charge + after.heat_w + pack.charge_limit_w + pack.discharge_limit_w
+        return (
+            after.state_of_charge + after.heat_w + pack.charge_limit_w + pack.discharge_limit_w + pack.working_limit_w
+        )
 
     reserve = float(numbers["reserve_fraction"])
     cold, hot = float(numbers["min_charge_temperature_k"]), float(numbers["max_temperature_k"])

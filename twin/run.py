@@ -37,9 +37,9 @@ class _CompileTime:
         self.total_s = 0.0
         jax.monitoring.register_event_duration_secs_listener(self._add)
 
-    def _add(self, event: str, duration_s: float, **_: Any) -> None:
+    def _add(self, event: str, duration_secs: float, **_: Any) -> None:
         if event.startswith("/jax/core/compile/"):
-            self.total_s += duration_s
+            self.total_s += duration_secs
 
 
 _compile_time = _CompileTime()
