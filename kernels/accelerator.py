@@ -106,9 +106,9 @@ def clock_scaled(
     """Limits of one accelerator: P = idle + leakage(T) + dynamic * clock^exponent * saturation(load).
 
     `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1;
-    `work_efficiency` is that rate over the peak and `power_intensity` its dynamic power over that of large matrix
-    multiplication. The governor runs at `max_clock_fraction` and lowers the clock until the chip meets its power cap
-    and the die its temperature limit: the die follows its cold plate within seconds, so heat allows
+    `work_efficiency` is that rate over the peak and `power_intensity` its dynamic power, chip and host, over that of
+    large matrix multiplication. The governor runs at `max_clock_fraction` and lowers the clock until the chip meets its
+    power cap and the die its temperature limit: the die follows its cold plate within seconds, so heat allows
     (limit - plate) / `junction_resistance_k_per_w`, continuously. Dies that would pass `shutdown_temperature_k` even
     without work are switched off. `idle_power_w` excludes leakage, which doubles every ln 2 /
     `leakage_coefficient_per_k` and is held at exp(2) times its reference value. `half_load` is the load at which
@@ -128,7 +128,7 @@ def clock_scaled(
         standing_w=standing,
         dynamic_w=jnp.asarray(dynamic),
         host_standing_w=jnp.asarray(host_idle_power_w),
-        host_dynamic_w=jnp.asarray(host_dynamic_power_w),
+        host_dynamic_w=jnp.asarray(host_dynamic_power_w * power_intensity),
         asked_drive=_drive(top, asked, exponent, half),
         cap_drive=jnp.maximum(power_cap_w - standing, 0.0) / dynamic,
         heat_drive=jnp.maximum(heat_w - standing, 0.0) / dynamic,

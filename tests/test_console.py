@@ -9,8 +9,8 @@ import pytest
 import yaml
 from synthetic_run import write_run
 
-from twin import console, ranking
 from twin.config import ConfigError
+from twin.reporting import console, ranking
 from twin.run import Progress
 
 

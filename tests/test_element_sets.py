@@ -21,9 +21,9 @@ from sgp4.api import Satrec
 from sgp4.exporter import export_omm
 
 from kernels import orbit
-from twin import element_sets
 from twin.config import ConfigError
-from twin.data_files import find
+from twin.inputs import element_sets
+from twin.inputs.data_files import find
 
 jax.config.update("jax_enable_x64", True)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from synthetic_run import FLEET, configuration, frames_of, write_run
 
-from twin import energy_flow, globe, human, page, series
-from twin.report import sun_rad, write_report
+from twin.reporting import energy_flow, globe, human, page, series
+from twin.reporting.report import sun_rad, write_report
 
 
 def figures_of(text: str) -> dict[str, Any]:

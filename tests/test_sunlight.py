@@ -204,6 +204,27 @@ def test_step_mean_is_the_mean_over_the_step(altitude_m, beta_deg, accuracy):
         assert np.abs(lit_at(altitude_m, beta_deg, start + 0.5 * step_s, step_s) - mean).max() < allowed, step_s
 
 
+def test_step_mean_on_an_eccentric_orbit():
+    """Where the satellite climbs or falls through the edge of the shadow: perigee 400 km, apogee 3860 km."""
+    axis = jnp.asarray(RADIUS_M + 2130e3)
+    zero = jnp.zeros(())
+    elements = orbit.Elements(axis, jnp.asarray(0.2034), zero, zero, jnp.asarray(2.2), zero)
+    motion = orbit.mean_motion_rad_per_s(axis)
+    sun = sunlight.Sun((jnp.cos(0.3), zero, jnp.sin(0.3)), jnp.ones(()))
+
+    @jax.jit
+    def fraction(middle_s, step_s):
+        place = orbit.place(elements, orbit.Rates(zero, zero, motion, zero), middle_s)
+        rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
+        return sunlight.lit_fraction(place.direction, *rate, sun, step_s)
+
+    middles = np.arange(0.0, float(2.0 * jnp.pi / motion), 2.5)
+    inside = middles[:, None] + 10.0 * ((np.arange(400) + 0.5) / 400 - 0.5)
+    mean = np.asarray(fraction(jnp.asarray(inside), 1e-3)).mean(axis=1)
+    assert mean.min() < 1e-9 and ((mean > 0.01) & (mean < 0.99)).sum() > 10
+    assert np.abs(fraction(jnp.asarray(middles), 10.0) - mean).max() < 5e-4
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.floats(1.6e5, 4e7), st.floats(-90.0, 90.0), st.floats(0.0, 1.0), st.floats(0.1, 120.0))
 def test_lit_fraction_is_a_fraction(altitude_m, beta_deg, phase, step_s):

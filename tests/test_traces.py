@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twin import traces
 from twin.config import ConfigError
-from twin.data_files import find
+from twin.inputs import traces
+from twin.inputs.data_files import find
 
 DATA = Path(__file__).parent.parent / "conf" / "data"
 

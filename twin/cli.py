@@ -18,11 +18,7 @@ REFUSED, FAILED = 2, 1
 
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
     """Compose and validate a configuration; ConfigError names what is wrong, `hydra.*` overrides included."""
-    from twin.config import ConfigError
-
-    for override in overrides:
-        if override.lstrip("+~").startswith("hydra"):
-            raise ConfigError(f"{override}: hydra.* settings belong to the command line, not to compose")
+    _refuse_hydra(overrides)
     return _load(config_name, overrides)[0]
 
 
@@ -39,8 +35,33 @@ def _load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
         if not isinstance(own, list):
             raise ConfigError(f"cohorts.{name} = {own!r}: must be a list of overrides, such as [satellite=reference]")
         shared = [o for o in overrides if not o.lstrip("+").startswith("cohorts")]
-        cohorts[str(name)] = _compose(config_name, [*shared, *map(str, own)])[0]
+        try:
+            cohorts[str(name)] = _compose_cohort(config_name, shared, list(map(str, own)), composed)
+        except ConfigError as error:
+            raise ConfigError(f"cohorts.{name}: {error}") from None
     return validate(composed, cohorts), run_dir
+
+
+def _refuse_hydra(overrides: Sequence[str]) -> None:
+    from twin.config import ConfigError
+
+    for override in overrides:
+        if override.lstrip("+~").startswith("hydra"):
+            raise ConfigError(f"{override}: hydra.* settings belong to the command line, not to compose or a cohort")
+
+
+def _compose_cohort(
+    config_name: str, shared: Sequence[str], own: Sequence[str], composed: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Composition of one cohort, which may differ from the run in its design alone."""
+    from twin.config import FLEET_SLOTS, RUN_KEYS, ConfigError
+
+    _refuse_hydra(own)
+    values = _compose(config_name, [*shared, *own])[0]
+    for key in (*RUN_KEYS, *FLEET_SLOTS):
+        if values.get(key) != composed.get(key):
+            raise ConfigError(f"{key} belongs to the whole run, a cohort has only its design: {', '.join(own)}")
+    return values
 
 
 def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
@@ -64,36 +85,53 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
             OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]), resolve=True
         )
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(_one_sentence(error, config_name)) from None
+        raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}, run_dir
 
 
-def _one_sentence(error: Exception, config_name: str) -> str:
+def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) -> str:
     """Hydra's many lines as one: which override, what is allowed, the nearest valid name."""
+    from hydra.errors import OverrideParseException
+    from omegaconf.errors import OmegaConfBaseException
+
     from twin.config import nearest
 
     text = str(error)
-    option = re.search(r"Could not find '([^']+)/([^']+)'", text)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override!r}: cannot be read; write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces or ="
+    if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
+        return _no_profile(overrides)
+    option = re.search(r"Could not (?:find|load) '([^']+)/([^']+)'", text)
     if option:
         group, name = option.groups()
-        choices = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+        choices = _profiles(group)
         return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
     key = re.search(r"Could not override '([^']+)'", text)
     if key:
         return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name))}"
-    group = re.search(r"No match in the defaults list|Could not find match for '([^']+)'", text)
-    if group and group.group(1):
-        groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
-        return f"{group.group(1)}: unknown group{nearest(group.group(1), groups)}"
-    if isinstance(error, ValueError):
-        return "a group takes the name of one of its profiles, not null"
+    group = re.search(r"Could not find match for '([^']+)'", text)
+    if group:
+        return f"{group.group(1)}: unknown group{nearest(group.group(1), _groups())}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if any("Exception" in line or "input '" in line for line in lines[:1]):
-        return (
-            f"{lines[0].split(': ')[-1]}: cannot be read; write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces"
-        )
-    return " ".join(lines[:2])
+    return " ".join(line for line in lines[:2] if not line.startswith("Config search path"))
+
+
+def _groups() -> list[str]:
+    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+
+
+def _profiles(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def _no_profile(overrides: Sequence[str]) -> str:
+    """The first override that gives a group something else than the name of a profile."""
+    for override in overrides:
+        group, _, name = override.lstrip("+").partition("=")
+        if group in _groups() and name not in _profiles(group):
+            return f"{override}: must be the name of a profile; there are {', '.join(_profiles(group))}"
+    return f"{' '.join(overrides)!r}: a group takes the name of one of its profiles"
 
 
 def _all_keys(config_name: str) -> list[str]:
@@ -187,18 +225,17 @@ def _sweep(overrides: Sequence[str]) -> list[list[str]]:
 
 def _glob(override: Any) -> list[str]:
     """Profiles that a glob sweep stands for."""
-    names = sorted(path.stem for path in (conf_dir() / override.key_or_group).glob("*.yaml"))
-    return override.value().filter(names)
+    return override.value().filter(_profiles(override.key_or_group))
 
 
 def _job(session: _Session) -> None:
     """One run of Hydra: simulate into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
-    from twin import console
     from twin.config import ConfigError
     from twin.health import HealthError
     from twin.model import build
+    from twin.reporting import console
     from twin.run import simulate
 
     hydra_config = HydraConfig.get()
@@ -218,15 +255,15 @@ def _job(session: _Session) -> None:
 
 
 def _show_finished(folder: Path) -> None:
-    from twin import console
+    from twin.reporting import console
 
     console.show(folder)
 
 
 def report_main() -> None:
     """Entry point of `twin-report` and `scripts/report.py`: the report of a run, the ranked table of a sweep."""
-    from twin import console
     from twin.config import ConfigError
+    from twin.reporting import console
 
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         print("usage: report.py RUN_OR_SWEEP_DIR", file=sys.stderr)

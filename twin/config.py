@@ -3,11 +3,9 @@
 A profile's schema is read off the kernels' signatures (`kernels.registry`); nothing is declared twice.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
@@ -25,27 +23,11 @@ import kernels.sunlight
 import kernels.workload  # noqa: F401
 from kernels import registry
 from kernels.quantity import Quantity
+from twin.refusal import ConfigError, nearest, parse_utc, sentence
+from twin.structure import Ports
 
-PORTS = (
-    "accelerator",
-    "cold_plate",
-    "host",
-    "power_electronics",
-    "pump",
-    "coolant",
-    "coolant_supply",
-    "coolant_return",
-    "radiator",
-    "radiator_outlet",
-    "bus",
-    "battery",
-    "array",
-)
+PORTS = tuple(field.name for field in fields(Ports))
 FAILURES = ("none", "expected")
-
-
-class ConfigError(Exception):
-    """A refused input; its text is the one sentence that the user reads."""
 
 
 class Strict(BaseModel):
@@ -232,24 +214,6 @@ class Config:
     resolved: Mapping[str, Any]
 
 
-def parse_utc(text: str) -> datetime:
-    """An ISO 8601 instant in UTC; ValueError when it is none or lies outside 1950-2050."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be an instant in UTC, ISO 8601, such as 2026-06-14T00:00:00") from None
-    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    if not 1950 <= instant.year < 2050:
-        raise ValueError("must lie in 1950-2049, where the Sun's position is accurate")
-    return instant
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name most like a word, as a remark for an error message; empty when none is close."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _field(quantity: Quantity, default: float | None) -> tuple[Any, Any]:
     """Type and default of one parameter, with its range."""
 
@@ -273,23 +237,6 @@ def _profile_model(slot: str, model_name: str | None) -> type[Strict]:
     return create_model(slot, __base__=Strict, **fields)
 
 
-def _sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_name: str | None) -> str:
-    """The first error of a model as one sentence: key, what was given, what is allowed."""
-    path = ".".join([where, *(str(part) for part in error["loc"])]).strip(".")
-    given = error.get("input")
-    kind, message = error["type"], error["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        return f"{path} = {given!r}: unknown key{nearest(str(error['loc'][-1]), known)}"
-    if kind == "missing":
-        needs = f"; model {model_name!r} needs it" if model_name else ""
-        return f"{path}: missing{needs}"
-    if kind in ("float_type", "float_parsing"):
-        message = "must be a number, in the unit that its key names, without a unit of its own"
-    if kind in ("int_from_float", "int_type"):
-        message = "must be a whole number"
-    return f"{path} = {given!r}: {message[:1].lower()}{message[1:]}"
-
-
 def _validate(where: str, model: type[Strict], values: Any, model_name: str | None = None) -> Any:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} = {values!r}: must be a group of keys, not a single value")
@@ -301,7 +248,7 @@ def _validate(where: str, model: type[Strict], values: Any, model_name: str | No
     except ValidationError as error:
         first = error.errors()[0]
         known = [field.alias or name for name, field in model.model_fields.items()]
-        raise ConfigError(_sentence(where, first, known, model_name)) from None
+        raise ConfigError(sentence(where, first, known, model_name)) from None
 
 
 def _profile(slot: str, values: Any) -> Any:
@@ -405,7 +352,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         seed=seed,
         workload=_profile("workload", composed["workload"]),
         environment=_profile("environment", composed["environment"]),
-        cohorts=tuple(_cohort(name, values) for name, values in own.items()),
+        cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )
 
@@ -415,7 +362,15 @@ def _cohort_name(composed: Mapping[str, Any]) -> str:
     return str(satellite.get("name") or "fleet") if isinstance(satellite, Mapping) else "fleet"
 
 
-def _cohort(name: str, values: Mapping[str, Any]) -> CohortConfig:
+def _cohort(name: str, values: Mapping[str, Any], where: str) -> CohortConfig:
+    """Validated design; `where` begins the message of what is refused."""
+    try:
+        return _design(name, values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from None
+
+
+def _design(name: str, values: Mapping[str, Any]) -> CohortConfig:
     profiles = {slot: _profile(slot, values[slot]) for slot in COHORT_SLOTS}
     orbit, pattern = profiles["orbit"], profiles["constellation"]
     from_file = pattern.model == "element_sets"

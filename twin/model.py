@@ -10,10 +10,10 @@ from jax import Array
 
 from kernels import registry
 from kernels.thermal_network import Surface, Topology
-from twin import element_sets, traces
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
-from twin.data_files import find
+from twin.inputs import element_sets, traces
+from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
 

@@ -106,12 +106,11 @@ def simulate(
         return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
     writer.close("finished")
     write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
-    result = store.open_run(folder).assign_attrs(summary=json.dumps(summary))
     if config.output.report:
-        from twin.report import write_report
+        from twin.reporting.report import write_report
 
         write_report(folder)
-    return result
+    return store.open_run(folder)
 
 
 def _advance(

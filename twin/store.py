@@ -97,16 +97,20 @@ STATUS = ("running", "finished", "failed")
 
 
 def open_run(run_dir: str | Path) -> xr.Dataset:
-    """Telemetry of a running, killed or finished run up to its last committed frame; `status` is an attribute.
+    """Telemetry of a running, killed or finished run up to its last committed frame.
 
-    FileNotFoundError when the folder holds no telemetry.
+    Attributes: `status`, and `summary` (JSON, empty before the end) as in summary.json. FileNotFoundError when the
+    folder holds no telemetry.
     """
     path = Path(run_dir) / "telemetry.zarr"
     if not path.is_dir():
         raise FileNotFoundError(f"{run_dir}: no telemetry.zarr here; not the folder of a run")
     data = xr.open_zarr(path, consolidated=False, decode_timedelta=False)
     committed, status = int(data["committed"]), STATUS[int(data["status"])]
-    return data.drop_vars(["committed", "status"]).isel(time=slice(0, committed)).assign_attrs(status=status)
+    finished = Path(run_dir) / "summary.json"
+    summary = finished.read_text(encoding="utf-8") if finished.is_file() else ""
+    frames = data.drop_vars(["committed", "status"]).isel(time=slice(0, committed))
+    return frames.assign_attrs(status=status, summary=summary)
 
 
 def in_memory(frames: Mapping[str, np.ndarray], axes: Axes, attributes: Mapping[str, Any]) -> xr.Dataset:

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from kernels import constants as const
 from kernels import orbit, sunlight
-from twin import energy_flow, figures, globe, human, page, series
+from twin.reporting import energy_flow, figures, globe, human, page, series
 from twin.run import write_atomically
 from twin.store import open_run
 

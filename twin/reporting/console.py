@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from twin import human
+from twin.reporting import human
 
 if TYPE_CHECKING:
     from twin import run
@@ -94,7 +94,7 @@ def _where(cohort: Any) -> str:
 
 def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
-    from twin.report import read_summary, sizes
+    from twin.reporting.report import read_summary, sizes
     from twin.store import open_run
 
     folder, console = Path(folder), _console()
@@ -205,9 +205,9 @@ def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
 
 def report(path: str | Path) -> None:
     """Write and name the report of a run, or rank the jobs of a sweep; ConfigError when the folder is neither."""
-    from twin import ranking
     from twin.config import ConfigError
-    from twin.report import write_report
+    from twin.reporting import ranking
+    from twin.reporting.report import write_report
 
     path = Path(path)
     if (path / "telemetry.zarr").is_dir():
@@ -223,7 +223,7 @@ def report(path: str | Path) -> None:
 
 def _rank(folder: Path) -> None:
     """Print a sweep's ranking and keep it as ranking.csv and ranking.html."""
-    from twin import ranking
+    from twin.reporting import ranking
     from twin.run import write_atomically
 
     console, ranked = _console(PLAIN_RANKING_WIDTH), ranking.jobs(folder)

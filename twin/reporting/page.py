@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, NamedTuple
 
-from twin import human
+from twin.reporting import human
 from twin.variables import TOTALS
 
 SERIES_NOTE = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from twin import human
+from twin.reporting import human
 
 LIGHT = "Absorbed sunlight, albedo and infrared"
 ARRAY = "Array"
@@ -94,5 +94,5 @@ def label(node: str, flows: tuple[Flow, ...], totals: Mapping[str, Any]) -> str:
         return node  # its neighbour at the right end says how much
     if node == WORK and totals["delivered_flop"] > 0:
         work, price = totals["delivered_flop"], totals["accelerator_energy_j"] / totals["delivered_flop"]
-        return f"{human.flop(work)} at {human.si(price, 'J/FLOP')}"
-    return f"{node}, {human.energy(through)}"
+        return f"{human.flop(work)}<br>{human.si(price, 'J/FLOP')}"
+    return f"{node}<br>{human.energy(through)}" if node == CHIPS else f"{node}, {human.energy(through)}"

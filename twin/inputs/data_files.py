@@ -5,7 +5,7 @@ import os
 import zlib
 from pathlib import Path
 
-from twin.config import ConfigError
+from twin.refusal import ConfigError
 
 GZIP_MAGIC = b"\x1f\x8b"
 LARGEST_BYTES = 1 << 30  # of text, after decompression

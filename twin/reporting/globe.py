@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from twin.figures import FONT, displayed, scale
+from twin.reporting.figures import FONT, displayed, scale
 
 COASTLINE = Path(__file__).with_name("coastline.json")
 COLOURINGS = {

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.config import ConfigError, parse_utc
-from twin.data_files import find, read_text
+from twin.inputs.data_files import find, read_text
+from twin.refusal import ConfigError, parse_utc
 
 Floats = NDArray[np.float64]
 

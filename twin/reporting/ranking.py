@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from twin import human
+from twin.reporting import human
 from twin.store import open_run
 
 MARGIN = "accelerator_temperature_upper_margin_k"

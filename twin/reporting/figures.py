@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from twin import human
-from twin.energy_flow import (
+from twin.reporting import human
+from twin.reporting.energy_flow import (
     ARRAY,
     BATTERY,
     BUS,
