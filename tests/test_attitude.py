@@ -82,6 +82,7 @@ def test_edge_on_radiator_sees_neither_sun_nor_nadir(beta_rad, phase_rad):
     seen = view("sun_pointing_edge_on", sun, up, normal)
     assert abs(seen.sun_body[1]) < 1e-12 and abs(seen.nadir_body[1]) < 1e-12
     assert float(seen.nadir_body[0]) == pytest.approx(-(sun @ up), abs=1e-12)
+    assert seen.nadir_body[2] > 0.0  # the same deck faces the Earth all the way round
     factor = sunlight.earth_view_factor(seen.nadir_body[1], jnp.asarray(1.0 + 650.0 / 6378.137))
     assert float(factor) == pytest.approx(0.24069, abs=1e-5)
 
@@ -113,7 +114,8 @@ def test_local_vertical_over_an_orbit(beta_deg):
         np.testing.assert_allclose(seen.sun_array, [np.cos(beta), -np.sin(beta), 0.0], rtol=0, atol=1e-12)
         assert float(seen.sun_body[1]) == pytest.approx(-np.sin(beta), abs=1e-12)
         assert float(seen.sun_body[0]) == pytest.approx(sun @ np.cross(normal, up), abs=1e-12)
-        assert abs(seen.nadir_array[1]) < 1e-12
+        turned = (float(seen.sun_body[2]) / np.cos(beta), 0.0, float(seen.sun_body[0]) / np.cos(beta))
+        np.testing.assert_allclose(seen.nadir_array, turned, rtol=0, atol=1e-12)
         along.append(float(seen.sun_body[0]))
     assert max(along) == pytest.approx(np.cos(beta), abs=1e-12)
     if beta_deg == 58.6:

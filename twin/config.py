@@ -325,7 +325,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
 
     `cohorts` maps each cohort's name to its own composition; without it there is one, named after its satellite.
     """
-    known = {*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network", "cohorts", "experiment"}
+    known = {*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network", "cohorts"}
     for key in composed:
         if key not in known:
             raise ConfigError(f"{key} = {composed[key]!r}: unknown key{nearest(str(key), known)}")

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import registry
+from kernels import orbit, registry
+from kernels.constants import EARTH_RADIUS_M
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
@@ -20,6 +21,7 @@ from twin.structure import CohortParams, CohortStructure, Environment, Params, P
 # 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
 J2000_MS = 946_728_000_000
 DAY_MS = 86_400_000
+LOWEST_PERIGEE_M = 1.0e5  # below it no satellite completes an orbit
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def build(config: Config) -> Model:
     cohorts, params, catalogue, notes = [], {}, {}, []
     fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
+        _check_plane(cohort.profiles["orbit"])
         own, names, remarks = _cohort_params(config, cohort)
         params[cohort.name] = {**own, **fleet}
         catalogue[cohort.name] = names
@@ -87,6 +90,25 @@ def _use_devices(distributed: Distributed) -> None:
         )
     if distributed.devices > found:
         raise ConfigError(f"distributed.devices = {distributed.devices}: this machine has {found}; 0 takes all")
+
+
+def _check_plane(plane: Any) -> None:
+    """ConfigError for an orbit that meets the Earth, or a Sun-synchronous one where none exists."""
+    if plane.model == "element_sets":
+        return
+    axis_m = EARTH_RADIUS_M + plane.altitude_m
+    perigee_m = axis_m * (1.0 - plane.eccentricity) - EARTH_RADIUS_M
+    if perigee_m < LOWEST_PERIGEE_M:
+        raise ConfigError(
+            f"orbit.eccentricity = {plane.eccentricity:g}: puts the perigee at {perigee_m / 1e3:.0f} km with "
+            f"orbit.altitude_m = {plane.altitude_m:g}; must be at least {LOWEST_PERIGEE_M / 1e3:.0f} km"
+        )
+    synchronous = orbit.sun_synchronous_inclination_rad(jnp.asarray(axis_m), jnp.asarray(plane.eccentricity))
+    if plane.model == "sun_synchronous" and jnp.isnan(synchronous):
+        raise ConfigError(
+            f"orbit.altitude_m = {plane.altitude_m:g}: no Sun-synchronous orbit exists there, only below "
+            "about 5.97e6 m; choose a lower one, or an orbit with its own inclination"
+        )
 
 
 def intervals(schedule: Schedule) -> int:

@@ -1,7 +1,6 @@
 """A run on the host: chunk by chunk through the compiled loop, with health check, telemetry, summary and report."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +87,7 @@ def simulate(
     writer = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "config.yaml", to_yaml(config.resolved))
+        run_folder.write_atomically(folder / "config.yaml", to_yaml(config.resolved))
         writer = store.Store(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
     kept: list[dict[str, np.ndarray]] = []
     sink = kept.append if writer is None else writer.append
@@ -105,7 +104,7 @@ def simulate(
         frames = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
         return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
     writer.close("finished")
-    write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    run_folder.write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
     if config.output.report:
         from twin.reporting.report import write_report
 
@@ -243,10 +242,3 @@ def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
 def to_yaml(values: Mapping[str, Any]) -> str:
     """A plain mapping as YAML."""
     return yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or none of it."""
-    partial_file = path.with_name(path.name + ".partial")
-    partial_file.write_text(text, encoding="utf-8")
-    os.replace(partial_file, path)

@@ -40,3 +40,10 @@ def _is_finished(folder: Path, config: Config, what: str) -> bool:
     if before != json.loads(json.dumps(config.resolved)):
         raise ConfigError(f"{what}: holds a finished run of another configuration; choose another folder")
     return True
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file or none of it."""
+    partial_file = path.with_name(path.name + ".partial")
+    partial_file.write_text(text, encoding="utf-8")
+    os.replace(partial_file, path)

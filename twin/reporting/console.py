@@ -224,7 +224,7 @@ def report(path: str | Path) -> None:
 def _rank(folder: Path) -> None:
     """Print a sweep's ranking and keep it as ranking.csv and ranking.html."""
     from twin.reporting import ranking
-    from twin.run import write_atomically
+    from twin.run_folder import write_atomically
 
     console, ranked = _console(PLAIN_RANKING_WIDTH), ranking.jobs(folder)
     write_atomically(folder / "ranking.csv", ranking.to_csv(ranked))

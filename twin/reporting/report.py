@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from kernels import constants as const
 from kernels import orbit, sunlight
 from twin.reporting import energy_flow, figures, globe, human, page, series
-from twin.run import write_atomically
+from twin.run_folder import write_atomically
 from twin.store import open_run
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
