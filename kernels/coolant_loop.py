@@ -51,8 +51,9 @@ def single_phase(
     0 and `max_bypass_fraction`. The heater comes on in proportion as the return falls through a band below the set
     point. Pump power is flow x pressure drop / (density x efficiency).
     """
-    lift_k = jnp.maximum(return_k - radiator_outlet_k, 0.0) + 1.0
-    bypass = jnp.minimum(sm.ramp(set_point_k - radiator_outlet_k, lift_k), max_bypass_fraction)
+    lift_k = jnp.maximum(return_k - radiator_outlet_k, 0.0)
+    mixing = sm.ramp(set_point_k - radiator_outlet_k, lift_k + 1.0)
+    bypass = jnp.minimum(mixing, max_bypass_fraction) * sm.ramp(lift_k, 1.0)  # no use when the return is colder
     pump_w = mass_flow_kg_per_s * pressure_drop_pa / (density_kg_per_m3 * pump_efficiency)
     return Loop(
         capacity_rate_w_per_k=jnp.asarray(mass_flow_kg_per_s * specific_heat_j_per_kg_k),

@@ -200,6 +200,16 @@ def brouwer_axis_m(kozai_motion_rad_per_s: Array, eccentricity: Array, inclinati
     return second / (1.0 - delta)
 
 
+def mean_radius_factor(semi_major_axis_m: Array, eccentricity: Array, inclination_rad: Array) -> Array:
+    """Mean radius over the mean semi-major axis: the constant part of the J2 short-period terms.
+
+    Kozai 1959, Astron. J. 64, 367, eq. 22 averaged over the orbit; +4.5 km for a low Sun-synchronous orbit.
+    """
+    focus = const.EARTH_RADIUS_M / (semi_major_axis_m * (1.0 - eccentricity**2))
+    shape = jnp.sqrt(1.0 - eccentricity**2) * (1.0 - 3.0 * jnp.cos(inclination_rad) ** 2)
+    return 1.0 + 0.75 * const.EARTH_J2 * focus**2 * shape
+
+
 def advance(elements: Elements, rates: Rates, time_s: Array) -> Elements:
     """Mean elements after `time_s` under their secular rates; angles stay within one turn."""
 

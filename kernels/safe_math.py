@@ -41,12 +41,6 @@ def arcsin(x: Array) -> Array:
     return jnp.arctan2(x, sqrt(1.0 - x * x))
 
 
-def arccos(x: Array) -> Array:
-    """Arc cosine on [-1, 1], clamped just inside so that its gradient is finite."""
-    x = clip(x, -1.0 + 1e-7, 1.0 - 1e-7)
-    return jnp.arctan2(sqrt(1.0 - x * x), x)
-
-
 def power(base: Array, exponent: Scalar, floor: float = 1e-30) -> Array:
     """Base ** exponent of a base that is not negative."""
     return jnp.exp(exponent * jnp.log(jnp.maximum(base, floor)))

@@ -85,9 +85,9 @@ def lit_fraction(
 ) -> Array:
     """Visible fraction of the solar disc, averaged over a step centred on the given position.
 
-    The Earth is a sphere of equatorial radius; its limb is straight across the Sun's disc (error of the
-    visible fraction 4e-4 in low orbits, 4e-3 in the geostationary one). The Sun's height above the limb is carried linearly through the step and the disc
-    integrated in closed form, so that eclipses keep their energy whatever the step.
+    The Earth is a sphere of equatorial radius; its limb is straight across the Sun's disc (error of the visible
+    fraction 4e-4 in low orbits, 4e-3 in the geostationary one). The Sun's height above the limb is carried linearly
+    through the step and the disc integrated in closed form, so that eclipses keep their energy whatever the step.
     """
     cos_sun, cos_sun_rate = -sm.dot(direction, sun.direction), -sm.dot(direction_rate_per_s, sun.direction)
     sin_sun = sm.sqrt(1.0 - cos_sun * cos_sun, 1e-8)

@@ -30,17 +30,23 @@ def loop(outlet_k: float, return_k: float) -> coolant_loop.Loop:
 temperatures = st.floats(200.0, 400.0)
 
 
+def test_colder_return_is_not_bypassed():
+    """A return colder than the radiator's outlet would only cool the supply."""
+    assert loop(LOOP["set_point_k"] - 20.0, LOOP["set_point_k"] - 30.0).bypass_fraction == 0.0
+
+
 @settings(deadline=None, max_examples=200)
-@given(temperatures, temperatures)
-def test_mixed_supply_holds_the_set_point(outlet_k, return_k):
+@given(temperatures, st.floats(0.0, 150.0))
+def test_mixed_supply_holds_the_set_point(outlet_k, warmer_k):
     """Colder by less than the droop of 1 K where the valve can reach the set point; open or shut elsewhere."""
+    return_k = outlet_k + warmer_k
     now = loop(outlet_k, return_k)
     supply_k = now.bypass_fraction * return_k + (1.0 - now.bypass_fraction) * outlet_k
     assert 0.0 <= now.bypass_fraction <= LOOP["max_bypass_fraction"]
     if outlet_k >= LOOP["set_point_k"]:
         assert now.bypass_fraction == 0.0
-    elif now.bypass_fraction < LOOP["max_bypass_fraction"]:
-        assert LOOP["set_point_k"] - 1.0 < supply_k + 1e-9 and supply_k <= LOOP["set_point_k"]
+    elif warmer_k >= 1.0 and now.bypass_fraction < LOOP["max_bypass_fraction"]:
+        assert LOOP["set_point_k"] - 1.0 < supply_k + 1e-9 and supply_k <= LOOP["set_point_k"] + 1e-9
     else:
         reach = LOOP["set_point_k"] - outlet_k >= LOOP["max_bypass_fraction"] * (return_k - outlet_k)
         assert reach and supply_k < LOOP["set_point_k"]

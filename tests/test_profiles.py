@@ -1,4 +1,4 @@
-"""Profiles of conf/: every number has a source, the library is large enough, and each profile composes and validates."""
+"""Profiles of conf/: every number has a source, the library is large enough, each profile composes and validates."""
 
 import re
 from collections.abc import Iterator, Mapping

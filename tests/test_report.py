@@ -101,7 +101,7 @@ def test_energy_flow_balances_at_every_node(change: dict[str, float]) -> None:
 
 def test_energy_flow_names_the_price_of_work() -> None:
     flows = energy_flow.energy_flows(FLEET)
-    assert energy_flow.label(energy_flow.WORK, flows, FLEET) == "80.0 ZFLOP at 1.00 pJ/FLOP"
+    assert energy_flow.label(energy_flow.WORK, flows, FLEET) == "80.0 ZFLOP<br>1.00 pJ/FLOP"
     assert energy_flow.label(energy_flow.CURTAILED, flows, FLEET) == "Curtailed, 2.78 MWh"
 
 

@@ -43,9 +43,9 @@ class Time(Strict):
     start: str
     duration_s: float = Field(gt=0, le=3.2e9)
     step_s: float = Field(ge=0.001, le=3600)
-    save_every_s: float = Field(gt=0)
-    exchange_s: float = Field(gt=0)
-    chunk_s: float = Field(gt=0)
+    save_every_s: float = Field(gt=0, le=3.2e9)
+    exchange_s: float = Field(gt=0, le=3.2e9)
+    chunk_s: float = Field(gt=0, le=3.2e9)
     sources: dict[str, str] = {}
 
     @field_validator("start")
@@ -259,7 +259,7 @@ def _profile(slot: str, values: Any) -> Any:
     model_name = None
     if choices:
         model_name = values.get("model")
-        if model_name not in choices:
+        if not isinstance(model_name, str) or model_name not in choices:
             raise ConfigError(
                 f"{slot}.model = {model_name!r}: not a known model; known: {', '.join(sorted(choices))}"
                 f"{nearest(str(model_name), choices)}"

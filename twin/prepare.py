@@ -135,7 +135,8 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
             mean_anomaly_rad_per_s2=sets["mean_motion_rate_rad_per_s2"],
         )
         names = ("eccentricity", "inclination_rad", "node_rad", "argument_of_perigee_rad", "mean_anomaly_rad")
-        at_epoch = orbit.Elements(axis, *(sets[name] for name in names))
+        radius_factor = orbit.mean_radius_factor(axis, sets["eccentricity"], sets["inclination_rad"])
+        at_epoch = orbit.Elements(axis * radius_factor, *(sets[name] for name in names))
         elements = orbit.advance(at_epoch, rates, sets["age_s"])
         later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * sets["age_s"]
         return Each(elements, rates._replace(mean_anomaly_rad_per_s=later), ones)

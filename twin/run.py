@@ -180,13 +180,19 @@ def to_frames(structure: Structure, raw: Mapping[str, rollout.Frames]) -> dict[s
     for cohort in structure.cohorts:
         for name, leaf in raw[cohort.name].items():
             if name == "node_temperature_k":
-                parts = [_unfold(part, cohort.satellites) for part in leaf.values()]
-                values = np.stack(parts, axis=1)
+                nodes = {node: _unfold(part, cohort.satellites) for node, part in leaf.items()}
+                missing = np.full_like(next(iter(nodes.values())), np.nan)
+                values = np.stack([nodes.get(node, missing) for node in _nodes(structure)], axis=1)
             else:
                 values = _unfold(leaf, cohort.satellites)
             columns.setdefault(name, []).append(values)
     frames = {name: np.concatenate(parts, axis=-1) for name, parts in columns.items()}
     return {name: _merge(name, values, blocks) for name, values in frames.items()}
+
+
+def _nodes(structure: Structure) -> tuple[str, ...]:
+    """Nodes of all cohorts' thermal networks, in order of first appearance."""
+    return tuple(dict.fromkeys(node for cohort in structure.cohorts for node in cohort.topology.nodes))
 
 
 def _unfold(leaf: jax.Array, satellites: int) -> np.ndarray:
@@ -208,7 +214,7 @@ def _axes(config: Config, model: Model) -> store.Axes:
     frames = schedule.steps // schedule.save_steps
     ends_ms = config.time.start_ms + np.arange(1, frames + 1, dtype=np.int64) * schedule.save_steps * schedule.step_ms
     catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
-    nodes = model.structure.cohorts[0].topology.nodes if model.structure.node_temperatures else ()
+    nodes = _nodes(model.structure) if model.structure.node_temperatures else ()
     return store.Axes(
         time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
         satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
