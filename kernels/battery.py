@@ -40,7 +40,7 @@ class Pack(NamedTuple):
 
 
 class Charged(NamedTuple):
-    """Result of a step: state of charge, its change of stored energy and the heat of the resistance."""
+    """Result of a step: state of charge and the heat of the resistance."""
 
     state_of_charge: Array
     heat_w: Array

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, Temperature
+from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, StructureFraction, Temperature
 from kernels.registry import part
 
 
@@ -13,7 +13,7 @@ def structure(
     bus_mass_kg: Mass,
     bus_heat_capacity_j_per_k: HeatCapacity,
     bus_face_area_m2: AreaOrNone,
-    structure_fraction: Fraction,
+    structure_fraction: StructureFraction,
     margin_fraction: Fraction,
 ) -> dict[str, Array]:
     """Bus avionics and tanks, its heat capacity and radiating faces, structure and margin as fractions of dry mass."""

@@ -79,11 +79,6 @@ def part(slot: str) -> Callable[[Function], Function]:
     return register
 
 
-def slots() -> list[str]:
-    """Names of all slots."""
-    return sorted({*_models, *_parts})
-
-
 def models(slot: str) -> Mapping[str, Callable[..., Any]]:
     """Selectable models of a slot by name; empty when its profiles have no choice of model."""
     return _models.get(slot, {})

@@ -7,7 +7,6 @@ between nodes, carried by a flow (upwind), or to a boundary of fixed temperature
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax.numpy as jnp
 from jax import Array
 
 from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
@@ -37,10 +36,6 @@ class Topology:
     flows: tuple[tuple[int, int, str], ...] = ()  # upstream, downstream, branch
     boundaries: tuple[int, ...] = ()
     surfaces: tuple[Surface, ...] = ()
-
-    def index(self, node: str) -> int:
-        """Position of a node."""
-        return self.nodes.index(node)
 
 
 class Coefficients(NamedTuple):
@@ -139,8 +134,3 @@ def step(
         emit, middle = SIGMA * area, start + u
         radiated.append(step_mean(emit * start**4, emit * middle**4, 4.0 * emit * start**3, u, v))
     return Step(new, tuple(radiated))
-
-
-def steady_guess_k(source_w: Array, emission_m2: Array) -> Array:
-    """Temperature at which one isolated surface radiates a given heat. [K]"""
-    return (jnp.maximum(source_w, 1.0) / (SIGMA * emission_m2)) ** 0.25

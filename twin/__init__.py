@@ -51,7 +51,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'twin' has no attribute {name!r}")
     module = import_module(f"twin.{_HOME[name]}")
-    # `twin.model` is the function; importing its module has just bound the module under the same name.
     value = getattr(module, name)
     globals()[name] = value
     return value

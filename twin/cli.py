@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from twin.config import Config
     from twin.model import Model
 
-REFUSED, FAILED = 2, 1
+REFUSED, FAILED, INTERRUPTED = 2, 1, 130
 
 
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
@@ -45,6 +45,8 @@ def _load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
 def _refuse_hydra(overrides: Sequence[str]) -> None:
     from twin.config import ConfigError
 
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides = {overrides!r}: must be a list of overrides, not one string")
     for override in overrides:
         if override.lstrip("+~").startswith("hydra"):
             raise ConfigError(f"{override}: hydra.* settings belong to the command line, not to compose or a cohort")
@@ -252,6 +254,9 @@ def _job(session: _Session) -> None:
     except (ConfigError, HealthError) as error:
         print(f"error: {error}", file=sys.stderr)
         session.failed += 1
+    except KeyboardInterrupt:
+        print("error: interrupted; telemetry up to the last chunk stays readable", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def _show_finished(folder: Path) -> None:

@@ -23,6 +23,7 @@ import kernels.sunlight
 import kernels.workload  # noqa: F401
 from kernels import registry
 from kernels.quantity import Quantity
+from twin.cross_checks import check_profiles
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
@@ -42,10 +43,10 @@ class Time(Strict):
     name: str = ""
     start: str
     duration_s: float = Field(gt=0, le=3.2e9)
-    step_s: float = Field(ge=0.001, le=3600)
+    step_s: float = Field(ge=0.001, le=120)
     save_every_s: float = Field(gt=0, le=3.2e9)
     exchange_s: float = Field(gt=0, le=3.2e9)
-    chunk_s: float = Field(gt=0, le=3.2e9)
+    chunk_s: float = Field(gt=0, le=86400)
     sources: dict[str, str] = {}
 
     @field_validator("start")
@@ -301,22 +302,25 @@ def _network(values: Any) -> ThermalNetwork:
 
 
 def _check_time(time: Time) -> None:
-    """Durations and intervals are whole multiples of the step, and nest."""
-    step = time.step_s
-    for key in ("duration_s", "save_every_s", "exchange_s", "chunk_s"):
+    """Durations and intervals are whole multiples of the step, and nest; all in whole milliseconds."""
+    counts = {}
+    for key in ("step_s", "duration_s", "save_every_s", "exchange_s", "chunk_s"):
         value = getattr(time, key)
-        if abs(value / step - round(value / step)) > 1e-9 * value / step:
-            raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {step:g}")
-    if abs(step * 1000 - round(step * 1000)) > 1e-9:
-        raise ConfigError(f"time.step_s = {step!r}: must be a whole number of milliseconds")
-    save, exchange = time.save_every_s, time.exchange_s
-    if time.duration_s % save:
+        counts[key] = round(value * 1000)
+        if abs(value * 1000 - counts[key]) > 1e-6 * max(1.0, value):
+            raise ConfigError(f"time.{key} = {value!r}: must be a whole number of milliseconds")
+        if counts[key] % counts["step_s"]:
+            raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {time.step_s:g}")
+    save, exchange = counts["save_every_s"], counts["exchange_s"]
+    if counts["duration_s"] % save:
         raise ConfigError(
-            f"time.duration_s = {time.duration_s:g}: must be a whole multiple of time.save_every_s = {save:g}"
+            f"time.duration_s = {time.duration_s:g}: must be a whole multiple of "
+            f"time.save_every_s = {time.save_every_s:g}"
         )
     if max(save, exchange) % min(save, exchange):
         raise ConfigError(
-            f"time.exchange_s = {exchange:g}: must divide time.save_every_s = {save:g} or be a whole multiple of it"
+            f"time.exchange_s = {time.exchange_s:g}: must divide time.save_every_s = {time.save_every_s:g} "
+            "or be a whole multiple of it"
         )
 
 
@@ -385,4 +389,5 @@ def _design(name: str, values: Mapping[str, Any]) -> CohortConfig:
         )
     if not from_file and pattern.satellites < 1:
         raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be at least 1")
+    check_profiles(profiles)
     return CohortConfig(name, profiles, _network(values["thermal_network"]))

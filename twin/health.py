@@ -32,6 +32,8 @@ def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str])
             continue
         when, which = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         cause = CAUSES.get(variable.unit, "an orbit that leaves the model's range")
+        if not np.isfinite(values[when, which]):
+            cause = "a parameter so far outside its usual range that a division or a root fails"
         raise HealthError(
             f"{name} = {values[when, which]:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
             f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}"
@@ -43,7 +45,7 @@ def check_balance(power_residual: float, heat_residual: float) -> None:
     for word, residual, limit in (("power", power_residual, POWER_LIMIT), ("heat", heat_residual, HEAT_LIMIT)):
         if not residual <= limit:
             raise HealthError(
-                f"{word} balance of the worst satellite is open by {residual:.2e} of its array energy "
+                f"{word} balance of the worst satellite is open by {residual:.2e} of its array or load energy "
                 f"(limit {limit:g}); "
                 "likely cause: a model that makes or loses energy, or a step too large"
             )

@@ -81,6 +81,7 @@ def balance_residuals(
     Thermal: environment + load + losses + battery heat - radiated - change of stored heat.
     """
     model = registry.models("battery")[cohort.model("battery")]
+    least_j = 1e-3 * prepared.shared.profiles["battery"]["energy_j"]
 
     def stored(state: State) -> Array:
         node = cohort.topology.nodes[cohort.ports.battery[0]]
@@ -100,7 +101,8 @@ def balance_residuals(
     in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - (stored(last) - stored(prepared.state))
     into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
     in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - (warmth(last) - warmth(prepared.state))
-    scale = jnp.maximum(totals["array_energy_j"], 1.0)
+    # A run that is all eclipse has no array energy to compare with.
+    scale = jnp.maximum(jnp.maximum(totals["array_energy_j"], totals["load_energy_j"]), least_j)
     return (jnp.abs(at_bus) + jnp.abs(in_pack)) / scale, jnp.abs(in_body) / scale
 
 

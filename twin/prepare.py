@@ -26,7 +26,8 @@ class Surfaces(NamedTuple):
     normal: tuple[tuple[Array, Array, Array], ...]
     area_m2: tuple[Array, ...]
     optics: tuple[Optics, ...]
-    open_fraction: tuple[Array, ...]  # of the hemisphere, not blocked by the partner
+    open_fraction: tuple[Array, ...]  # of the hemisphere, not filled by another surface
+    shared_m2: tuple[Array, ...]  # area times view factor to the partner
 
 
 class Shared(NamedTuple):
@@ -182,7 +183,7 @@ def _network(
         for name, component in zip(cohort.coupling_names, cohort.coupling_components, strict=True)
     )
     surfaces = _surfaces(cohort, params, panel, radiator, body["face_area_m2"])
-    emission, exchange = _emission(cohort, surfaces, radiator.fin_efficiency)
+    emission, exchange = _emission(cohort, surfaces)
     numbers = Coefficients(
         heat_capacity_j_per_k=tuple(capacity),
         conductance_w_per_k=conductance,
@@ -211,54 +212,82 @@ def _surfaces(
         "array_rear": panel.rear,
         "coating": registry.call(radiator_kernel.aged_optics, params["coating"]),
     }
+    # A fin that is colder than the fluid radiates less and absorbs less: it acts as a smaller face.
+    radiating_m2 = radiator.area_m2 * radiator.fin_efficiency
     component_area = {
         "array": panel.area_m2,
-        "radiator": radiator.area_m2,
-        "radiator_second_face": radiator.area_m2 * radiator.second_face_fraction,
+        "radiator": radiating_m2,
+        "radiator_second_face": radiating_m2 * radiator.second_face_fraction,
         "bus": face_area_m2,
         "": jnp.ones(()),
     }
-    normals, areas, optics, opening = [], [], [], []
+    normals, areas, optics = [], [], []
     for surface, (optics_of, area_of) in zip(cohort.topology.surfaces, cohort.surface_optics, strict=True):
         numbers = own[surface.name]
         normals.append((numbers["normal_x"], numbers["normal_y"], numbers["normal_z"]))
         areas.append(component_area[area_of] * numbers["area_share"])
         optics.append(component_optics.get(optics_of) or Optics(numbers["absorptivity"], numbers["emissivity"]))
-        opening.append(1.0 - jnp.asarray(numbers["blocked_fraction"]))
-    return Surfaces(tuple(normals), tuple(areas), tuple(optics), tuple(opening))
+    shared_m2 = _shared_views_m2(cohort, areas, [own[s.name]["blocked_fraction"] for s in cohort.topology.surfaces])
+    return Surfaces(
+        tuple(normals), tuple(areas), tuple(optics), _open_fractions(cohort, areas, shared_m2), tuple(shared_m2)
+    )
 
 
-def _emission(
-    cohort: CohortStructure, surfaces: Surfaces, fin_efficiency: Array
-) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def _shared_views_m2(cohort: CohortStructure, area_m2: list[Array], blocked: list[Array]) -> list[Array]:
+    """Area times view factor that each surface shares with its partner; no partner gives more view than it has."""
+    surfaces = cohort.topology.surfaces
+    wanted = [
+        area * jnp.asarray(fraction) * (1.0 if surface.partner else 0.0)
+        for surface, area, fraction in zip(surfaces, area_m2, blocked, strict=True)
+    ]
+    claims = {surface.name: jnp.zeros(()) for surface in surfaces}
+    for surface, area in zip(surfaces, wanted, strict=True):
+        if surface.partner:
+            claims[surface.partner] = claims[surface.partner] + area
+    whole = {surface.name: area for surface, area in zip(surfaces, area_m2, strict=True)}
+    return [
+        area * jnp.minimum(1.0, whole[surface.partner] / jnp.maximum(claims[surface.partner], 1e-9))
+        if surface.partner
+        else area
+        for surface, area in zip(surfaces, wanted, strict=True)
+    ]
+
+
+def _open_fractions(cohort: CohortStructure, area_m2: list[Array], shared_m2: list[Array]) -> tuple[Array, ...]:
+    """Part of each surface's hemisphere that sees space and the Earth, neither its partner nor whoever it partners.
+
+    Direct light is not reduced: behind a Sun-pointing array there is none to block.
+    """
+    surfaces = cohort.topology.surfaces
+    hidden = dict(zip((surface.name for surface in surfaces), shared_m2, strict=True))
+    for surface, area in zip(surfaces, shared_m2, strict=True):
+        if surface.partner:
+            hidden[surface.partner] = hidden[surface.partner] + area
+    return tuple(
+        1.0 - hidden[surface.name] / jnp.maximum(area, 1e-9) for surface, area in zip(surfaces, area_m2, strict=True)
+    )
+
+
+def _emission(cohort: CohortStructure, surfaces: Surfaces) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Emitting area per node, and the exchange areas between surfaces that block each other's view.
 
-    The partner loses the same view area (reciprocity); reflections between the two are left out, below
-    (1 - emissivity) of the exchange. Order of the exchange areas: `topology.radiative` after the network's own.
+    Reflections between the two are left out, below (1 - emissivity) of the exchange. The exchange areas stand in
+    `topology.radiative` after the network's own.
     """
     topology = cohort.topology
     by_name = {surface.name: k for k, surface in enumerate(topology.surfaces)}
     emission = [jnp.zeros(()) for _ in topology.nodes]
     exchange = []
-
-    def fins(k: int) -> Array:
-        return fin_efficiency if cohort.surface_optics[k][1].startswith("radiator") else jnp.ones(())
-
     for k, surface in enumerate(topology.surfaces):
-        radiating = surfaces.optics[k].emissivity * fins(k)
+        radiating_m2 = surfaces.optics[k].emissivity * surfaces.open_fraction[k] * surfaces.area_m2[k]
         for node in surface.nodes:
-            emission[node] = emission[node] + radiating * surfaces.open_fraction[k] * surfaces.area_m2[k] / len(
-                surface.nodes
-            )
+            emission[node] = emission[node] + radiating_m2 / len(surface.nodes)
         if surface.partner is None:
             continue
         other = by_name[surface.partner]
-        shared_view = (1.0 - surfaces.open_fraction[k]) * surfaces.area_m2[k]
-        partner = topology.surfaces[other]
-        for node in partner.nodes:
-            emission[node] = emission[node] - surfaces.optics[other].emissivity * shared_view / len(partner.nodes)
-        pairs = len(surface.nodes) * len(partner.nodes)
-        exchange += [radiating * surfaces.optics[other].emissivity * shared_view / pairs] * pairs
+        pairs = len(surface.nodes) * len(topology.surfaces[other].nodes)
+        both = surfaces.optics[k].emissivity * surfaces.optics[other].emissivity * surfaces.shared_m2[k]
+        exchange += [both / pairs] * pairs
     return tuple(emission), tuple(exchange)
 
 

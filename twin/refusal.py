@@ -24,7 +24,7 @@ def parse_utc(text: str) -> datetime:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name most like a word, as a remark for an error message; empty when none is close."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, [name for name in known if name != word], n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

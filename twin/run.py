@@ -95,9 +95,9 @@ def simulate(
         cohorts, carry = _advance(model, axes, sink, watch, clock)
         fleet, each = _all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if writer is not None:
-            writer.close("failed", str(error))
+            writer.close("failed", str(error) or "interrupted")
         raise
     summary = summarise(model, cohorts, fleet, each, _run_facts(model.structure, clock))
     if writer is None or folder is None:

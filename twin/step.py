@@ -68,8 +68,9 @@ def step(
     flux = fluxes(structure, shared, anchor, inputs, state, start_s, step_s)
     with jax.named_scope("heat"):
         temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
+        network = _live_network(structure, shared, state)
         heat = thermal_network.step(
-            structure.topology, shared.network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
+            structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
         )
     with jax.named_scope("stores"):
         done = flux.work.compute_rate_flops
@@ -171,13 +172,12 @@ def _outputs(
 def telemetry_of_state(structure: CohortStructure, state: State) -> Outputs:
     """Variables that are values of the state at an instant, by telemetry name."""
     temperatures = [state.temperature_k[node] for node in structure.topology.nodes]
-    missing = jnp.full_like(state.state_of_charge, jnp.nan)
 
     def mean(port: tuple[int, ...]) -> Array:
-        return sum((temperatures[i] for i in port[1:]), temperatures[port[0]]) / len(port) if port else missing
+        return sum((temperatures[i] for i in port[1:]), temperatures[port[0]]) / len(port)
 
     fluid = [temperatures[i] for i in structure.ports.coolant]
-    coldest = fluid[0] if fluid else missing
+    coldest = fluid[0]
     for temperature in fluid[1:]:
         coldest = jnp.minimum(coldest, temperature)
     return {
@@ -307,6 +307,16 @@ def _chips(structure: CohortStructure, shared: Shared, inputs: Inputs, state: St
         shared.work.power_intensity,
         shared.work.work_efficiency,
     )
+
+
+def _live_network(structure: CohortStructure, shared: Shared, state: State) -> thermal_network.Coefficients:
+    """The network with the conductance of the accelerators that still work: dead ones carry no heat."""
+    alive = state.accelerators_alive / shared.profiles["accelerator"]["count"]
+    conductance = tuple(
+        value * alive if component == "accelerator" else value
+        for value, component in zip(shared.network.conductance_w_per_k, structure.coupling_components, strict=True)
+    )
+    return shared.network._replace(conductance_w_per_k=conductance)
 
 
 def _capacity_rates(structure: CohortStructure, loop: Loop, served: Array) -> tuple[Array, ...]:

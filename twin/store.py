@@ -105,7 +105,10 @@ def open_run(run_dir: str | Path) -> xr.Dataset:
     path = Path(run_dir) / "telemetry.zarr"
     if not path.is_dir():
         raise FileNotFoundError(f"{run_dir}: no telemetry.zarr here; not the folder of a run")
-    data = xr.open_zarr(path, consolidated=False, decode_timedelta=False)
+    try:
+        data = xr.open_zarr(path, consolidated=False, decode_timedelta=False)
+    except (ValueError, KeyError, OSError) as error:
+        raise FileNotFoundError(f"{path}: not a telemetry store of a run") from error
     committed, status = int(data["committed"]), STATUS[int(data["status"])]
     finished = Path(run_dir) / "summary.json"
     summary = finished.read_text(encoding="utf-8") if finished.is_file() else ""

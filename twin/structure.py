@@ -15,7 +15,7 @@ Params = dict[str, CohortParams]
 
 @dataclass(frozen=True)
 class Ports:
-    """Nodes that carry each component; a port may be empty when the network does without."""
+    """Nodes that carry each component."""
 
     accelerator: tuple[int, ...]
     cold_plate: tuple[int, ...]
