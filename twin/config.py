@@ -309,7 +309,7 @@ def _check_time(time: Time) -> None:
         counts[key] = round(value * 1000)
         if abs(value * 1000 - counts[key]) > 1e-6 * max(1.0, value):
             raise ConfigError(f"time.{key} = {value!r}: must be a whole number of milliseconds")
-        if counts[key] % counts["step_s"]:
+        if not counts[key] or counts[key] % counts["step_s"]:
             raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {time.step_s:g}")
     save, exchange = counts["save_every_s"], counts["exchange_s"]
     if counts["duration_s"] % save:
