@@ -167,17 +167,7 @@ def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, 
         sets = element_sets.read(find(pattern.file, conf_dir() / "data"), config.time.start_ms, pattern.subset)
     except ConfigError as error:
         raise ConfigError(f"constellation.file = {pattern.file!r}: {error}") from None
-    names = (
-        "mean_motion_rad_per_s",
-        "mean_motion_rate_rad_per_s2",
-        "eccentricity",
-        "inclination_rad",
-        "node_rad",
-        "argument_of_perigee_rad",
-        "mean_anomaly_rad",
-        "age_s",
-    )
-    params["element_sets"] = {name: jnp.asarray(getattr(sets, name), dtype=jnp.float64) for name in names}
+    params["element_sets"] = {name: jnp.asarray(values, dtype=jnp.float64) for name, values in sets.arrays().items()}
     return params, Catalogue(sets.names, sets.norad_ids), _element_notes(sets)
 
 

@@ -89,7 +89,7 @@ def _prepare_cohort(
     operation = _nominal_operation(cohort, params)
     expected = 1.0 if structure.failures == "expected" else 0.0
     shared = Shared(
-        profiles=params,
+        profiles={slot: profile for slot, profile in params.items() if slot != "element_sets"},
         network=network,
         surfaces=surfaces,
         panel=panel,
