@@ -20,9 +20,9 @@ from validation.rows import Row  # noqa: E402
 
 HEAD = """# Validation
 
-What the twin's physics was compared with, and by how much it differs. Written by `python scripts/validate.py`; the same
-comparisons run as tests (`pytest tests/validation`), which assert the bounds. A bound that is wider than the error aimed
-at says why.
+What the twin's physics was compared with, and by how much it differs. Written by `python scripts/validate.py`; the
+same comparisons run as tests (`pytest tests/validation`), which assert the bounds. A bound that is wider than the
+error aimed at says why.
 """
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from kernels import constants as const
 from kernels import orbit, sunlight
+from twin.anchor import anchor_at
 from twin.prepare import Each
-from twin.step import anchor_at
 
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None

@@ -9,7 +9,9 @@ from jax.experimental.pallas import mosaic_gpu as plgpu
 
 import twin
 from twin import rollout, run
-from twin.step import Inputs, anchor_at, step
+from twin.anchor import anchor_at
+from twin.exchange import Inputs
+from twin.step import step
 
 SHORT = ["time.duration_s=6000", "time.save_every_s=300", "constellation.satellites=37", "output.report=false"]
 ONE_DEVICE = "distributed.devices=1"
@@ -78,15 +80,18 @@ def one_step():
     model = twin.build(twin.compose("simulate", ["constellation.satellites=128", ONE_DEVICE]))
     cohort = model.structure.cohorts[0]
     tiles = run._lay_out(model.structure, run._prepare(model.structure, model.params, model.environment), 1)
-    each, state = (jax.tree.map(lambda leaf: leaf[0], x[cohort.name]) for x in (tiles.each, tiles.carry.state))
+    carry = tiles.carry
+    parts = (tiles.each, carry.state, carry.slow)
+    each, state, slow = (jax.tree.map(lambda leaf: leaf[0], part[cohort.name]) for part in parts)
+    slow = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), slow)
     anchor = anchor_at(each, model.environment.start_days, jnp.asarray(0.0))
     anchor = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), anchor)
     asked = jnp.full(128, 5e16, jnp.float32)
 
-    def function(shared, anchor, inputs, state, start_s):
-        return step(cohort, shared, anchor, inputs, state, start_s, jnp.float32(10.0))
+    def function(shared, anchor, inputs, state, slow, start_s):
+        return step(cohort, shared, anchor, inputs, state, slow, start_s, jnp.float32(10.0))
 
-    return function, (tiles.shared[cohort.name], anchor, Inputs(asked, asked), state, jnp.zeros((), jnp.float32))
+    return function, (tiles.shared[cohort.name], anchor, Inputs(asked, asked), state, slow, jnp.zeros((), jnp.float32))
 
 
 def test_float32_step_has_no_float64(one_step):

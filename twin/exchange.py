@@ -1,17 +1,24 @@
 """Where satellites meet: one demand, split over the fleet."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from kernels import registry
 from twin.prepare import Each, Shared
-from twin.state import State
-from twin.step import Inputs
+from twin.state import Slow, State
 from twin.structure import Structure
 
 FleetSum = Callable[[Array], Array]
+
+
+class Inputs(NamedTuple):
+    """What `exchange` asks of each satellite until the next exchange."""
+
+    asked_flops: Array  # assigned work and what has waited
+    assigned_flops: Array
 
 
 def even_split(
@@ -19,6 +26,7 @@ def even_split(
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     states: Mapping[str, State],
+    slow: Mapping[str, Slow],
     traced_flops: Array,
     exchange_s: float,
     fleet_sum: FleetSum,
@@ -29,7 +37,7 @@ def even_split(
     `fleet_sum` adds over all satellites of all devices.
     """
     capacity = {
-        name: shared[name].nominal_flops * states[name].accelerators_alive * each[name].present for name in states
+        name: shared[name].nominal_flops * slow[name].accelerators_alive * each[name].present for name in states
     }
     fleet = sum((fleet_sum(value) for value in capacity.values()), jnp.zeros(()))
     profile = next(iter(shared.values())).profiles["workload"]

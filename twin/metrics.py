@@ -9,7 +9,7 @@ from jax import Array
 from kernels import battery, registry
 from twin import rollout, variables
 from twin.prepare import Cohort, prepare
-from twin.state import State
+from twin.state import Slow, State
 from twin.structure import CohortStructure, Environment, Params, Structure
 
 Metrics = dict[str, Array]
@@ -39,7 +39,9 @@ def flat(leaf: Array, satellites: int) -> Array:
 def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Cohort, carry: rollout.Carry) -> Metrics:
     """Metrics of one cohort: sums over its satellites, extremes, means, and the worst balance residuals."""
     totals = {name: flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
-    last: State = jax.tree.map(lambda leaf: flat(leaf, cohort.satellites), carry.state[cohort.name])
+    last: tuple[State, Slow] = jax.tree.map(
+        lambda leaf: flat(leaf, cohort.satellites), (carry.state[cohort.name], carry.slow[cohort.name])
+    )
     duration_s = run_duration_s(structure, prepared)
     power, heat = balance_residuals(cohort, prepared, last, totals)
     metrics = {name: jnp.sum(totals[name]) for name in ENERGIES}
@@ -54,8 +56,8 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "sunlit_fraction": jnp.mean(totals["sunlit_s"]) / duration_s,
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
-        "backlog_flop": jnp.sum(last.backlog_flop.astype(jnp.float64)),
-        "accelerators_alive": jnp.sum(last.accelerators_alive.astype(jnp.float64)),
+        "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
+        "accelerators_alive": jnp.sum(last[1].accelerators_alive),
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
@@ -73,7 +75,7 @@ def specific_mass(mass_kg: Array, accelerator_energy_j: Array, duration_s: Array
 
 
 def balance_residuals(
-    cohort: CohortStructure, prepared: Cohort, last: State, totals: Mapping[str, Array]
+    cohort: CohortStructure, prepared: Cohort, last: tuple[State, Slow], totals: Mapping[str, Array]
 ) -> tuple[Array, Array]:
     """What the electric and the thermal account of each satellite miss, relative to its array energy. (satellite,)
 
@@ -83,11 +85,11 @@ def balance_residuals(
     model = registry.models("battery")[cohort.model("battery")]
     least_j = 1e-3 * prepared.shared.profiles["battery"]["energy_j"]
 
-    def stored(state: State) -> Array:
+    def stored(state: State, slow: Slow) -> Array:
         node = cohort.topology.nodes[cohort.ports.battery[0]]
         charge = state.state_of_charge.astype(jnp.float64)
         pack = registry.call(
-            model, prepared.shared.profiles["battery"], charge, state.temperature_k[node], state.battery_health
+            model, prepared.shared.profiles["battery"], charge, state.temperature_k[node], slow.battery_health
         )
         return battery.stored_energy_j(pack, charge)
 
@@ -98,9 +100,11 @@ def balance_residuals(
     at_bus = (
         totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
     )
-    in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - (stored(last) - stored(prepared.state))
+    gained_j = stored(*last) - stored(prepared.state, prepared.slow)
+    in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - gained_j
     into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
-    in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - (warmth(last) - warmth(prepared.state))
+    warmed_j = warmth(last[0]) - warmth(prepared.state)
+    in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - warmed_j
     # A run that is all eclipse has no array energy to compare with.
     scale = jnp.maximum(jnp.maximum(totals["array_energy_j"], totals["load_energy_j"]), least_j)
     return (jnp.abs(at_bus) + jnp.abs(in_pack)) / scale, jnp.abs(in_body) / scale

@@ -17,10 +17,12 @@ from jax import Array, lax
 from jax.sharding import Mesh, PartitionSpec
 
 from twin import variables
-from twin.exchange import even_split
+from twin.anchor import Anchor, anchor_at
+from twin.exchange import Inputs, even_split
+from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
-from twin.state import State
-from twin.step import Anchor, Inputs, anchor_at, step, telemetry_of_place, telemetry_of_state
+from twin.state import Slow, State
+from twin.step import step
 from twin.structure import CohortStructure, Environment, Structure
 
 Totals = dict[str, Array]
@@ -31,6 +33,7 @@ class Carry(NamedTuple):
     """What passes from chunk to chunk, per cohort; leaves (tiles, tile)."""
 
     state: dict[str, State]
+    slow: dict[str, Slow]
     totals: dict[str, Totals]
 
 
@@ -90,9 +93,9 @@ class Tiles(NamedTuple):
 
 
 def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 1) -> Tiles:
-    """Tile a prepared fleet and cast what the step reads to the run's precision; phases and totals stay float64."""
+    """Tile a prepared fleet and cast what the step reads to the run's precision; the rest stays float64."""
     kind = jnp.dtype(structure.precision)
-    shared, each, state, totals = {}, {}, {}, {}
+    shared, each, state, slow, totals = {}, {}, {}, {}, {}
     for cohort in structure.cohorts:
         prepared = cohorts[cohort.name]
         split = partial(tiled, tile=tile_size(structure, cohort, devices), devices=devices)
@@ -102,8 +105,9 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
         each[cohort.name] = tiles._replace(present=jnp.where(real, tiles.present, 0.0))
         first: State = jax.tree.map(split, prepared.state)
         state[cohort.name] = jax.tree.map(lambda leaf: leaf.astype(kind), first)
+        slow[cohort.name] = jax.tree.map(split, prepared.slow)
         totals[cohort.name] = first_totals(real.shape)
-    return Tiles(shared, each, Carry(state, totals))
+    return Tiles(shared, each, Carry(state, slow, totals))
 
 
 def first_totals(shape: tuple[int, ...]) -> Totals:
@@ -138,34 +142,35 @@ def run_chunk(
 
     def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
         number, demand = interval
-        inputs = even_split(structure, shared, each, carry.state, demand, interval_s, fleet_sum)
-        states, totals, frames = {}, {}, {}
+        inputs = even_split(structure, shared, each, carry.state, carry.slow, demand, interval_s, fleet_sum)
+        states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
             run = partial(_run_tile, structure, cohort, segment, shared[name], number)
-            states[name], totals[name], frames[name] = _over_tiles(
-                run, anchors[name], inputs[name], carry.state[name], carry.totals[name]
+            states[name], slow[name], totals[name], frames[name] = _over_tiles(
+                run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
-        return Carry(states, totals), frames
+        return Carry(states, slow, totals), frames
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
     return lax.scan(exchange_interval, carry, (numbers, traced_flops))
 
 
 def _over_tiles(
-    run: Callable[[Anchor, Inputs, State, Totals], tuple[State, Totals, Frames]],
+    run: Callable[[Anchor, Inputs, State, Slow, Totals], tuple[State, Slow, Totals, Frames]],
     anchor: Anchor,
     inputs: Inputs,
     state: State,
+    slow: Slow,
     totals: Totals,
-) -> tuple[State, Totals, Frames]:
+) -> tuple[State, Slow, Totals, Frames]:
     """Map over the leading axis of tiles, one after the other; elements and rates belong to the tile."""
 
-    def one(tile: tuple[Any, ...]) -> tuple[State, Totals, Frames]:
+    def one(tile: tuple[Any, ...]) -> tuple[State, Slow, Totals, Frames]:
         elements, rates, *rest = tile
         return run(anchor._replace(elements=elements, rates=rates), *rest)
 
-    return lax.map(one, (anchor.elements, anchor.rates, inputs, state, totals))
+    return lax.map(one, (anchor.elements, anchor.rates, inputs, state, slow, totals))
 
 
 def _run_tile(
@@ -177,28 +182,30 @@ def _run_tile(
     anchor: Anchor,
     inputs: Inputs,
     state: State,
+    slow: Slow,
     totals: Totals,
-) -> tuple[State, Totals, Frames]:
+) -> tuple[State, Slow, Totals, Frames]:
     """One tile through one exchange interval: scan over save blocks, scan over steps in each."""
     step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
 
     @jax.checkpoint
-    def one_step(carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
+    def one_step(now: Slow, carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
         state, sums, extremes = carry
         start_s = number.astype(kind) * kind.type(step_s)
-        state, out = step(cohort, shared, anchor, inputs, state, start_s, kind.type(step_s))
+        state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
         sums = {name: value + out[name] for name, value in sums.items()}
         return (state, sums, _extremes(extremes, out)), None
 
-    def one_block(carry: tuple[State, Totals], block: Array):
-        state, totals = carry
+    def one_block(carry: tuple[State, Slow, Totals], block: Array):
+        state, slow, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
         sums = dict.fromkeys(variables.SUMMED, zero)
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
+        now: Slow = jax.tree.map(lambda leaf: leaf.astype(kind), slow)
         first = (interval * segment.blocks + block) * segment.steps
         numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
-        (state, sums, extremes), _ = lax.scan(one_step, (state, sums, extremes), numbers)
+        (state, sums, extremes), _ = lax.scan(partial(one_step, now), (state, sums, extremes), numbers)
         length_s = shared.slow_weight.astype(jnp.float64) * step_s
         totals = {
             t.name: totals[t.name] + sums[t.of].astype(jnp.float64) * length_s
@@ -206,16 +213,19 @@ def _run_tile(
             else extremes[t.name].astype(jnp.float64)
             for t in variables.TOTALS
         }
+        advanced = {row.name: sums[row.of].astype(jnp.float64) * length_s for row in variables.SLOW}
+        slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         frame: Frames = {name: sums[name] / segment.steps for name in variables.MEANS}
-        ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
+        ends = telemetry_of_state(cohort, state) | telemetry_of_slow(slow) | telemetry_of_place(anchor, end_s)
         frame |= {name: ends[name] for name in variables.ENDS}
         if structure.node_temperatures:
             frame["node_temperature_k"] = dict(state.temperature_k)
-        return (state, totals), frame
+        return (state, slow, totals), frame
 
-    (state, totals), frames = lax.scan(one_block, (state, totals), jnp.arange(segment.blocks, dtype=jnp.int32))
-    return state, totals, frames
+    blocks = jnp.arange(segment.blocks, dtype=jnp.int32)
+    (state, slow, totals), frames = lax.scan(one_block, (state, slow, totals), blocks)
+    return state, slow, totals, frames
 
 
 def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:

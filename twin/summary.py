@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from twin.budget import Budget
 from twin.metrics import Metrics
 from twin.model import Model
-from twin.prepare import Budget, Cohort
+from twin.prepare import Cohort
 
 # A limit counts as binding when it holds the fleet back for more than this part of the time.
 NOTICEABLE = 1e-3

@@ -35,6 +35,14 @@ class Total:
     meaning: str
 
 
+@dataclass(frozen=True)
+class SlowRate:
+    """The step's output that is the rate per second of a slow variable."""
+
+    name: str
+    of: str
+
+
 TELEMETRY = (
     Variable("sunlit_fraction", "1", "mean", "Visible fraction of the solar disc", -1e-3, 1.001),
     Variable(
@@ -105,7 +113,9 @@ TOTALS = (
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
 
+SLOW = (SlowRate("accelerators_alive", "accelerators_alive_per_s"),)
+
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
-SUMMED = tuple(dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum")]))
+SUMMED = tuple(dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW)]))

@@ -1,0 +1,109 @@
+"""What a step tells: fluxes, telemetry and the rates of slow variables, by the names of `twin/variables.py`."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from kernels import accelerator, battery, orbit, sunlight, thermal_network
+from kernels import safe_math as sm
+from kernels.power_bus import Allocation
+from kernels.quantity import Scalar
+from twin import variables
+from twin.anchor import Anchor
+from twin.exchange import Inputs
+from twin.prepare import Shared
+from twin.state import Slow, State
+from twin.structure import CohortStructure
+
+Outputs = dict[str, Array]
+
+
+class Fluxes(NamedTuple):
+    """Mean powers and heats of a step, decided from the state at its start."""
+
+    lit: Array
+    absorbed_w: Array  # by all surfaces, electricity included
+    source_w: tuple[Array, ...]  # heat into each node of the thermal network
+    capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
+    bus: Allocation
+    chips: accelerator.Operation
+    shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
+    work: accelerator.Result
+    charged: battery.Charged
+
+
+def outputs(
+    structure: CohortStructure, inputs: Inputs, flux: Fluxes, heat: thermal_network.Step, after: State
+) -> Outputs:
+    """Everything that telemetry and totals may ask of a step, by name."""
+    bus, chips, work = flux.bus, flux.chips, flux.work
+    unheated = jnp.minimum(chips.asked_drive, chips.cap_drive)
+    return {
+        "sunlit_fraction": flux.lit,
+        "array_power_w": bus.array_w,
+        "curtailed_power_w": bus.curtailed_w,
+        "load_power_w": bus.essential_w + bus.compute_w,
+        "accelerator_power_w": bus.compute_w,
+        "battery_power_w": bus.battery_w,
+        "battery_discharge_w": jnp.maximum(-bus.battery_w, 0.0),
+        "battery_heat_w": flux.charged.heat_w,
+        "conversion_loss_w": bus.conversion_loss_w,
+        "shed_power_w": flux.shed_w,
+        "radiated_heat_w": sum(heat.radiated_w[1:], heat.radiated_w[0]),
+        "absorbed_environment_heat_w": flux.absorbed_w - bus.array_w,
+        "clock_fraction": work.clock_fraction,
+        "compute_rate_flops": work.compute_rate_flops,
+        "assigned_flops": inputs.assigned_flops,
+        "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
+        "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
+        **telemetry_of_state(structure, after),
+    }
+
+
+def telemetry_of_slow(slow: Slow) -> Outputs:
+    """Slow variables at an instant, by telemetry name."""
+    return {name: leaf for name, leaf in slow._asdict().items() if name in variables.BY_NAME}
+
+
+def telemetry_of_state(structure: CohortStructure, state: State) -> Outputs:
+    """Variables that are values of the state at an instant, by telemetry name."""
+    temperatures = [state.temperature_k[node] for node in structure.topology.nodes]
+
+    def mean(port: tuple[int, ...]) -> Array:
+        return sum((temperatures[i] for i in port[1:]), temperatures[port[0]]) / len(port)
+
+    fluid = [temperatures[i] for i in structure.ports.coolant]
+    coldest = fluid[0]
+    for temperature in fluid[1:]:
+        coldest = jnp.minimum(coldest, temperature)
+    return {
+        "state_of_charge": state.state_of_charge,
+        "backlog_flop": state.backlog_flop,
+        "accelerator_temperature_k": mean(structure.ports.accelerator),
+        "coolant_temperature_k": mean(structure.ports.coolant_supply),
+        "coldest_coolant_k": coldest,
+        "radiator_temperature_k": mean(structure.ports.radiator),
+        "battery_temperature_k": mean(structure.ports.battery),
+        "array_temperature_k": mean(structure.ports.array),
+    }
+
+
+def telemetry_of_place(anchor: Anchor, time_s: Scalar) -> Outputs:
+    """Where each satellite is at an instant, by telemetry name."""
+    place = orbit.place(anchor.elements, anchor.rates, time_s)
+    sun = sunlight.sun(anchor.sun, time_s)
+    latitude, longitude = orbit.latitude_longitude_rad(
+        place.direction, anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s
+    )
+    return {
+        "beta_angle_rad": orbit.beta_angle_rad(place.orbit_normal, sun.direction),
+        "altitude_m": place.radius_m - orbit.const.EARTH_RADIUS_M,
+        "latitude_rad": latitude,
+        "longitude_rad": longitude,
+    }
+
+
+def slow_rates(shared: Shared, slow: Slow) -> Outputs:
+    """Rates of the slow variables, under the names that `variables.SLOW` gives them."""
+    return {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}
