@@ -9,6 +9,7 @@ from jax.experimental.pallas import mosaic_gpu as plgpu
 
 import twin
 from twin import rollout, run
+from twin.ageing import condition
 from twin.anchor import anchor_at
 from twin.exchange import Inputs
 from twin.step import step
@@ -83,15 +84,16 @@ def one_step():
     carry = tiles.carry
     parts = (tiles.each, carry.state, carry.slow)
     each, state, slow = (jax.tree.map(lambda leaf: leaf[0], part[cohort.name]) for part in parts)
-    slow = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), slow)
+    now = condition(cohort, tiles.shared[cohort.name], slow)
+    now = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), now)
     anchor = anchor_at(each, model.environment.start_days, jnp.asarray(0.0))
     anchor = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), anchor)
     asked = jnp.full(128, 5e16, jnp.float32)
 
-    def function(shared, anchor, inputs, state, slow, start_s):
-        return step(cohort, shared, anchor, inputs, state, slow, start_s, jnp.float32(10.0))
+    def function(shared, anchor, inputs, state, now, start_s):
+        return step(cohort, shared, anchor, inputs, state, now, start_s, jnp.float32(10.0))
 
-    return function, (tiles.shared[cohort.name], anchor, Inputs(asked, asked), state, slow, jnp.zeros((), jnp.float32))
+    return function, (tiles.shared[cohort.name], anchor, Inputs(asked, asked), state, now, jnp.zeros((), jnp.float32))
 
 
 def test_float32_step_has_no_float64(one_step):

@@ -9,6 +9,7 @@ from scipy.optimize import root
 
 from kernels import thermal_network
 from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from twin.ageing import condition
 from twin.anchor import anchor_at
 from twin.exchange import Inputs
 from twin.prepare import prepare
@@ -116,12 +117,13 @@ def test_transient_through_eclipse_matches_radau(small):
     cohort = small.structure.cohorts[0]
     prepared = prepare(small.structure, small.params, small.environment)[cohort.name]
     anchor = anchor_at(prepared.each, small.environment.start_days, jnp.asarray(0.0))
+    now = condition(cohort, prepared.shared, prepared.slow)
     asked = 0.9 * prepared.shared.nominal_flops * prepared.slow.accelerators_alive
     inputs, nodes = Inputs(asked, asked), cohort.topology.nodes
     step_s, instant_s = small.structure.schedule.step_s, 1e-3
 
     def advance(state, start_s):
-        state, _ = step(cohort, prepared.shared, anchor, inputs, state, prepared.slow, start_s, step_s)
+        state, _ = step(cohort, prepared.shared, anchor, inputs, state, now, start_s, step_s)
         return state, jnp.stack([state.temperature_k[node][0] for node in nodes])
 
     @jax.jit
@@ -129,7 +131,7 @@ def test_transient_through_eclipse_matches_radau(small):
         temperature = {node: values[k] * jnp.ones(cohort.satellites) for k, node in enumerate(nodes)}
         charge = values[-1] * jnp.ones(cohort.satellites)
         state = settled._replace(temperature_k=temperature, state_of_charge=charge)
-        flux = fluxes(cohort, prepared.shared, anchor, inputs, state, prepared.slow, time_s, instant_s)
+        flux = fluxes(cohort, prepared.shared, anchor, inputs, state, now, time_s, instant_s)
         heat = thermal_network.heat_flow_w(
             cohort.topology,
             prepared.shared.network,

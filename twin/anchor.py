@@ -19,6 +19,10 @@ class Anchor(NamedTuple):
     sidereal_rate_rad_per_s: Array
 
 
+# Leaves of an anchor with the satellite axis; the others are the same for all.
+PER_SATELLITE = ("elements", "rates")
+
+
 def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
     """Phases and epoch quantities `time_s` after the start of the run, float64."""
     days = start_days + time_s / orbit.const.DAY_S

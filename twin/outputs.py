@@ -1,4 +1,4 @@
-"""What a step tells: fluxes, telemetry and the rates of slow variables, by the names of `twin/variables.py`."""
+"""What a step tells: fluxes, telemetry and rates of slow variables, by the names of `twin/variables.py`."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,6 @@ from kernels.quantity import Scalar
 from twin import variables
 from twin.anchor import Anchor
 from twin.exchange import Inputs
-from twin.prepare import Shared
 from twin.state import Slow, State
 from twin.structure import CohortStructure
 
@@ -102,8 +101,3 @@ def telemetry_of_place(anchor: Anchor, time_s: Scalar) -> Outputs:
         "latitude_rad": latitude,
         "longitude_rad": longitude,
     }
-
-
-def slow_rates(shared: Shared, slow: Slow) -> Outputs:
-    """Rates of the slow variables, under the names that `variables.SLOW` gives them."""
-    return {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}

@@ -17,7 +17,8 @@ from jax import Array, lax
 from jax.sharding import Mesh, PartitionSpec
 
 from twin import variables
-from twin.anchor import Anchor, anchor_at
+from twin.ageing import Condition, condition, slow_rates
+from twin.anchor import PER_SATELLITE, Anchor, anchor_at
 from twin.exchange import Inputs, even_split
 from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
@@ -164,13 +165,14 @@ def _over_tiles(
     slow: Slow,
     totals: Totals,
 ) -> tuple[State, Slow, Totals, Frames]:
-    """Map over the leading axis of tiles, one after the other; elements and rates belong to the tile."""
+    """Map over the leading axis of tiles, one after the other; a tile has its own part of the anchor."""
 
     def one(tile: tuple[Any, ...]) -> tuple[State, Slow, Totals, Frames]:
-        elements, rates, *rest = tile
-        return run(anchor._replace(elements=elements, rates=rates), *rest)
+        own, *rest = tile
+        return run(anchor._replace(**own), *rest)
 
-    return lax.map(one, (anchor.elements, anchor.rates, inputs, state, slow, totals))
+    own = {name: getattr(anchor, name) for name in PER_SATELLITE}
+    return lax.map(one, (own, inputs, state, slow, totals))
 
 
 def _run_tile(
@@ -190,7 +192,7 @@ def _run_tile(
     kind = jnp.dtype(structure.precision)
 
     @jax.checkpoint
-    def one_step(now: Slow, carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
+    def one_step(now: Condition, carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
         state, sums, extremes = carry
         start_s = number.astype(kind) * kind.type(step_s)
         state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
@@ -202,7 +204,7 @@ def _run_tile(
         zero = jnp.zeros_like(state.state_of_charge)
         sums = dict.fromkeys(variables.SUMMED, zero)
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
-        now: Slow = jax.tree.map(lambda leaf: leaf.astype(kind), slow)
+        now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
         numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
         (state, sums, extremes), _ = lax.scan(partial(one_step, now), (state, sums, extremes), numbers)
@@ -213,7 +215,13 @@ def _run_tile(
             else extremes[t.name].astype(jnp.float64)
             for t in variables.TOTALS
         }
-        advanced = {row.name: sums[row.of].astype(jnp.float64) * length_s for row in variables.SLOW}
+        steady = slow_rates(cohort, shared, anchor, slow)
+        advanced = {
+            row.name: sums[row.of].astype(jnp.float64) * length_s
+            if row.per == "step"
+            else steady[row.of].astype(jnp.float64) * (segment.steps * length_s)
+            for row in variables.SLOW
+        }
         slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         frame: Frames = {name: sums[name] / segment.steps for name in variables.MEANS}

@@ -16,11 +16,12 @@ from kernels.attitude import View
 from kernels.coolant_loop import Loop
 from kernels.power_bus import Allocation
 from kernels.quantity import Scalar, Vector
+from twin.ageing import Condition
 from twin.anchor import Anchor
 from twin.exchange import Inputs
-from twin.outputs import Fluxes, Outputs, outputs, slow_rates
+from twin.outputs import Fluxes, Outputs, outputs
 from twin.prepare import Shared
-from twin.state import Slow, State
+from twin.state import State
 from twin.structure import CohortStructure
 from twin.surfaces import absorbed_w, add_heat
 
@@ -31,15 +32,15 @@ def step(
     anchor: Anchor,
     inputs: Inputs,
     state: State,
-    slow: Slow,
+    condition: Condition,
     start_s: Scalar,
     step_s: Scalar,
 ) -> tuple[State, Outputs]:
-    """State after a step that starts `start_s` into the chunk, and the step's mean fluxes and slow rates."""
-    flux = fluxes(structure, shared, anchor, inputs, state, slow, start_s, step_s)
+    """State after a step that starts `start_s` into the chunk, and the step's mean fluxes."""
+    flux = fluxes(structure, shared, anchor, inputs, state, condition, start_s, step_s)
     with jax.named_scope("heat"):
         temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
-        network = _live_network(structure, shared, slow)
+        network = _live_network(structure, shared, condition)
         heat = thermal_network.step(
             structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
         )
@@ -51,7 +52,7 @@ def step(
         state_of_charge=flux.charged.state_of_charge,
         backlog_flop=backlog,
     )
-    return after, outputs(structure, inputs, flux, heat, after) | slow_rates(shared, slow)
+    return after, outputs(structure, inputs, flux, heat, after)
 
 
 def fluxes(
@@ -60,7 +61,7 @@ def fluxes(
     anchor: Anchor,
     inputs: Inputs,
     state: State,
-    slow: Slow,
+    condition: Condition,
     start_s: Scalar,
     step_s: Scalar,
 ) -> Fluxes:
@@ -72,19 +73,19 @@ def fluxes(
         absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, view, sky, lit, place.radius_m)
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
-        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, slow.battery_health)
+        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, condition.battery_health)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
-        chips = _chips(structure, shared, inputs, state, slow)
-        wanted = accelerator.demand_w(chips, slow.accelerators_alive)
+        chips = _chips(structure, shared, inputs, state, condition)
+        wanted = accelerator.demand_w(chips, condition.accelerators_alive)
     with jax.named_scope("bus"):
         essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
         limits = (pack.charge_limit_w, pack.discharge_limit_w, pack.working_limit_w)
 
         def powered(irradiance_w_per_m2: Array) -> tuple[Allocation, accelerator.Result, Array]:
-            available = _array_available_w(structure, shared, state, slow, irradiance_w_per_m2)
+            available = _array_available_w(structure, shared, state, condition, irradiance_w_per_m2)
             bus: Allocation = _call(structure, shared, "power_bus", available, *limits, essential, wanted)
-            return bus, accelerator.run(chips, slow.accelerators_alive, bus.compute_w), wanted - bus.compute_w
+            return bus, accelerator.run(chips, condition.accelerators_alive, bus.compute_w), wanted - bus.compute_w
 
         # A step may be sunlit in part: solving the bus for each part keeps energy, and gradients with respect to the
         # instant of an eclipse, right whatever the step.
@@ -134,11 +135,11 @@ def _light(
 
 
 def _array_available_w(
-    structure: CohortStructure, shared: Shared, state: State, slow: Slow, irradiance_w_per_m2: Array
+    structure: CohortStructure, shared: Shared, state: State, condition: Condition, irradiance_w_per_m2: Array
 ) -> Array:
     """Power at the array's terminals at maximum power. [W]"""
     density = _call(structure, shared, "solar_cell", _at(structure, state, "array"), irradiance_w_per_m2)
-    return shared.panel.electric_area_m2 * slow.array_health * density
+    return shared.panel.electric_area_m2 * condition.array_health * density
 
 
 def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
@@ -153,10 +154,10 @@ def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
 
 
 def _chips(
-    structure: CohortStructure, shared: Shared, inputs: Inputs, state: State, slow: Slow
+    structure: CohortStructure, shared: Shared, inputs: Inputs, state: State, condition: Condition
 ) -> accelerator.Operation:
     """Limits of the accelerators at the temperatures of the start of the step."""
-    peak = slow.accelerators_alive * shared.profiles["accelerator"]["peak_flops"] * shared.work.work_efficiency
+    peak = condition.accelerators_alive * shared.profiles["accelerator"]["peak_flops"] * shared.work.work_efficiency
     return _call(
         structure,
         shared,
@@ -169,9 +170,9 @@ def _chips(
     )
 
 
-def _live_network(structure: CohortStructure, shared: Shared, slow: Slow) -> thermal_network.Coefficients:
+def _live_network(structure: CohortStructure, shared: Shared, condition: Condition) -> thermal_network.Coefficients:
     """The network with the conductance of the accelerators that still work: dead ones carry no heat."""
-    alive = slow.accelerators_alive / shared.profiles["accelerator"]["count"]
+    alive = condition.accelerators_alive / shared.profiles["accelerator"]["count"]
     conductance = tuple(
         value * alive if component == "accelerator" else value
         for value, component in zip(shared.network.conductance_w_per_k, structure.coupling_components, strict=True)

@@ -37,10 +37,11 @@ class Total:
 
 @dataclass(frozen=True)
 class SlowRate:
-    """The step's output that is the rate per second of a slow variable."""
+    """The rate per second of a slow variable: an output of every "step", or of `ageing.slow_rates` once per "block"."""
 
     name: str
     of: str
+    per: str = "step"
 
 
 TELEMETRY = (
@@ -113,9 +114,11 @@ TOTALS = (
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
 
-SLOW = (SlowRate("accelerators_alive", "accelerators_alive_per_s"),)
+SLOW = (SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),)
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
-SUMMED = tuple(dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW)]))
+SUMMED = tuple(
+    dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")])
+)
