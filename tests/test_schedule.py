@@ -93,7 +93,14 @@ def one_step():
     def function(shared, anchor, inputs, state, now, start_s):
         return step(cohort, shared, anchor, inputs, state, now, start_s, jnp.float32(10.0))
 
-    return function, (tiles.shared[cohort.name], anchor, Inputs(asked, asked), state, now, jnp.zeros((), jnp.float32))
+    return function, (
+        tiles.shared[cohort.name],
+        anchor,
+        Inputs(asked, asked, jnp.ones(128, jnp.float32)),
+        state,
+        now,
+        jnp.zeros((), jnp.float32),
+    )
 
 
 def test_float32_step_has_no_float64(one_step):

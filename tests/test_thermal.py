@@ -119,7 +119,7 @@ def test_transient_through_eclipse_matches_radau(small):
     anchor = anchor_at(prepared.each, small.environment.start_days, jnp.asarray(0.0))
     now = condition(cohort, prepared.shared, prepared.slow)
     asked = 0.9 * prepared.shared.nominal_flops * prepared.slow.accelerators_alive
-    inputs, nodes = Inputs(asked, asked), cohort.topology.nodes
+    inputs, nodes = Inputs(asked, asked, jnp.ones_like(asked)), cohort.topology.nodes
     step_s, instant_s = small.structure.schedule.step_s, 1e-3
 
     def advance(state, start_s):

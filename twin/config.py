@@ -15,6 +15,7 @@ import kernels.attitude
 import kernels.battery
 import kernels.coolant_loop
 import kernels.mass_and_cost
+import kernels.operations
 import kernels.orbit
 import kernels.power_bus
 import kernels.radiator
@@ -186,7 +187,7 @@ COHORT_SLOTS = (
     "coolant_loop",
     "power_bus",
 )
-FLEET_SLOTS = ("workload", "environment")
+FLEET_SLOTS = ("workload", "environment", "operations")
 RUN_KEYS = ("time", "precision", "distributed", "output", "failures", "seed")
 
 
@@ -211,6 +212,7 @@ class Config:
     seed: int
     workload: Any
     environment: Any
+    operations: Any
     cohorts: tuple[CohortConfig, ...]
     resolved: Mapping[str, Any]
 
@@ -356,6 +358,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         seed=seed,
         workload=_profile("workload", composed["workload"]),
         environment=_profile("environment", composed["environment"]),
+        operations=_profile("operations", composed["operations"]),
         cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )

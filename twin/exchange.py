@@ -1,4 +1,4 @@
-"""Where satellites meet: one demand, split over the fleet."""
+"""Where satellites meet: one demand, split over the fleet; and who may work."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import registry
+from kernels import operations, registry
 from twin.prepare import Each, Shared
 from twin.state import Slow, State
 from twin.structure import Structure
@@ -19,6 +19,7 @@ class Inputs(NamedTuple):
 
     asked_flops: Array  # assigned work and what has waited
     assigned_flops: Array
+    payload_on: Array  # part of the interval in which accelerators and hosts may draw power
 
 
 def even_split(
@@ -28,25 +29,29 @@ def even_split(
     states: Mapping[str, State],
     slow: Mapping[str, Slow],
     traced_flops: Array,
+    start_s: Array,
     exchange_s: float,
     fleet_sum: FleetSum,
 ) -> dict[str, Inputs]:
     """Work for every satellite until the next exchange: the demand in proportion to nominal capacity.
 
-    Work that waited is asked for on top, to be done within the interval. Arrays are (tiles, tile);
+    Work that waited is asked for on top, to be done within the interval, which begins `start_s` after the start of the
+    run. Arrays are (tiles, tile);
     `fleet_sum` adds over all satellites of all devices.
     """
+    profiles = next(iter(shared.values())).profiles
+    on = registry.call(operations.payload_on, profiles["operations"], start_s, exchange_s)
     capacity = {
-        name: shared[name].nominal_flops * slow[name].accelerators_alive * each[name].present for name in states
+        name: on * shared[name].nominal_flops * slow[name].accelerators_alive * each[name].present for name in states
     }
     fleet = sum((fleet_sum(value) for value in capacity.values()), jnp.zeros(()))
-    profile = next(iter(shared.values())).profiles["workload"]
-    demand = registry.call(registry.models("workload")[structure.workload_model], profile, fleet, traced_flops)
+    model = registry.models("workload")[structure.workload_model]
+    demand = registry.call(model, profiles["workload"], fleet, traced_flops)
     share = demand / jnp.maximum(fleet, 1.0)
     inputs = {}
     for name, value in capacity.items():
         assigned = value * share
         asked = assigned + states[name].backlog_flop / exchange_s * each[name].present
         kind = states[name].backlog_flop.dtype
-        inputs[name] = Inputs(asked.astype(kind), assigned.astype(kind))
+        inputs[name] = Inputs(asked.astype(kind), assigned.astype(kind), (on * jnp.ones_like(value)).astype(kind))
     return inputs

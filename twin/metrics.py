@@ -24,6 +24,7 @@ ENERGIES = (
     "curtailed_energy_j",
     "conversion_loss_j",
     "shed_energy_j",
+    "heater_energy_j",
     "radiated_heat_j",
     "absorbed_environment_heat_j",
     "delivered_flop",
@@ -55,6 +56,7 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "nominal_compute_rate_flops": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites,
         "sunlit_fraction": jnp.mean(totals["sunlit_s"]) / duration_s,
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
+        "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
         "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
         "accelerators_alive": jnp.sum(last[1].accelerators_alive),
@@ -115,7 +117,7 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
     parts = list(cohorts.values())
     satellites = sum((part["satellites"] for part in parts), jnp.zeros(()))
     worst = {"power_balance_residual": "max", "heat_balance_residual": "max", **EXTREMES}
-    per_satellite = ("sunlit_fraction", "throttled_fraction", "power_limited_fraction")
+    per_satellite = ("sunlit_fraction", "throttled_fraction", "underserved_fraction", "power_limited_fraction")
     metrics = {}
     for name in parts[0]:
         column = jnp.stack([part[name] for part in parts])

@@ -30,6 +30,7 @@ class Fluxes(NamedTuple):
     shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
     work: accelerator.Result
     charged: battery.Charged
+    heater_w: Array  # of battery and coolant loop
 
 
 def outputs(
@@ -49,12 +50,14 @@ def outputs(
         "battery_heat_w": flux.charged.heat_w,
         "conversion_loss_w": bus.conversion_loss_w,
         "shed_power_w": flux.shed_w,
+        "heater_power_w": flux.heater_w,
         "radiated_heat_w": sum(heat.radiated_w[1:], heat.radiated_w[0]),
         "absorbed_environment_heat_w": flux.absorbed_w - bus.array_w,
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "assigned_flops": inputs.assigned_flops,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
+        "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
         **telemetry_of_state(structure, after),
     }

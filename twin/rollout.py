@@ -143,7 +143,17 @@ def run_chunk(
 
     def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
         number, demand = interval
-        inputs = even_split(structure, shared, each, carry.state, carry.slow, demand, interval_s, fleet_sum)
+        inputs = even_split(
+            structure,
+            shared,
+            each,
+            carry.state,
+            carry.slow,
+            demand,
+            start_s + number * interval_s,
+            interval_s,
+            fleet_sum,
+        )
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name

@@ -77,7 +77,7 @@ def fluxes(
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state, condition)
-        wanted = accelerator.demand_w(chips, condition.accelerators_alive)
+        wanted = inputs.payload_on * accelerator.demand_w(chips, condition.accelerators_alive)
     with jax.named_scope("bus"):
         essential = shared.housekeeping_w + loop.pump_power_w + loop.heater_demand_w + warmth
         limits = (pack.charge_limit_w, pack.discharge_limit_w, pack.working_limit_w)
@@ -107,7 +107,9 @@ def fluxes(
         add_heat(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
-    return Fluxes(lit, total, tuple(source), rates, bus, chips, shed, work, charged)
+    return Fluxes(
+        lit, total, tuple(source), rates, bus, chips, shed, work, charged, served * (warmth + loop.heater_demand_w)
+    )
 
 
 def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector) -> Any:

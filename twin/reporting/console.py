@@ -162,6 +162,7 @@ def _power(numbers: Mapping[str, Any], duration_s: float) -> Iterator[Row]:
     yield _plain("Chips and hosts, mean", f"{human.si(numbers['accelerator_energy_j'] / duration_s, 'W')} of {cap}")
     yield _plain("Battery throughput", human.energy(numbers["battery_throughput_j"]))
     yield _plain("Curtailed", f"{human.energy(curtailed)}, {share}")
+    yield _plain("Heaters", human.energy(numbers["heater_energy_j"]))
     yield _plain("Shed for lack of power", human.energy(shed), "" if shed < 1e-3 * drawn else COLOURS["tight"])
 
 
@@ -186,6 +187,8 @@ def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
     yield _plain(
         "Limited by power", f"{human.percent(held['power_limited'])} of the time", _warn(held["power_limited"])
     )
+    short = numbers["underserved_fraction"]
+    yield _plain("Work left undone", f"{human.percent(short)} of the time", _warn(short))
     yield _plain("Binds", str(numbers["binding_limit"]), "bold")
     yield _plain("Power balance open by", f"{numbers['power_balance_residual']:.0e}")
     yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")

@@ -26,6 +26,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
     "sunlit_fraction": "Share of the time in sunlight",
     "throttled_fraction": "Share of the time in which heat limits the clock",
+    "underserved_fraction": "Share of the time in which less than 95 % of the assigned work was done",
     "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
     "backlog_flop": "Work that waits at the end",
     "accelerators_alive": "Accelerators that work at the end",
@@ -33,7 +34,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
     "binding_limit": "What holds the design back",
 }
-RUN_SLOTS = ("time", "workload", "environment", "precision", "distributed", "output")
+RUN_SLOTS = ("time", "workload", "environment", "operations", "precision", "distributed", "output")
 
 
 class Facts(NamedTuple):
