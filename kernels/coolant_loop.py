@@ -52,7 +52,7 @@ def single_phase(
     point. Pump power is flow x pressure drop / (density x efficiency).
     """
     lift_k = jnp.maximum(return_k - radiator_outlet_k, 0.0)
-    mixing = sm.ramp(set_point_k - radiator_outlet_k, lift_k + 1.0)
+    mixing = sm.ramp(set_point_k - radiator_outlet_k, jnp.maximum(lift_k, 1.0))
     bypass = jnp.minimum(mixing, max_bypass_fraction) * sm.ramp(lift_k, 1.0)  # no use when the return is colder
     pump_w = mass_flow_kg_per_s * pressure_drop_pa / (density_kg_per_m3 * pump_efficiency)
     return Loop(

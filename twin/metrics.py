@@ -72,8 +72,9 @@ def run_duration_s(structure: Structure, prepared: Cohort) -> Array:
 
 
 def specific_mass(mass_kg: Array, accelerator_energy_j: Array, duration_s: Array) -> Array:
-    """Mass per mean power of accelerators and hosts. [kg/kW]"""
-    return mass_kg * duration_s / jnp.maximum(accelerator_energy_j, 1e-9) * 1e3
+    """Mass per mean power of accelerators and hosts; NaN without any. [kg/kW]"""
+    per_kw = mass_kg * duration_s / jnp.maximum(accelerator_energy_j, 1e-9) * 1e3
+    return jnp.where(accelerator_energy_j > 0.0, per_kw, jnp.nan)
 
 
 def balance_residuals(

@@ -174,7 +174,7 @@ def _chips(
 
 def _live_network(structure: CohortStructure, shared: Shared, condition: Condition) -> thermal_network.Coefficients:
     """The network with the conductance of the accelerators that still work: dead ones carry no heat."""
-    alive = condition.accelerators_alive / shared.profiles["accelerator"]["count"]
+    alive = sm.ratio(condition.accelerators_alive, shared.profiles["accelerator"]["count"], 1e-6)
     conductance = tuple(
         value * alive if component == "accelerator" else value
         for value, component in zip(shared.network.conductance_w_per_k, structure.coupling_components, strict=True)
