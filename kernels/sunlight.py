@@ -7,7 +7,7 @@ from jax import Array
 
 from kernels import constants as const
 from kernels import safe_math as sm
-from kernels.quantity import Fraction, Irradiance, PositiveIrradiance, Scalar, Vector
+from kernels.quantity import Flattening, Fraction, Irradiance, PositiveIrradiance, Scalar, Vector
 from kernels.registry import part
 
 
@@ -75,6 +75,23 @@ def _lit_integral(x: Array) -> Array:
     return disc + jnp.maximum(x - 1.0, 0.0)
 
 
+def _height_above_limb(place: Vector, place_rate: Vector, toward_sun: Vector) -> tuple[Array, Array, Array]:
+    """Sine of the Sun's height above the limb of a unit sphere and its rate, and the polar part of the limb's normal.
+
+    `place` is in radii of the sphere, from its centre.
+    """
+    depth, depth_rate = -sm.dot(place, toward_sun), -sm.dot(place_rate, toward_sun)
+    square, half_square_rate = sm.dot(place, place), sm.dot(place, place_rate)
+    from_axis = sm.sqrt(square - depth * depth, 1e-8)
+    from_limb = sm.sqrt(square - 1.0, 1e-8)
+    height = (from_axis * from_limb - depth) / square
+    from_axis_rate = (half_square_rate - depth * depth_rate) / from_axis
+    from_limb_rate = half_square_rate / from_limb
+    rate = from_axis_rate * from_limb + from_axis * from_limb_rate - depth_rate - 2.0 * height * half_square_rate
+    return height, rate / square, (place[2] + depth * toward_sun[2]) / from_axis
+
+
+@part("environment")
 def lit_fraction(
     direction: Vector,
     direction_rate_per_s: Vector,
@@ -82,25 +99,33 @@ def lit_fraction(
     radius_rate_m_per_s: Array,
     sun: Sun,
     step_s: Scalar,
+    *,
+    earth_flattening: Flattening,
 ) -> Array:
     """Visible fraction of the solar disc, averaged over a step centred on the given position.
 
-    The Earth is a sphere of equatorial radius; its limb is straight across the Sun's disc (error of the visible
-    fraction 4e-4 in low orbits, 4e-3 in the geostationary one). The Sun's height above the limb is carried linearly
-    through the step and the disc integrated in closed form, so that eclipses keep their energy whatever the step.
+    The Earth is an ellipsoid of `earth_flattening` (0: a sphere of equatorial radius) without air: stretched along its
+    axis it is a sphere, and rays stay straight. The limb is straight across the Sun's disc (error of the visible
+    fraction 4e-4 in low orbits, 4e-3 in the geostationary one), and the Sun stands where it is from the Earth's centre
+    (3e-3 deg in low orbits). Its height above the limb is carried linearly through the step and the disc integrated in
+    closed form, so that eclipses keep their energy whatever the step.
     """
-    cos_sun, cos_sun_rate = -sm.dot(direction, sun.direction), -sm.dot(direction_rate_per_s, sun.direction)
-    sin_sun = sm.sqrt(1.0 - cos_sun * cos_sun, 1e-8)
-    sin_limb = const.EARTH_RADIUS_M / radius_m
-    cos_limb = sm.sqrt(1.0 - sin_limb * sin_limb, 1e-8)
-    sin_limb_rate = -sin_limb * radius_rate_m_per_s / radius_m
-    # Sine of the Sun's height above the limb, and its rate, in units of the Sun's apparent radius.
-    height = sin_sun * cos_limb - cos_sun * sin_limb
-    rate = (
-        -(cos_sun / sin_sun * cos_limb + sin_limb) * cos_sun_rate
-        - (sin_sun * sin_limb / cos_limb + cos_sun) * sin_limb_rate
+    polar = 1.0 / (1.0 - earth_flattening)
+
+    def stretched(vector: Vector) -> Vector:
+        return vector[0], vector[1], vector[2] * polar
+
+    ratio, ratio_rate_per_s = radius_m / const.EARTH_RADIUS_M, radius_rate_m_per_s / const.EARTH_RADIUS_M
+    turning, climbing = sm.scale(direction_rate_per_s, ratio), sm.scale(direction, ratio_rate_per_s)
+    place_rate = stretched((turning[0] + climbing[0], turning[1] + climbing[1], turning[2] + climbing[2]))
+    toward_sun = stretched(sun.direction)
+    length = sm.sqrt(sm.dot(toward_sun, toward_sun))
+    height, rate, up = _height_above_limb(
+        stretched(sm.scale(direction, ratio)), place_rate, sm.scale(toward_sun, 1.0 / length)
     )
-    radii = sun.distance_au * (const.ASTRONOMICAL_UNIT_M / const.SUN_RADIUS_M)
+    # The stretched disc of the Sun is an ellipse: across the limb it has grown as the limb's normal would.
+    apparent = (const.SUN_RADIUS_M / const.ASTRONOMICAL_UNIT_M) * (1.0 + (polar - 1.0) * up * up) / length
+    radii = sun.distance_au / apparent
     half_travel = 0.5 * sm.sqrt((rate * radii * step_s) ** 2 + 1e-6)
     # Beyond this range the answer is 0 or 1; staying inside it keeps the difference quotient exact.
     middle = sm.clip(height * radii, -1.0 - half_travel, 1.0 + half_travel)

@@ -127,9 +127,8 @@ def _light(
     structure: CohortStructure, shared: Shared, place: orbit.Place, sun: sunlight.Sun, step_s: Scalar
 ) -> tuple[View, sunlight.Sky, Array]:
     """Attitude, radiation fields and step-mean lit fraction at the middle of a step."""
-    lit = sunlight.lit_fraction(
-        place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s, sun, step_s
-    )
+    track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
+    lit = registry.call(sunlight.lit_fraction, shared.profiles["environment"], *track, sun, step_s)
     view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
     zenith = sm.dot(place.direction, sun.direction)
     sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au, zenith, place.radius_m)
