@@ -64,6 +64,18 @@ def visible(place_m: Floats, to_sun_m: Floats, flattening: float = WGS84_FLATTEN
     return (weight * (half - high)).sum(axis=-1) / (2.0 * (weight * half).sum(axis=-1))
 
 
+def traced(
+    place_m: Callable[[Floats], Floats], sun_m: Callable[[Floats], Floats], flattening: float = WGS84_FLATTENING
+) -> Callable[[Floats], Floats]:
+    """Clearance of the ray to the Sun's centre at given instants."""
+
+    def clear(seconds: Floats) -> Floats:
+        place = place_m(seconds)
+        return clearance(place, sun_m(seconds) - place, flattening)
+
+    return clear
+
+
 def changes(lit: Callable[[Floats], Floats], seconds: Floats) -> tuple[Floats, Floats]:
     """Instants at which `lit` falls and rises through zero, to a microsecond; the grid `seconds` sees them all."""
     value = lit(seconds)

@@ -77,18 +77,6 @@ def mean_orbit(altitude_m: float, inclination_rad: float, node_rad: float) -> Ca
     return at
 
 
-def traced(
-    place_m: Callable[[Floats], Floats], sun_m: Callable[[Floats], Floats], flattening: float = shadow.WGS84_FLATTENING
-) -> Callable[[Floats], Floats]:
-    """Clearance of the ray to the Sun's centre at given instants."""
-
-    def clear(seconds: Floats) -> Floats:
-        place = place_m(seconds)
-        return shadow.clearance(place, sun_m(seconds) - place, flattening)
-
-    return clear
-
-
 def apart_s(ours: Floats, theirs: Floats) -> Floats:
     """Difference of entries and exits, (eclipse, 2): both see the same eclipses, but for one cut off at each end."""
     nearest = np.abs(ours[:, :1] - theirs[:, 0]).argmin(axis=1)
@@ -123,9 +111,9 @@ def test_eclipses_of_a_day() -> Measured:
             each = engine.circular(np.array([altitude_m]), np.array([inclination]), np.array([node]))
             light = engine.lit(each, jnp.asarray(DAY_J2000), jnp.zeros(()), 8640)
             ours, place = engine.eclipses(np.asarray(light[0])), mean_orbit(altitude_m, inclination, node)
-            theirs = shadow.eclipses(traced(place, sun), np.arange(0.0, 86_400.0, 10.0))
+            theirs = shadow.eclipses(shadow.traced(place, sun), np.arange(0.0, 86_400.0, 10.0))
             found.append(apart_s(ours, theirs))
-            sphere = shadow.eclipses(traced(place, sun, 0.0), np.arange(0.0, 86_400.0, 10.0))
+            sphere = shadow.eclipses(shadow.traced(place, sun, 0.0), np.arange(0.0, 86_400.0, 10.0))
             rounder.append(np.diff(apart_s(sphere, theirs), axis=1))
     difference = np.abs(np.concatenate(found))
     assert difference.size > 300
@@ -154,7 +142,7 @@ def test_duration_against_beta() -> Measured:
     differences, betas = [], []
     for k in np.flatnonzero(np.abs(beta) < grazing - 2.0):
         track = shadow.sun_track(Time(2451545.0 + days[k], format="jd", scale="utc"), 12_000.0)
-        clear = traced(mean_orbit(altitude_m[k], inclination[k], node[k]), track)
+        clear = shadow.traced(mean_orbit(altitude_m[k], inclination[k], node[k]), track)
         difference = apart_s(engine.eclipses(light[k]), shadow.eclipses(clear, np.arange(0.0, 12_000.0, 10.0)))
         differences.append(np.abs(np.diff(difference, axis=1)).max())
         betas.append(abs(beta[k]))
