@@ -2,10 +2,11 @@
 
 from math import pi, radians
 
-# WGS-84 (NGA.STND.0036, 2014) and the EGM-96 second zonal harmonic.
+# WGS-84 (NGA.STND.0036, 2014) and the second and third zonal harmonics of EGM-96.
 EARTH_GRAVITY_M3_PER_S2 = 3.986004418e14
 EARTH_RADIUS_M = 6_378_137.0
 EARTH_J2 = 1.08262668e-3
+EARTH_J3 = -2.53265649e-6
 
 # Mean sidereal rate of the node of a Sun-synchronous orbit: 2 pi per tropical year.
 TROPICAL_YEAR_S = 365.242189 * 86_400.0

@@ -210,6 +210,31 @@ def mean_radius_factor(semi_major_axis_m: Array, eccentricity: Array, inclinatio
     return 1.0 + 0.75 * const.EARTH_J2 * focus**2 * shape
 
 
+def forced_eccentricity(semi_major_axis_m: Array, inclination_rad: Array) -> Array:
+    """Northward part of the eccentricity that J3 holds up, which mean elements of two-line sets leave out.
+
+    Brouwer 1959, Astron. J. 64, 378: long-period terms for small eccentricity; 14 km along a low polar orbit.
+    """
+    ratio = -0.5 * const.EARTH_J3 / const.EARTH_J2 * const.EARTH_RADIUS_M
+    return ratio / semi_major_axis_m * jnp.sin(inclination_rad)
+
+
+def with_forced_eccentricity(elements: Elements, forced: Array) -> Elements:
+    """Elements whose eccentricity vector has grown northward by `forced`; the mean argument of latitude stays.
+
+    The free part turns with the perigee, the forced part stands still: this belongs after `advance`.
+    """
+    free, sine = elements.eccentricity, jnp.sin(elements.argument_of_perigee_rad)
+    east, north = forced * jnp.cos(elements.argument_of_perigee_rad), forced * sine
+    grown = sm.sqrt(free * free + forced * (2.0 * free * sine + forced))
+    turn_rad = jnp.arctan2(east, jnp.where(grown > 1e-14, free + north, 1.0))
+    return elements._replace(
+        eccentricity=free + forced * (2.0 * free * sine + forced) / jnp.maximum(grown + free, 1e-14),
+        argument_of_perigee_rad=elements.argument_of_perigee_rad + turn_rad,
+        mean_anomaly_rad=elements.mean_anomaly_rad - turn_rad,
+    )
+
+
 def advance(elements: Elements, rates: Rates, time_s: Array) -> Elements:
     """Mean elements after `time_s` under their secular rates; angles stay within one turn."""
 

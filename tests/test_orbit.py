@@ -239,6 +239,33 @@ def test_anchors_may_be_set_anywhere(elements, anchor_s, after_s):
     np.testing.assert_allclose(place_jit(anchored, rates, after_s).direction, once.direction, rtol=0, atol=1e-9)
 
 
+def test_forced_eccentricity_adds_to_the_free_one():
+    """Eccentricity vectors add, the mean argument of latitude stays, and nothing changes where nothing is forced."""
+    free, perigee = (jnp.asarray(x) for x in np.meshgrid([0.0, 3e-4, 1e-3, 0.02], np.linspace(-3.0, 3.0, 13)))
+    zero = jnp.zeros_like(free)
+    elements = orbit.Elements(zero + 7e6, free, zero + 1.7, zero, perigee, 0.3 - perigee)
+    forced = orbit.forced_eccentricity(elements.semi_major_axis_m, elements.inclination_rad)
+    assert float(forced[0, 0]) == pytest.approx(1.056e-3, rel=1e-3)  # Vallado 2013: about 0.001 for frozen orbits
+    grown = orbit.with_forced_eccentricity(elements, forced)
+    vector = grown.eccentricity * jnp.exp(1j * grown.argument_of_perigee_rad)
+    np.testing.assert_allclose(vector, free * jnp.exp(1j * perigee) + 1j * forced, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(grown.argument_of_perigee_rad + grown.mean_anomaly_rad, 0.3, rtol=0, atol=1e-14)
+    for before, after in zip(elements, orbit.with_forced_eccentricity(elements, zero), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_gradient_passes_where_nothing_is_forced():
+    """Slopes by eccentricity are one and by its direction zero, also on a circular orbit."""
+
+    def grown(eccentricity):
+        elements = dawn_dusk(650e3)._replace(eccentricity=eccentricity)
+        after = orbit.with_forced_eccentricity(elements, jnp.zeros(()))
+        return jnp.stack([after.eccentricity, after.argument_of_perigee_rad, after.mean_anomaly_rad])
+
+    for eccentricity in (0.0, 1e-3):
+        np.testing.assert_array_equal(jax.jacrev(grown)(jnp.asarray(eccentricity)), [1.0, 0.0, 0.0])
+
+
 def test_latitude_and_longitude_match_astropy():
     """Sub-satellite points against astropy's TEME to ITRS (IERS tables, polar motion) through 2025 and 2026."""
     generator = np.random.default_rng(1)
@@ -248,7 +275,7 @@ def test_latitude_and_longitude_match_astropy():
     fixed = TEME(CartesianRepresentation(*(7e3 * vectors) * units.km), obstime=times).transform_to(ITRS(obstime=times))
     x, y, z = fixed.cartesian.xyz.to_value(units.km) / 7e3
     zero = jnp.zeros(200)
-    each = Each(orbit.Elements(*[zero + 7e6] * 6), orbit.Rates(*[zero] * 4), zero)
+    each = Each(orbit.Elements(*[zero + 7e6] * 6), orbit.Rates(*[zero] * 4), zero, zero)
     anchor = anchor_at(each, jnp.asarray(times.jd - 2451545.0), jnp.zeros(()))
     latitude, longitude = orbit.latitude_longitude_rad(tuple(map(jnp.asarray, vectors)), anchor.sidereal_angle_rad)
     ours = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])

@@ -30,7 +30,7 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
     later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * time_s
     turned = orbit.const.SIDEREAL_ANGLE_J2000_RAD + orbit.const.SIDEREAL_RATE_RAD_PER_DAY * days
     return Anchor(
-        elements=orbit.advance(each.elements, rates, time_s),
+        elements=orbit.with_forced_eccentricity(orbit.advance(each.elements, rates, time_s), each.forced_eccentricity),
         rates=rates._replace(mean_anomaly_rad_per_s=later),
         sun=sunlight.sun_angles(days),
         sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),

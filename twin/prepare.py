@@ -43,6 +43,7 @@ class Each(NamedTuple):
 
     elements: orbit.Elements
     rates: orbit.Rates
+    forced_eccentricity: Array  # by J3, where the elements leave it out
     present: Array  # 1, or 0 for padding
 
 
@@ -127,16 +128,17 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
         at_epoch = orbit.Elements(axis * radius_factor, *(sets[name] for name in names))
         elements = orbit.advance(at_epoch, rates, sets["age_s"])
         later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * sets["age_s"]
-        return Each(elements, rates._replace(mean_anomaly_rad_per_s=later), ones)
+        forced = orbit.forced_eccentricity(axis, sets["inclination_rad"])
+        return Each(elements, rates._replace(mean_anomaly_rad_per_s=later), forced, ones)
     mean_sun = sunlight.mean_longitude_rad(environment.start_days)
     plane = registry.call(registry.models("orbit")[cohort.model("orbit")], params["orbit"], mean_sun)
     index = jnp.arange(cohort.satellites, dtype=ones.dtype)
     pattern = registry.models("constellation")[cohort.model("constellation")]
     elements = registry.call(pattern, params["constellation"], index, cohort.satellites, plane)
     rates = orbit.secular_rates(elements.semi_major_axis_m, elements.eccentricity, elements.inclination_rad)
-    return Each(
-        orbit.Elements(*(leaf * ones for leaf in elements)), orbit.Rates(*(leaf * ones for leaf in rates)), ones
-    )
+    elements, rates = (leaves._make(leaf * ones for leaf in leaves) for leaves in (elements, rates))
+    # An orbit that a profile designs has the eccentricity that the profile says.
+    return Each(elements, rates, 0.0 * ones, ones)
 
 
 def _network(

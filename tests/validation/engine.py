@@ -33,7 +33,7 @@ def circular(altitude_m: Floats, inclination_rad: Floats, node_rad: Floats) -> E
     axis, inclination, node = (jnp.asarray(x, dtype=float) for x in (altitude_m, inclination_rad, node_rad))
     axis, zero = axis + orbit.const.EARTH_RADIUS_M, jnp.zeros_like(node)
     elements = orbit.Elements(axis, zero, inclination, node, zero, zero)
-    return Each(elements, orbit.secular_rates(axis, zero, inclination), zero + 1.0)
+    return Each(elements, orbit.secular_rates(axis, zero, inclination), zero, zero + 1.0)
 
 
 def anchored(each: Each, start_days: Array, seconds: Array, kind: type = jnp.float64) -> tuple[Anchor, Array]:
