@@ -1,9 +1,9 @@
 """The International Space Station, 20 May 2022.
 
-Public telemetry of six orbits (ISS-Mimic recordings) and the two nearest element sets, 3.4 and 5.4 days younger. Each of
-the eight power channels sends its voltage about every 10 s: near 160 V from its array, near 151 V from its batteries.
-Entries are compared in the three channels whose arrays held 160 V through each sunlit arc, and before 18:55, when
-arrays were parked for a docking: a channel that is at 151 V in sunlight shows no entry (as 4A at 20:41).
+Public telemetry of six orbits (ISS-Mimic recordings) and the two nearest element sets, 3.4 and 5.4 days younger. Each
+of the eight power channels sends its voltage about every 10 s: near 160 V from its array, near 151 V from its
+batteries. Compared are the three channels whose arrays turned with the Sun, before 18:55, when arrays were parked for
+a docking. A channel that is at 151 V in sunlight shows no entry (as 4A at 20:41).
 """
 
 import csv
@@ -88,7 +88,7 @@ def listed(seconds: Floats) -> str:
 
 @row("ISS enters eclipse, 14:30, 16:03 and 17:36", against="fall of bus voltage, NASA telemetry", bound=30.0, unit="s")
 def test_eclipse_entries() -> Measured:
-    """Telemetry less model. Air dims the Sun before the solid Earth hides it, and a bus falls before the array is dark."""
+    """Telemetry less model, which has no air: air dims the Sun before the solid Earth hides it."""
     modelled = modelled_eclipses()[:, 0]
     early, younger = modelled[modelled < PARKED_S], modelled_eclipses(younger=True)[:, 0]
     assert early.size == 3
