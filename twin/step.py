@@ -165,8 +165,7 @@ def _chips(
         _at(structure, state, "accelerator"),
         _at(structure, state, "cold_plate"),
         sm.ratio(inputs.asked_flops, peak, 1.0),
-        shared.work.power_intensity,
-        shared.work.work_efficiency,
+        shared.work,
     )
 
 
