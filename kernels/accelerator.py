@@ -91,8 +91,8 @@ def _drive(clock: Array, request: Array, law: Law) -> Array:
 def _first_guess(switching: Array, law: Law) -> Array:
     """Clock just above the one of a given switching rate: the lowest of four tangents to a convex function."""
     guess = switching / (law.voltage_floor * law.voltage_floor)
-    for part in (0.4, 0.7, 1.0):
-        clock = law.voltage_knee + part * (law.max_clock - law.voltage_knee)
+    for share in (0.4, 0.7, 1.0):
+        clock = law.voltage_knee + share * (law.max_clock - law.voltage_knee)
         value, slope = _switching(clock, law)
         guess = jnp.minimum(guess, clock + (switching - value) * (1.0 / slope))
     return guess

@@ -110,7 +110,7 @@ def fluxes(
     return Fluxes(lit, total, tuple(source), rates, bus, chips, shed, work, charged)
 
 
-def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector) -> Any:
+def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | workload.Character) -> Any:
     """The model that the structure names for a slot, with that slot's parameters."""
     return registry.call(registry.models(slot)[structure.model(slot)], shared.profiles[slot], *inputs)
 

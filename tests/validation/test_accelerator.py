@@ -251,8 +251,9 @@ def load_step() -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarr
     window = round(1.0 / STEP_S)
     averaged = np.convolve(np.asarray(power), np.ones(window) / window)[: power.size]
     averaged[:window] = averaged[window]
-    at = [np.interp(measured["t_s"], time_s + STEP_S, series) for series in (averaged, np.asarray(die_k) - 273.15)]
-    return measured["t_s"] >= 18.0, measured, *at
+    after_s, die_c = time_s + STEP_S, np.asarray(die_k) - 273.15
+    powers, dies = (np.interp(measured["t_s"], after_s, series) for series in (averaged, die_c))
+    return measured["t_s"] >= 18.0, measured, powers, dies
 
 
 TELEMETRY = "GPU telemetry of Qwen3-8B served by one H100, 2026-07-18"
