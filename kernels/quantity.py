@@ -63,6 +63,7 @@ def _not_negative(unit: str) -> Quantity:
 Fraction = Annotated[Scalar, Quantity("", 0.0, 1.0)]
 Flattening = Annotated[Scalar, Quantity("", 0.0, 0.1)]
 StructureFraction = Annotated[Scalar, Quantity("", 0.0, 0.9)]
+KneeFraction = Annotated[Scalar, Quantity("", 0.0, 0.95)]
 Efficiency = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]
 Ratio = Annotated[Scalar, Quantity("", minimum=0.0)]
 PositiveRatio = Annotated[Scalar, Quantity("", above=0.0)]

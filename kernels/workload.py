@@ -28,15 +28,30 @@ class Character(NamedTuple):
 
     power_intensity: Array
     work_efficiency: Array
+    load_floor: Array
+    half_load: Array
+    least_load: Array
 
 
 @part("workload")
-def character(*, power_intensity: PositiveRatio, work_efficiency: Efficiency) -> Character:
-    """Fully loaded at rated clock: dynamic power over that of large matrix multiplication, work rate over the peak.
+def character(
+    *,
+    power_intensity: PositiveRatio,
+    work_efficiency: Efficiency,
+    load_floor: Fraction,
+    half_load: PositiveRatio,
+    least_load: Efficiency,
+) -> Character:
+    """Power and rate of a kind of work on a kind of accelerator.
 
-    Large matrix multiplication is 1 and 1; serving is bound by memory, which lowers both.
+    Fully loaded at rated clock: dynamic power over that of large matrix multiplication, and work rate over the peak.
+    Large matrix multiplication is 1 and 1; serving is bound by memory, which lowers both. At part load dynamic power
+    is `load_floor` + (1 - `load_floor`) u (1 + `half_load`) / (u + `half_load`), u being the rate over the highest at
+    this clock: a server of a language model reads all its weights for the smallest batch. Below `least_load`, the
+    smallest batch, work is gathered on fewer accelerators.
     """
-    return Character(jnp.asarray(power_intensity), jnp.asarray(work_efficiency))
+    values = (power_intensity, work_efficiency, load_floor, half_load, least_load)
+    return Character(*(jnp.asarray(value) for value in values))
 
 
 @part("workload")

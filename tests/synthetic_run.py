@@ -39,6 +39,8 @@ FLEET: dict[str, Any] = {
     "heat_balance_residual": 1e-7,
     "specific_mass_kg_per_kw": 80.0,
     "max_accelerator_temperature_k": 350.0,
+    "max_memory_temperature_k": 340.0,
+    "memory_temperature_upper_margin_k": 28.0,
     "accelerator_temperature_upper_margin_k": 12.0,
     "max_battery_temperature_k": None,
     "min_state_of_charge": 0.18,

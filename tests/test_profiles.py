@@ -10,7 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from kernels import accelerator, registry
+from kernels import accelerator, registry, workload
 from twin import config
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -39,6 +39,7 @@ DATA_SHEET_W_PER_M2 = {
 # Fraction of the dense peak held in large matrix multiply at the power cap.
 SUSTAINED_FRACTION = {
     "a100_sxm": 0.869,
+    "a100_pcie": 1.0,
     "h100_sxm": 0.803,
     "h200_sxm": 0.803,
     "b200": 0.776,
@@ -91,6 +92,7 @@ def texts(node: Any) -> Iterator[tuple[str, Any]]:
                 yield from texts(value)
 
 
+MATRIX_MULTIPLICATION = registry.call(workload.character, read(CONF / "workload" / "steady.yaml"))
 FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(path.parent.name, path.stem) for path in FILES if path.parent != CONF and path.parent.parent == CONF]
 
@@ -126,6 +128,15 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
     assert config.validate(values).cohorts
     if group == "satellite":
         assert values["satellite"]["name"] == name
+
+
+@pytest.mark.parametrize("name", profiles("workload/serving"))
+def test_served_model_gives_its_power_curve_to_a_trace(name: str) -> None:
+    own = composed("workload=inference_mooncake", f"workload/serving={name}")["workload"]
+    served = read(CONF / "workload" / "serving" / f"{name}.yaml")
+    assert {key: own[key] for key in served if key != "sources"} == {k: v for k, v in served.items() if k != "sources"}
+    assert own["file"] == "mooncake_conversation.csv.gz" and {"file", "half_load"} <= set(own["sources"])
+    assert config.validate(composed("workload=inference_mooncake", f"workload/serving={name}")).workload.half_load > 0.0
 
 
 @pytest.mark.parametrize("name", profiles("satellite"))
@@ -172,7 +183,6 @@ def test_accelerator_sustains_its_measured_fraction_of_peak(name: str) -> None:
     chip = read(CONF / "accelerator" / f"{name}.yaml")
     kernel = registry.models("accelerator")[chip["model"]]
     die = jnp.asarray(float(chip["leakage_reference_k"]))
-    one = jnp.ones(())
-    operation = registry.call(kernel, chip, die, 0.5 * die, one, one, one)
+    operation = registry.call(kernel, chip, die, 0.5 * die, jnp.ones(()), MATRIX_MULTIPLICATION)
     rate = float(accelerator.nominal_rate_flops(operation))
     assert rate / chip["peak_flops"] == pytest.approx(SUSTAINED_FRACTION[name], rel=0.01)

@@ -187,7 +187,10 @@ def test_numbers_as_people_read_them(text: str, expected: str) -> None:
 
 def test_limits_are_recovered_from_margins() -> None:
     summary = {"cohorts": {"a": FLEET, "b": FLEET | {"accelerator_temperature_upper_margin_k": 20.0}}}
-    assert page.common_limits(summary) == {"min_state_of_charge": pytest.approx(0.2)}
+    assert page.common_limits(summary) == {
+        "max_memory_temperature_k": pytest.approx(368.0),
+        "min_state_of_charge": pytest.approx(0.2),
+    }
 
 
 def test_every_profile_is_listed_with_its_sources(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapp
     """Limits against which the report states margins."""
     numbers: dict[str, Any] = {
         "max_accelerator_temperature_k": params["accelerator"]["max_temperature_k"],
+        "max_memory_temperature_k": params["accelerator"]["max_memory_temperature_k"],
         "max_battery_temperature_k": params["battery"]["max_temperature_k"],
         "min_battery_temperature_k": params["battery"]["min_charge_temperature_k"],
         "max_radiator_temperature_k": radiator.max_temperature_k,

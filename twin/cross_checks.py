@@ -39,6 +39,10 @@ def _check_chip(chip: Any) -> None:
     standing = chip.idle_power_w + chip.leakage_power_w
     if chip.power_cap_w <= standing:
         _refuse("accelerator.power_cap_w", chip.power_cap_w, f"must be above idle and leakage power, {standing:g} W")
+    if chip.sleep_power_w > standing:
+        _refuse(
+            "accelerator.sleep_power_w", chip.sleep_power_w, f"must not exceed idle and leakage power, {standing:g} W"
+        )
     if chip.shutdown_temperature_k < chip.max_temperature_k:
         limit = chip.max_temperature_k
         _refuse(

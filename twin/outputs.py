@@ -56,6 +56,8 @@ def outputs(
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "assigned_flops": inputs.assigned_flops,
+        "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
+        + work.memory_rise_k,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),

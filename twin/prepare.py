@@ -108,9 +108,7 @@ def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> acceler
     die_k = params["accelerator"]["leakage_reference_k"]
     work = registry.call(workload_kernel.character, params["workload"])
     model = registry.models("accelerator")[cohort.model("accelerator")]
-    return registry.call(
-        model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work.power_intensity, work.work_efficiency
-    )
+    return registry.call(model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work)
 
 
 def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:

@@ -112,7 +112,7 @@ def fluxes(
     )
 
 
-def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector) -> Any:
+def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | workload.Character) -> Any:
     """The model that the structure names for a slot, with that slot's parameters."""
     return registry.call(registry.models(slot)[structure.model(slot)], shared.profiles[slot], *inputs)
 
@@ -166,8 +166,7 @@ def _chips(
         _at(structure, state, "accelerator"),
         _at(structure, state, "cold_plate"),
         sm.ratio(inputs.asked_flops, peak, 1.0),
-        shared.work.power_intensity,
-        shared.work.work_efficiency,
+        shared.work,
     )
 
 

@@ -64,12 +64,15 @@ def _margin_name(limit: str) -> str:
 
 def binding_limit(flat: Flat, margins: Mapping[str, float]) -> str:
     """What holds a design back: heat or power while it works, and broken limits; else the cap or the demand."""
+    die, memory = (margins.get(f"{part}_temperature_upper_margin_k", math.inf) for part in ("accelerator", "memory"))
     held = {
-        "accelerator temperature": flat["throttled_fraction"],
+        "memory temperature" if memory < die else "accelerator temperature": flat["throttled_fraction"],
         "power": flat["power_limited_fraction"],
     }
     worst = max(held, key=lambda name: held[name])
-    broken = [name for name, margin in margins.items() if margin < -0.01 and "accelerator" not in name]
+    broken = [
+        name for name, margin in margins.items() if margin < -0.01 and not name.startswith(("accelerator", "memory"))
+    ]
     words = [worst] if held[worst] > NOTICEABLE else []
     words += [_in_words(name) for name in broken]
     if words:

@@ -35,6 +35,7 @@ class Limit(NamedTuple):
 
 LIMITS = (
     Limit("Die, hottest", "max_accelerator_temperature_k", "accelerator_temperature_upper_margin_k"),
+    Limit("Memory, hottest", "max_memory_temperature_k", "memory_temperature_upper_margin_k"),
     Limit("Coolant, warmest", "max_coolant_temperature_k", "coolant_temperature_upper_margin_k"),
     Limit("Coolant, coldest", "min_coolant_temperature_k", "coolant_temperature_lower_margin_k"),
     Limit("Radiator, warmest", "max_radiator_temperature_k", "radiator_temperature_upper_margin_k"),
