@@ -132,7 +132,7 @@ def _advance(
             devices,
             tiles.shared,
             tiles.each,
-            model.environment.start_days,
+            model.environment,
             jnp.asarray(done * schedule.step_s),
             jnp.asarray(demand),
             carry=carry,
