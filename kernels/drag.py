@@ -39,9 +39,9 @@ def pressure_pa(density_kg_per_m3: Array, speed_m_per_s: Array) -> Array:
     return 0.5 * density_kg_per_m3 * speed_m_per_s**2
 
 
-def axis_rate_m_per_s(force_n: Array, mass_kg: Array, mean_motion_rad_per_s: Array) -> Array:
-    """Rate of the semi-major axis under a force along the velocity (Vallado 2013, section 9.3.1, near circular)."""
-    return 2.0 * force_n / (mean_motion_rad_per_s * mass_kg)
+def axis_loss_m_per_s(force_n: Array, mass_kg: Array, semi_major_axis_m: Array) -> Array:
+    """Loss of semi-major axis under a drag on a circular orbit: 2 F / (n m) (Vallado 2013, section 9.3.1)."""
+    return 2.0 * force_n / mass_kg * jnp.sqrt(semi_major_axis_m**3 / const.EARTH_GRAVITY_M3_PER_S2)
 
 
 def stretch(semi_major_axis_m: Array, loss_m: Array) -> Array:

@@ -54,7 +54,7 @@ def _orbit_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     return {
         "propellant_kg_per_s": -propulsion.use_kg_per_s(plan, exhaust, held_n, able * mass_kg),
         "drag_m_per_s2": anchor.drag_n / mass_kg,
-        "semi_major_axis_loss_m_per_s": drag.axis_rate_m_per_s(anchor.drag_n - held_n, mass_kg, motion),
+        "semi_major_axis_loss_m_per_s": drag.axis_loss_m_per_s(anchor.drag_n - held_n, mass_kg, axis_m),
         "phase_lead_rad_per_s": motion * (1.0 - stretch**-1.5),
         "node_lead_rad_per_s": anchor.rates.node_rad_per_s * (1.0 - stretch**-3.5),
     }

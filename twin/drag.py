@@ -66,7 +66,7 @@ def mean_force_n(
         return power_w + force_n * sm.dot(ahead, velocity) / POINTS, None
 
     power_w, _ = lax.scan(one_point, jnp.zeros_like(step_s), jnp.arange(POINTS, dtype=step_s.dtype))
-    return power_w / (elements.semi_major_axis_m * rates.mean_anomaly_rad_per_s)
+    return power_w / jnp.sqrt(const.EARTH_GRAVITY_M3_PER_S2 / elements.semi_major_axis_m)
 
 
 def life_mean_force_n(

@@ -1,8 +1,8 @@
-"""Solar activity by month and the density of the thermosphere, from the tables in the configuration's data folder."""
+"""Solar activity by date and the density of the thermosphere, from the tables in the configuration's data folder."""
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,30 @@ from twin.inputs.data_files import find, read_text
 from twin.refusal import ConfigError
 
 DENSITY = "nrlmsis21_mean_density.csv"
-J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
+J2000 = date(2000, 1, 1)  # at noon
 
 
 def activity(profile: Any) -> Record:
-    """Solar and geomagnetic activity of the profile's file, at the months' middles; zeros for a model that needs none.
+    """Solar and geomagnetic activity of the profile's file; zeros for a model that needs none.
 
-    Columns: month, f107_81day_sfu, ap. ConfigError when the file is missing or cannot be read.
+    Columns: date, f107_81day_sfu, ap. ConfigError when the file is missing or cannot be read.
     """
     if profile.model != "recorded":
         return Record(jnp.arange(2.0), jnp.zeros(2), jnp.zeros(2))
     if not profile.file:
-        raise ConfigError("atmosphere.file: missing; the recorded model needs atmosphere.file=PATH of a monthly table")
+        raise ConfigError("atmosphere.file: missing; the recorded model needs atmosphere.file=PATH of a table")
     where = f"atmosphere.file = {profile.file!r}"
     try:
         rows = _rows(find(profile.file, conf_dir() / "data"))
-        days = [(datetime.strptime(row["month"], "%Y-%m").replace(tzinfo=UTC) - J2000).days for row in rows]
+        days = [(date.fromisoformat(row["date"]) - J2000).days - 0.5 for row in rows]
         columns = [[float(row[name]) for row in rows] for name in ("f107_81day_sfu", "ap")]
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: must have the columns month (2026-06), f107_81day_sfu, ap ({error})") from None
+        raise ConfigError(f"{where}: must have the columns date (2026-06-01), f107_81day_sfu, ap ({error})") from None
     if len(days) < 2 or not (np.diff(days) > 0).all() or not np.isfinite(columns).all():
-        raise ConfigError(f"{where}: must hold at least two months in order, with finite numbers")
-    return Record(jnp.asarray(days, dtype=jnp.float64) + 15.0, *map(jnp.asarray, columns))
+        raise ConfigError(f"{where}: must hold at least two dates in order, with finite numbers")
+    return Record(jnp.asarray(days), *map(jnp.asarray, columns))
 
 
 def density() -> Table:
