@@ -7,7 +7,6 @@ from jax import Array
 
 from kernels import constants as const
 from kernels.quantity import (
-    Duration,
     Fraction,
     LifeTime,
     Mass,
@@ -16,6 +15,7 @@ from kernels.quantity import (
     RatePerYear,
     Ratio,
     SmallFraction,
+    SpecificImpulse,
     Speed,
 )
 from kernels.registry import part
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 @part("propulsion")
 def thruster(
     *,
-    specific_impulse_s: Duration,
+    specific_impulse_s: SpecificImpulse,
     thruster_count: PositiveCount,
     thruster_mass_kg: Mass,
     tank_fraction: SmallFraction,

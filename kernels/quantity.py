@@ -109,7 +109,7 @@ VoltageCurve = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots
 SolarFlux = Annotated[Scalar, Quantity("sfu", 50.0, 400.0)]
 ApIndex = Annotated[Scalar, Quantity("", 0.0, 400.0)]
 MolarMass = Annotated[Scalar, Quantity("kg/mol", 1e-3, 0.1)]
-Duration = Annotated[Scalar, _positive("s")]
+SpecificImpulse = Annotated[Scalar, Quantity("s", above=0.0, maximum=2e4)]
 LifeTime = Annotated[Scalar, Quantity("years", above=0.0, maximum=100.0)]
 Speed = Annotated[Scalar, _not_negative("m/s")]
 PerigeeHeight = Annotated[Scalar, Quantity("m", 0.0, 1e6)]

@@ -40,7 +40,7 @@ def budget(
     disposal_m_per_s = propulsion.disposal_delta_v_m_per_s(radius_m, plan.disposal_perigee_m)
     body = registry.call(mass.structure, params["satellite"])
     power_w = params["accelerator"]["count"] * accelerator_power_w
-    components = _components_kg(params, panel, power_w)
+    components = _components_kg(params, panel, power_w + registry.call(bus_kernel.housekeeping, params["satellite"]))
     components |= {
         "radiator": radiator.mass_kg,
         "coolant_loop": loop["mass_kg"],
@@ -62,7 +62,7 @@ def budget(
     )
 
 
-def _components_kg(params: CohortParams, panel: array_kernel.Panel, power_w: Array) -> dict[str, Array]:
+def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: Array) -> dict[str, Array]:
     """Masses of what makes, stores, carries and uses the power."""
     cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
@@ -72,8 +72,8 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, power_w: Arr
         "battery": pack_kg,
         "accelerators": chips["count"] * chips["module_mass_kg"],
         "hosts": chips["count"] * chips["host_mass_kg"],
-        "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], power_w),
-        "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], power_w),
+        "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], carried_w),
+        "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], carried_w),
     }
 
 

@@ -79,7 +79,7 @@ def test_density_between_knots() -> Measured:
         theirs = np.mean([np.average(g[0, :, :, 0, 0].mean(axis=0), weights=weight) for g in grids])
         error = abs(float(density(np.asarray(altitude * 1e3), f107, ap)) / theirs - 1.0)
         worst, where = max((worst, where), (error, f"worst at {altitude} km, F10.7 {f107}, Ap {ap}"))
-    return Measured(worst, where)
+    return Measured(float(worst), where)
 
 
 @row(
@@ -284,14 +284,15 @@ def test_mean_drag_against_equations_of_motion() -> Measured:
         return np.concatenate([v, -const.EARTH_GRAVITY_M3_PER_S2 * r / distance**3 - force / mass * flow / speed])
 
     def axis(y: np.ndarray) -> float:
-        return 1.0 / (2.0 / np.linalg.norm(y[:3]) - y[3:] @ y[3:] / const.EARTH_GRAVITY_M3_PER_S2)
+        return float(1.0 / (2.0 / np.linalg.norm(y[:3]) - y[3:] @ y[3:] / const.EARTH_GRAVITY_M3_PER_S2))
 
     speed = np.sqrt(const.EARTH_GRAVITY_M3_PER_S2 / radius)
     period = 2.0 * np.pi * radius / speed
     first = np.concatenate([radius * up, speed * np.cross(normal, up)])
     last = solve_ivp(motion, (0.0, period), first, method="DOP853", rtol=1e-11, atol=1e-3).y[:, -1]
     lost = axis(first) - axis(last)
-    rates = orbit.Rates(0.0, 0.0, orbit.mean_motion_rad_per_s(start.elements.semi_major_axis_m), 0.0)  # as in `motion`
+    zero = jnp.zeros(())
+    rates = orbit.Rates(zero, zero, orbit.mean_motion_rad_per_s(start.elements.semi_major_axis_m), zero)  # as above
     activity = atmosphere.Activity(jnp.asarray(250.0), jnp.asarray(45.0))
     design = (cohort, params, prepared.shared.surfaces)
     force = mean_force_n(*design, start.elements, rates, start.sun, model.environment, activity)
