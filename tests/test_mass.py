@@ -1,5 +1,6 @@
 """The mass budget: parts add up, every size counts, propellant solves the rocket equation with the mass it moves."""
 
+import json
 from typing import Any
 
 import jax
@@ -74,7 +75,8 @@ def test_every_area_count_and_size_adds_mass(satellite, gradient, slot, key):
     more = {**own, slot: {**own[slot], key: own[slot][key] * 1.01}}
     change = float(launch_kg(more) - launch_kg(own))
     assert change > 0.0 if (slot, key) != ("orbit", "altitude_m") else change != 0.0
-    assert float(gradient[slot][key] * own[slot][key]) * 0.01 == pytest.approx(change, rel=0.05)
+    if key != "design_life_years":  # it moves the dates at which a jagged record is read
+        assert float(gradient[slot][key] * own[slot][key]) * 0.01 == pytest.approx(change, rel=0.05)
 
 
 @pytest.mark.parametrize(("slot", "key"), LIGHTER)
@@ -125,8 +127,6 @@ def test_propellant_without_avoidance_is_the_limit():
 def test_summary_lists_the_parts():
     settings = ["constellation.satellites=1", "time.duration_s=600", "time.save_every_s=300"]
     summary = twin.simulate(twin.compose("simulate", settings)).attrs["summary"]
-    import json
-
     numbers = json.loads(summary)["cohorts"]["reference"]
     parts = [value for name, value in numbers.items() if name.startswith("mass_") and name != "mass_kg"]
     assert len(parts) == 14
