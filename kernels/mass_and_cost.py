@@ -1,8 +1,11 @@
 """Mass budget of a satellite."""
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
 from jax import Array
 
+from kernels.propulsion import Need
 from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, StructureFraction, Temperature
 from kernels.registry import part
 
@@ -16,7 +19,10 @@ def structure(
     structure_fraction: StructureFraction,
     margin_fraction: Fraction,
 ) -> dict[str, Array]:
-    """Bus avionics and tanks, its heat capacity and radiating faces, structure and margin as fractions of dry mass."""
+    """Bus avionics, attitude control and links, their heat capacity and radiating faces, structure and margin.
+
+    `structure_fraction` is of the dry mass before margin; `margin_fraction` is on top of it.
+    """
     return {
         "mass_kg": jnp.asarray(bus_mass_kg),
         "heat_capacity_j_per_k": jnp.asarray(bus_heat_capacity_j_per_k),
@@ -32,6 +38,26 @@ def first_temperature(*, initial_temperature_k: Temperature) -> Array:
     return jnp.asarray(initial_temperature_k)
 
 
-def dry_mass_kg(component_mass_kg: Array, structure_fraction: Array, margin_fraction: Array) -> Array:
-    """Mass of a satellite: components, structure as a fraction of the dry mass, and margin on top. [kg]"""
-    return component_mass_kg / (1.0 - structure_fraction) * (1.0 + margin_fraction)
+def launch_parts_kg(
+    components_kg: Mapping[str, Array],
+    structure_fraction: Array,
+    margin_fraction: Array,
+    tank_fraction: Array,
+    need: Need,
+) -> dict[str, Array]:
+    """Components, tanks, structure, margin and propellant of a satellite, which add up to its mass at launch. [kg]
+
+    Tanks weigh in proportion to the propellant, propellant with the dry mass, and dry mass with the tanks: linear, and
+    solved in closed form.
+    """
+    grossed = (1.0 + margin_fraction) / (1.0 - structure_fraction)
+    parts = {name: jnp.asarray(mass) for name, mass in components_kg.items()}
+    own = sum(parts.values(), jnp.zeros(()))
+    burdened = own + tank_fraction * need.constant_kg
+    dry = grossed * burdened / (1.0 - grossed * tank_fraction * need.per_final_kg)
+    propellant = need.per_final_kg * dry + need.constant_kg
+    parts["tanks"] = tank_fraction * propellant
+    parts["structure"] = (own + parts["tanks"]) * structure_fraction / (1.0 - structure_fraction)
+    parts["margin"] = dry - dry / (1.0 + margin_fraction)
+    parts["propellant"] = propellant
+    return parts

@@ -68,6 +68,12 @@ def converter_mass(peak_power_w: Array, *, specific_mass_kg_per_w: SpecificMass)
     return peak_power_w * specific_mass_kg_per_w
 
 
+@part("power_bus")
+def harness_mass(peak_power_w: Array, *, harness_specific_mass_kg_per_w: SpecificMass) -> Array:
+    """Mass of the cables and connectors that carry a peak power. [kg]"""
+    return peak_power_w * harness_specific_mass_kg_per_w
+
+
 @part("satellite")
 def housekeeping(*, bus_power_w: Power) -> Array:
     """Continuous power of avionics, attitude control and communications. [W]"""

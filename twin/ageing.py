@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from jax import Array
 
+from kernels import drag, propulsion, registry
+from kernels import safe_math as sm
 from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
@@ -31,5 +33,28 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
 
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     """Rates per second that stay the same through a block, under the names that `variables.SLOW` gives them."""
-    del structure, anchor
-    return {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}
+    del structure
+    failures = {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}
+    return failures | _orbit_rates(shared, anchor, slow)
+
+
+def _orbit_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
+    """Drag, the propellant that makes up for it, and the orbit where it does not.
+
+    Thrust ends when no more is left than the disposal needs. A lower orbit is ahead of the first one in its phase and
+    its node by the difference of their rates.
+    """
+    plan = registry.call(propulsion.plan, shared.profiles["station_keeping"])
+    exhaust = registry.call(propulsion.thruster, shared.profiles["propulsion"]).exhaust_m_per_s
+    mass_kg = shared.dry_mass_kg + slow.propellant_kg
+    able = sm.ramp(slow.propellant_kg - shared.disposal_kg, 1e-4 * shared.dry_mass_kg)
+    held_n = able * plan.hold_fraction * anchor.drag_n
+    axis_m, motion = anchor.elements.semi_major_axis_m, anchor.rates.mean_anomaly_rad_per_s
+    stretch = drag.stretch(axis_m + slow.semi_major_axis_loss_m, slow.semi_major_axis_loss_m)
+    return {
+        "propellant_kg_per_s": -propulsion.use_kg_per_s(plan, exhaust, held_n, able * mass_kg),
+        "drag_m_per_s2": anchor.drag_n / mass_kg,
+        "semi_major_axis_loss_m_per_s": drag.axis_loss_m_per_s(anchor.drag_n - held_n, mass_kg, axis_m),
+        "phase_lead_rad_per_s": motion * (1.0 - stretch**-1.5),
+        "node_lead_rad_per_s": anchor.rates.node_rad_per_s * (1.0 - stretch**-3.5),
+    }

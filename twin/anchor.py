@@ -5,8 +5,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import orbit, sunlight
-from twin.prepare import Each
+from kernels import drag, orbit, sunlight
+from twin.drag import activity_at, mean_force_n
+from twin.prepare import Each, Shared
+from twin.state import Slow
+from twin.structure import CohortStructure, Environment, Structure
 
 
 class Anchor(NamedTuple):
@@ -17,14 +20,16 @@ class Anchor(NamedTuple):
     sun: sunlight.SunAngles
     sidereal_angle_rad: Array
     sidereal_rate_rad_per_s: Array
+    f107_sfu: Array  # solar activity of the date
+    drag_n: Array  # mean drag over an orbit, (satellite,)
 
 
 # Leaves of an anchor with the satellite axis; the others are the same for all.
-PER_SATELLITE = ("elements", "rates")
+PER_SATELLITE = ("elements", "rates", "drag_n")
 
 
 def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
-    """Phases and epoch quantities `time_s` after the start of the run, float64."""
+    """Phases and epoch quantities `time_s` after the start of the run, float64; in a vacuum (see `in_air`)."""
     days = start_days + time_s / orbit.const.DAY_S
     rates = each.rates
     later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * time_s
@@ -35,4 +40,33 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
         sun=sunlight.sun_angles(days),
         sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),
         sidereal_rate_rad_per_s=jnp.asarray(orbit.const.SIDEREAL_RATE_RAD_PER_DAY / orbit.const.DAY_S),
+        f107_sfu=jnp.zeros(()),
+        drag_n=jnp.zeros_like(later),
     )
+
+
+def in_air(
+    structure: Structure,
+    cohort: CohortStructure,
+    shared: Shared,
+    each: Each,
+    anchor: Anchor,
+    slow: Slow,
+    environment: Environment,
+    time_s: Array,
+) -> Anchor:
+    """The anchor on the orbit that the drag has left, with the activity and the drag of its date."""
+    stretch = drag.stretch(each.elements.semi_major_axis_m, slow.semi_major_axis_loss_m)
+    rates = anchor.rates._replace(
+        node_rad_per_s=anchor.rates.node_rad_per_s * stretch**3.5,
+        argument_of_perigee_rad_per_s=anchor.rates.argument_of_perigee_rad_per_s * stretch**3.5,
+        mean_anomaly_rad_per_s=anchor.rates.mean_anomaly_rad_per_s * stretch**1.5,
+    )
+    elements = anchor.elements._replace(
+        semi_major_axis_m=anchor.elements.semi_major_axis_m / stretch,
+        node_rad=anchor.elements.node_rad + slow.node_lead_rad,
+        mean_anomaly_rad=jnp.remainder(anchor.elements.mean_anomaly_rad + slow.phase_lead_rad, 2.0 * jnp.pi),
+    )
+    activity = activity_at(structure, shared.profiles, environment, environment.start_days + time_s / orbit.const.DAY_S)
+    force_n = mean_force_n(cohort, shared.profiles, shared.surfaces, elements, rates, anchor.sun, environment, activity)
+    return anchor._replace(elements=elements, rates=rates, f107_sfu=activity.f107_sfu, drag_n=force_n)

@@ -10,8 +10,8 @@ from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
 from kernels import power_bus as bus_kernel
+from kernels import propulsion, registry
 from kernels import radiator as radiator_kernel
-from kernels import registry
 from kernels import solar_array as array_kernel
 from twin.structure import CohortParams
 
@@ -19,35 +19,62 @@ from twin.structure import CohortParams
 class Budget(NamedTuple):
     """Numbers for the summary that no step needs."""
 
-    mass_kg: Array
+    mass_kg: Array  # at launch
+    parts_kg: dict[str, Array]  # what it consists of
+    disposal_kg: Array  # the part of the propellant that is for the disposal
     nominal_power_w: Array
     accelerators: Array
     limits: dict[str, Array]
 
 
 def budget(
-    params: CohortParams, panel: array_kernel.Panel, modules: Mapping[str, Array], nominal_power_w: Array
+    params: CohortParams, panel: array_kernel.Panel, accelerator_power_w: Array, drag_n: Array, radius_m: Array
 ) -> Budget:
-    """Mass, nominal power and limits of one satellite."""
+    """Mass, nominal power and limits of one satellite; drag and radius of its orbit size the propellant."""
     radiator = registry.call(radiator_kernel.panel, params["radiator"])
     loop = registry.call(
         loop_kernel.filling, params["coolant_loop"], params["coolant_loop"]["specific_heat_j_per_kg_k"]
     )
-    pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
-    cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
+    thruster = registry.call(propulsion.thruster, params["propulsion"])
+    plan = registry.call(propulsion.plan, params["station_keeping"])
+    disposal_m_per_s = propulsion.disposal_delta_v_m_per_s(radius_m, plan.disposal_perigee_m)
     body = registry.call(mass.structure, params["satellite"])
-    array_kg = panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2)
-    power_w = modules["count"] * nominal_power_w
-    converters_kg = registry.call(bus_kernel.converter_mass, params["power_bus"], power_w)
-    components = (
-        array_kg + pack_kg + modules["mass_kg"] + radiator.mass_kg + loop["mass_kg"] + body["mass_kg"] + converters_kg
-    )
+    power_w = params["accelerator"]["count"] * accelerator_power_w
+    components = _components_kg(params, panel, power_w + registry.call(bus_kernel.housekeeping, params["satellite"]))
+    components |= {
+        "radiator": radiator.mass_kg,
+        "coolant_loop": loop["mass_kg"],
+        "bus": body["mass_kg"],
+        "propulsion": thruster.mass_kg,
+    }
+    need = propulsion.need(thruster, plan, drag_n, disposal_m_per_s)
+    fractions = (body["structure_fraction"], body["margin_fraction"], thruster.tank_fraction)
+    parts = mass.launch_parts_kg(components, *fractions, need)
+    mass_kg = sum(parts.values(), jnp.zeros(()))
+    spent = jnp.expm1(disposal_m_per_s / thruster.exhaust_m_per_s)
     return Budget(
-        mass_kg=mass.dry_mass_kg(components, body["structure_fraction"], body["margin_fraction"]),
+        mass_kg=mass_kg,
+        parts_kg=parts,
+        disposal_kg=spent * (mass_kg - parts["propellant"]),
         nominal_power_w=power_w,
-        accelerators=modules["count"],
+        accelerators=jnp.asarray(params["accelerator"]["count"]),
         limits=_limits(params, radiator, loop),
     )
+
+
+def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: Array) -> dict[str, Array]:
+    """Masses of what makes, stores, carries and uses the power."""
+    cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
+    pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
+    chips = params["accelerator"]
+    return {
+        "array": panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2),
+        "battery": pack_kg,
+        "accelerators": chips["count"] * chips["module_mass_kg"],
+        "hosts": chips["count"] * chips["host_mass_kg"],
+        "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], carried_w),
+        "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], carried_w),
+    }
 
 
 def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapping[str, Array]) -> dict[str, Array]:

@@ -11,13 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 import kernels.accelerator
+import kernels.atmosphere
 import kernels.attitude
 import kernels.battery
 import kernels.coolant_loop
+import kernels.drag
 import kernels.mass_and_cost
 import kernels.operations
 import kernels.orbit
 import kernels.power_bus
+import kernels.propulsion
 import kernels.radiator
 import kernels.solar_array
 import kernels.sunlight
@@ -159,6 +162,7 @@ class ThermalNetwork(Strict):
 # Keys of a profile that are not numbers of the physics.
 _EXTRAS: dict[str, dict[str, Any]] = {
     "accelerator": {"number_format": (str, ...)},
+    "atmosphere": {"file": (str | None, None)},
     "constellation": {
         "satellites": (int, Field(default=0, ge=0, le=4_000_000)),
         "file": (str | None, None),
@@ -186,8 +190,10 @@ COHORT_SLOTS = (
     "coating",
     "coolant_loop",
     "power_bus",
+    "propulsion",
+    "station_keeping",
 )
-FLEET_SLOTS = ("workload", "environment", "operations")
+FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
 RUN_KEYS = ("time", "precision", "distributed", "output", "failures", "seed")
 
 
@@ -213,6 +219,7 @@ class Config:
     workload: Any
     environment: Any
     operations: Any
+    atmosphere: Any
     cohorts: tuple[CohortConfig, ...]
     resolved: Mapping[str, Any]
 
@@ -359,6 +366,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         workload=_profile("workload", composed["workload"]),
         environment=_profile("environment", composed["environment"]),
         operations=_profile("operations", composed["operations"]),
+        atmosphere=_profile("atmosphere", composed["atmosphere"]),
         cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )

@@ -7,6 +7,8 @@ import numpy as np
 
 from twin.variables import BY_NAME
 
+# A satellite that decays to this height comes down within a day; the table of the thermosphere ends at 150 km.
+REENTRY_M = 180e3
 # Worst satellite, relative to its array energy; ten times what a float32 run of a day shows.
 POWER_LIMIT, HEAT_LIMIT = 1e-3, 1e-2
 
@@ -37,6 +39,18 @@ def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str])
         raise HealthError(
             f"{name} = {values[when, which]:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
             f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}"
+        )
+
+
+def check_decay(frames: Mapping[str, Any], times: np.ndarray, names: list[str]) -> None:
+    """HealthError for the first satellite that drag has brought down. Arrays are (time, satellite)."""
+    down = (frames["altitude_m"] < REENTRY_M) & (frames["semi_major_axis_loss_m"] > 1e3)
+    if down.any():
+        when, which = np.unravel_index(int(np.argmax(down)), down.shape)
+        raise HealthError(
+            f"satellite {which} ({names[which]}) has decayed to {frames['altitude_m'][when, which] / 1e3:.0f} km at "
+            f"{times[when]}: below {REENTRY_M / 1e3:.0f} km it re-enters within a day; choose a higher orbit, "
+            "station_keeping=held, more propellant or a shorter run"
         )
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernels import battery, registry
+from kernels.constants import YEAR_S
 from twin import rollout, variables
 from twin.prepare import Cohort, prepare
 from twin.state import Slow, State
@@ -63,6 +64,22 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
+        **station_keeping(prepared, last[1], duration_s),
+    }
+
+
+def station_keeping(prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
+    """Drag met, altitude lost, propellant used and how long the rest lasts before the disposal needs it."""
+    first = prepared.slow
+    used_kg = first.propellant_kg - last.propellant_kg
+    spare_kg = last.propellant_kg - prepared.shared.disposal_kg
+    years = duration_s / YEAR_S
+    lasts = jnp.where(used_kg > 0.0, spare_kg * years / jnp.where(used_kg > 0.0, used_kg, 1.0), jnp.inf)
+    return {
+        "drag_delta_v_m_per_s_per_year": jnp.mean(last.drag_delta_v_m_per_s) / years,
+        "max_semi_major_axis_loss_m": jnp.max(last.semi_major_axis_loss_m),
+        "propellant_used_kg": jnp.sum(used_kg),
+        "propellant_life_years": jnp.min(lasts),
     }
 
 
@@ -117,8 +134,20 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
     """Metrics of the whole fleet from those of its cohorts."""
     parts = list(cohorts.values())
     satellites = sum((part["satellites"] for part in parts), jnp.zeros(()))
-    worst = {"power_balance_residual": "max", "heat_balance_residual": "max", **EXTREMES}
-    per_satellite = ("sunlit_fraction", "throttled_fraction", "underserved_fraction", "power_limited_fraction")
+    worst = {
+        "power_balance_residual": "max",
+        "heat_balance_residual": "max",
+        "max_semi_major_axis_loss_m": "max",
+        "propellant_life_years": "min",
+        **EXTREMES,
+    }
+    per_satellite = (
+        "sunlit_fraction",
+        "throttled_fraction",
+        "underserved_fraction",
+        "power_limited_fraction",
+        "drag_delta_v_m_per_s_per_year",
+    )
     metrics = {}
     for name in parts[0]:
         column = jnp.stack([part[name] for part in parts])

@@ -13,7 +13,7 @@ from kernels.constants import EARTH_RADIUS_M
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
-from twin.inputs import element_sets, traces
+from twin.inputs import element_sets, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
@@ -58,6 +58,7 @@ def build(config: Config) -> Model:
         cohorts=tuple(cohorts),
         schedule=_schedule(config),
         workload_model=config.workload.model,
+        atmosphere_model=config.atmosphere.model,
         failures=config.failures,
         precision=config.precision.dtype,
         tile=config.precision.tile,
@@ -68,6 +69,8 @@ def build(config: Config) -> Model:
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
         slow_weight=jnp.ones(()),
+        activity=thermosphere.activity(config.atmosphere),
+        density=thermosphere.density(),
     )
     if config.workload.model == "trace":
         demand, remarks = _demand(config, structure, params, environment)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, orbit, registry, sunlight
+from kernels import accelerator, orbit, propulsion, registry, sunlight
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -17,6 +17,7 @@ from kernels import workload as workload_kernel
 from kernels.thermal_network import Coefficients
 from twin.budget import Budget
 from twin.budget import budget as build_budget
+from twin.drag import life_mean_force_n
 from twin.state import Slow, State
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Structure
 from twin.surfaces import Surfaces, emission
@@ -33,6 +34,8 @@ class Shared(NamedTuple):
     housekeeping_w: Array
     nominal_flops: Array  # one accelerator at its power cap
     failure_rate_per_s: Array
+    dry_mass_kg: Array
+    disposal_kg: Array  # propellant that is kept for the disposal
     slow_weight: Array
     carry_over: Array
     work: workload_kernel.Character
@@ -73,6 +76,11 @@ def _prepare_cohort(
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
     operation = _nominal_operation(cohort, params)
+    each = _orbits(cohort, params, environment)
+    plan = registry.call(propulsion.plan, params["station_keeping"])
+    drag_n = life_mean_force_n(structure, cohort, params, surfaces, each.elements, each.rates, environment, plan.life_s)
+    radius_m = jnp.mean(each.elements.semi_major_axis_m)
+    budget = build_budget(params, panel, accelerator.nominal_power_w(operation), drag_n, radius_m)
     expected = 1.0 if structure.failures == "expected" else 0.0
     shared = Shared(
         profiles={slot: profile for slot, profile in params.items() if slot != "element_sets"},
@@ -82,11 +90,12 @@ def _prepare_cohort(
         housekeeping_w=registry.call(bus_kernel.housekeeping, params["satellite"]),
         nominal_flops=accelerator.nominal_rate_flops(operation),
         failure_rate_per_s=expected * modules["failure_rate_per_year"] / orbit.const.YEAR_S,
+        dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
+        disposal_kg=budget.disposal_kg,
         slow_weight=environment.slow_weight,
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
-    each = _orbits(cohort, params, environment)
     ones = each.present
     everywhere_k: Array = registry.call(mass.first_temperature, params["satellite"]) * ones
     state = State(
@@ -98,8 +107,12 @@ def _prepare_cohort(
         battery_health=battery_health * ones,
         array_health=array_health * ones,
         accelerators_alive=modules["count"] * ones,
+        propellant_kg=budget.parts_kg["propellant"] * ones,
+        drag_delta_v_m_per_s=0.0 * ones,
+        semi_major_axis_loss_m=0.0 * ones,
+        phase_lead_rad=0.0 * ones,
+        node_lead_rad=0.0 * ones,
     )
-    budget = build_budget(params, panel, modules, accelerator.nominal_power_w(operation))
     return Cohort(shared, each, state, slow, budget)
 
 
@@ -126,8 +139,11 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
         at_epoch = orbit.Elements(axis * radius_factor, *(sets[name] for name in names))
         elements = orbit.advance(at_epoch, rates, sets["age_s"])
         later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * sets["age_s"]
+        # A decay that the twin computes itself takes the place of the one that the element set states.
+        stated = rates.mean_anomaly_rad_per_s2 * params["station_keeping"]["hold_fraction"]
+        rates = rates._replace(mean_anomaly_rad_per_s=later, mean_anomaly_rad_per_s2=stated)
         forced = orbit.forced_eccentricity(axis, sets["inclination_rad"])
-        return Each(elements, rates._replace(mean_anomaly_rad_per_s=later), forced, ones)
+        return Each(elements, rates, forced, ones)
     mean_sun = sunlight.mean_longitude_rad(environment.start_days)
     plane = registry.call(registry.models("orbit")[cohort.model("orbit")], params["orbit"], mean_sun)
     index = jnp.arange(cohort.satellites, dtype=ones.dtype)

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from twin import variables
 from twin.ageing import Condition, condition, slow_rates
-from twin.anchor import PER_SATELLITE, Anchor, anchor_at
+from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.exchange import Inputs, even_split
 from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
@@ -122,7 +122,7 @@ def run_chunk(
     segment: Segment,
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
-    start_days: Array,
+    environment: Environment,
     start_s: Array,
     traced_flops: Array,
     carry: Carry,
@@ -136,10 +136,13 @@ def run_chunk(
     step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
     interval_s = segment.blocks * segment.steps * step_s
-    anchors = {
-        name: jax.tree.map(lambda leaf: leaf.astype(kind), anchor_at(leaves, start_days, start_s))
-        for name, leaves in each.items()
-    }
+
+    def anchor_of(cohort: CohortStructure) -> Anchor:
+        own, mine = shared[cohort.name], each[cohort.name]
+        still = anchor_at(mine, environment.start_days, start_s)
+        return in_air(structure, cohort, own, mine, still, carry.slow[cohort.name], environment, start_s)
+
+    anchors = {c.name: jax.tree.map(lambda leaf: leaf.astype(kind), anchor_of(c)) for c in structure.cohorts}
 
     def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
         number, demand = interval
@@ -265,7 +268,7 @@ def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Car
 
         def one_chunk(carry: Carry, item: tuple[Array, Array]) -> tuple[Carry, None]:
             start_s, traced = item
-            return chunk(segment, tiles.shared, tiles.each, environment.start_days, start_s, traced, carry)[0], None
+            return chunk(segment, tiles.shared, tiles.each, environment, start_s, traced, carry)[0], None
 
         starts = jnp.arange(whole) * chunk_s
         traced = demand[: whole * per_chunk].reshape(whole, per_chunk)
@@ -274,7 +277,7 @@ def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Car
     for segment in segments(rest, schedule.save_steps, schedule.exchange_steps):
         traced = demand[first : first + segment.exchanges]
         start_s = jnp.asarray(done * schedule.step_s)
-        carry, _ = chunk(segment, tiles.shared, tiles.each, environment.start_days, start_s, traced, carry)
+        carry, _ = chunk(segment, tiles.shared, tiles.each, environment, start_s, traced, carry)
         done, first = done + segment.total_steps, first + segment.exchanges
     return carry
 
@@ -285,14 +288,14 @@ def run_chunk_on(
     devices: tuple[Any, ...],
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
-    start_days: Array,
+    environment: Environment,
     start_s: Array,
     traced_flops: Array,
     carry: Carry,
 ) -> tuple[Carry, dict[str, Frames]]:
     """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
-        return run_chunk(structure, segment, shared, each, start_days, start_s, traced_flops, carry)
+        return run_chunk(structure, segment, shared, each, environment, start_s, traced_flops, carry)
     mesh = Mesh(np.array(devices), ("satellites",))
     whole, split = PartitionSpec(), PartitionSpec("satellites")
 
@@ -306,4 +309,4 @@ def run_chunk_on(
         out_specs=(split, PartitionSpec(None, "satellites")),
         check_vma=False,
     )
-    return spread(shared, each, start_days, start_s, traced_flops, carry)
+    return spread(shared, each, environment, start_s, traced_flops, carry)

@@ -132,7 +132,7 @@ def _advance(
             devices,
             tiles.shared,
             tiles.each,
-            model.environment.start_days,
+            model.environment,
             jnp.asarray(done * schedule.step_s),
             jnp.asarray(demand),
             carry=carry,
@@ -141,6 +141,7 @@ def _advance(
         took_s = max(time.perf_counter() - began - (_compile_time.total_s - compiled_s), 1e-9)
         clock.stepping_s += took_s
         count = next(iter(frames.values())).shape[0]
+        health.check_decay(frames, axes.time[frame : frame + count], names)
         health.check_frames(frames, axes.time[frame : frame + count], names)
         sink(frames)
         frame += count

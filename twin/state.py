@@ -23,3 +23,8 @@ class Slow(NamedTuple):
     battery_health: Array
     array_health: Array
     accelerators_alive: Array
+    propellant_kg: Array
+    drag_delta_v_m_per_s: Array  # met since the start, made up for or not
+    semi_major_axis_loss_m: Array
+    phase_lead_rad: Array  # of the anomaly, over that without loss
+    node_lead_rad: Array

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from jax import Array
 
+from kernels.atmosphere import Record, Table
 from kernels.thermal_network import Topology
 
 Profile = dict[str, Any]  # parameters of one slot by name, float64 arrays
@@ -78,6 +79,7 @@ class Structure:
     cohorts: tuple[CohortStructure, ...]
     schedule: Schedule
     workload_model: str
+    atmosphere_model: str
     failures: str  # "none" or "expected"
     precision: str  # "float32" or "float64"
     tile: int  # satellites per tile
@@ -91,3 +93,5 @@ class Environment(NamedTuple):
     start_days: Array  # since J2000.0, UT, ()
     traced_flops: Array  # demand of the trace per exchange interval, (exchange,)
     slow_weight: Array  # multiplies increments of slow and total variables, ()
+    activity: Record  # solar and geomagnetic, on a grid of its own
+    density: Table  # of the thermosphere

@@ -50,6 +50,7 @@ def _with_margins(flat: Flat, budget: Budget) -> Flat:
         **flat,
         **margins,
         "satellite_mass_kg": float(budget.mass_kg),
+        **{f"mass_{part}_kg": float(mass) for part, mass in budget.parts_kg.items()},
         "binding_limit": binding_limit(flat, margins),
     }
 

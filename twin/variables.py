@@ -65,6 +65,9 @@ TELEMETRY = (
     Variable("battery_health", "1", "end", "Capacity of the battery over that at beginning of life", 0.0, 1.001),
     Variable("array_health", "1", "end", "Array power over that at beginning of life", 0.0, 1.001),
     Variable("accelerators_alive", "1", "end", "Accelerators that work", 0.0, 1e7),
+    Variable("propellant_kg", "kg", "end", "Propellant on board", -1.0, 1e7),
+    Variable("drag_delta_v_m_per_s", "m/s", "end", "Drag met since the start, as a change of speed", -1e-6, 1e6),
+    Variable("semi_major_axis_loss_m", "m", "end", "Altitude lost to drag since the start", -1.0, 1e9),
     Variable("accelerator_temperature_k", "K", "end", "Hottest die", 2.0, 1500.0),
     Variable("memory_temperature_k", "K", "mean", "Memory stacks of the accelerators", 2.0, 1500.0),
     Variable("coolant_temperature_k", "K", "end", "Coolant supply", 2.0, 1500.0),
@@ -119,7 +122,14 @@ TOTALS = (
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
 
-SLOW = (SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),)
+SLOW = (
+    SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),
+    SlowRate("propellant_kg", "propellant_kg_per_s", per="block"),
+    SlowRate("drag_delta_v_m_per_s", "drag_m_per_s2", per="block"),
+    SlowRate("semi_major_axis_loss_m", "semi_major_axis_loss_m_per_s", per="block"),
+    SlowRate("phase_lead_rad", "phase_lead_rad_per_s", per="block"),
+    SlowRate("node_lead_rad", "node_lead_rad_per_s", per="block"),
+)
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")

@@ -23,6 +23,10 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "nominal_power_w": "Accelerators and hosts at their power cap",
     "nominal_compute_rate_flops": "All accelerators at their power cap",
     "mean_compute_rate_flops": "Work delivered over the duration of the run",
+    "drag_delta_v_m_per_s_per_year": "Drag met, as a change of speed",
+    "max_semi_major_axis_loss_m": "Altitude lost to drag by the lowest satellite",
+    "propellant_used_kg": "Propellant used to hold the altitude and to avoid collisions",
+    "propellant_life_years": "How long the propellant lasts at this rate before only that for the disposal is left",
     "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
     "sunlit_fraction": "Share of the time in sunlight",
     "throttled_fraction": "Share of the time in which heat limits the clock",
@@ -34,7 +38,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
     "binding_limit": "What holds the design back",
 }
-RUN_SLOTS = ("time", "workload", "environment", "operations", "precision", "distributed", "output")
+RUN_SLOTS = ("time", "workload", "environment", "atmosphere", "operations", "precision", "distributed", "output")
 
 
 class Facts(NamedTuple):
@@ -203,6 +207,9 @@ def tables(facts: Facts, versions: Mapping[str, str]) -> list[str]:
         sections.append(
             section("All numbers", "Units are chosen for reading; summary.json has them in SI.", _numbers(facts))
         )
+    parts = _parts(facts)
+    if parts:
+        sections.append(section("Mass", "Parts of one satellite at launch, and their share.", parts))
     sections.append(section("Configuration", "What was simulated, each number with its source.", _configuration(facts)))
     run = {**versions, **facts.summary.get("run", {})}
     rows = [[_code(key), escape(_value(key, value))] for key, value in run.items() if key not in ("start", "notes")]
@@ -217,6 +224,24 @@ def _numbers(facts: Facts) -> str:
     keys = dict.fromkeys(key for numbers in columns.values() for key in numbers)
     rows = [[_code(key), *(human.quantity(key, n.get(key)) for n in columns.values()), _meaning(key)] for key in keys]
     return table(["", *map(escape, columns), "Meaning"], rows)
+
+
+def _parts(facts: Facts) -> str:
+    """Mass of each part of a satellite, one column per design, the heaviest of the first design on top."""
+    cohorts = facts.summary.get("cohorts", {})
+    masses = {
+        name: {k[5:-3]: v for k, v in numbers.items() if k.startswith("mass_") and k != "mass_kg"}
+        for name, numbers in cohorts.items()
+    }
+    first = next(iter(masses.values()), {})
+    rows = [
+        [
+            escape(part.replace("_", " ")),
+            *(f"{human.mass(own[part])}, {human.percent(own[part] / sum(own.values()))}" for own in masses.values()),
+        ]
+        for part in sorted(first, key=lambda part: -first[part])
+    ]
+    return table(["", *map(escape, masses)], rows) if rows else ""
 
 
 def _meaning(key: str) -> str:
