@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import kernels.accelerator
 import kernels.attitude
 import kernels.battery
+import kernels.battery_ageing
 import kernels.coolant_loop
 import kernels.mass_and_cost
 import kernels.operations
