@@ -95,6 +95,6 @@ def health(cycle_loss: Array, calendar_square: Array, *, resistance_growth_per_l
 
 @part("battery")
 def first_losses(*, initial_health: Efficiency) -> tuple[Array, Array]:
-    """Cycle loss and square of the calendar loss at the start of a run: what is lost by then counts as calendar loss."""
+    """Cycle loss and square of calendar loss at the start of a run; what was lost before counts as calendar loss."""
     lost = 1.0 - jnp.asarray(initial_health)
     return jnp.zeros_like(lost), lost * lost
