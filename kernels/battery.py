@@ -1,4 +1,10 @@
-"""Battery: equivalent circuit of a pack of equal cells, its limits, and its charge after a step."""
+"""Battery: equivalent circuit of a pack of equal cells, its limits, and its charge and heat after a step.
+
+Open-circuit voltage U(charge, T) = U0(charge) + (T - T0) e(charge) behind one resistance; e is the entropic
+coefficient dU/dT. A charging current i takes i (U + R i) at the terminals and gives i^2 R + i T e as heat, so that the
+chemical store gains i (U0 - T0 e): the enthalpy of charging, a function of charge alone, and both accounts close.
+Source of the heat: Bernardi, Pawlikowski and Newman, J. Electrochem. Soc. 132, 5 (1985).
+"""
 
 from typing import NamedTuple
 
@@ -7,13 +13,14 @@ from jax import Array
 
 from kernels import safe_math as sm
 from kernels.quantity import (
+    ActivationTemperature,
     Charge,
-    Efficiency,
     Energy,
     Fraction,
     PositiveRatio,
     Power,
     RatePerHour,
+    Ratio,
     Resistance,
     Scalar,
     SpecificEnergy,
@@ -21,10 +28,12 @@ from kernels.quantity import (
     Temperature,
     TemperatureWidth,
     VoltageCurve,
+    VoltagePerKelvinCurve,
 )
 from kernels.registry import model, part
 
 HOUR_S = 3600.0
+REFERENCE_K = 298.15  # of the open-circuit voltage, the resistance and the rates of ageing
 
 
 class Pack(NamedTuple):
@@ -33,14 +42,16 @@ class Pack(NamedTuple):
     cells: Array
     capacity_c: Array
     resistance_ohm: Array
-    open_circuit_voltage_v: sm.Curve
+    temperature_k: Array
+    open_circuit_voltage_v: sm.Curve  # at 25 C
+    entropic_coefficient_v_per_k: sm.Curve
     charge_limit_w: Array
     discharge_limit_w: Array  # down to empty
     working_limit_w: Array  # down to the reserve
 
 
 class Charged(NamedTuple):
-    """Result of a step: state of charge and the heat of the resistance."""
+    """Result of a step: state of charge, and the heat of resistance and entropy."""
 
     state_of_charge: Array
     heat_w: Array
@@ -51,11 +62,16 @@ def equivalent_circuit(
     state_of_charge: Array,
     temperature_k: Array,
     health: Array,
+    resistance_growth: Array,
     *,
     energy_j: Energy,
     capacity_c: Charge,
     open_circuit_voltage_v: VoltageCurve,
+    entropic_coefficient_v_per_k: VoltagePerKelvinCurve,
     resistance_ohm: Resistance,
+    resistance_activation_temperature_k: ActivationTemperature,
+    empty_resistance_rise: Ratio,
+    empty_resistance_charge: PositiveRatio,
     charge_rate_per_h: RatePerHour,
     discharge_rate_per_h: RatePerHour,
     reserve_fraction: Fraction,
@@ -66,33 +82,51 @@ def equivalent_circuit(
 ) -> Pack:
     """Terminal power that a pack accepts and gives now (open-circuit voltage behind one resistance).
 
-    `energy_j` is the pack's energy at beginning of life between empty and full; `capacity_c`, voltage and resistance
-    are of one cell. Charging fades to zero over `taper_fraction` below full and over `temperature_band_k` above
+    `energy_j` is the pack's energy at beginning of life between empty and full at 25 C; `capacity_c`, voltage and
+    resistance are of one cell. The terminals stay between the open-circuit voltages of empty and full: cold cells give
+    and take less. Charging fades to zero over `taper_fraction` below full and over `temperature_band_k` above
     `min_charge_temperature_k`; discharging fades over `taper_fraction` above empty, for work above the reserve; all
-    fade over the band below `max_temperature_k`. `health` scales capacity.
+    fade over the band below `max_temperature_k`. `health` scales capacity, `resistance_growth` resistance.
     """
-    curve = open_circuit_voltage_v
-    cells = energy_j / (capacity_c * sm.integral(curve, jnp.ones_like(state_of_charge)))
-    voltage = sm.interpolate(curve, state_of_charge)
+    curve, entropic = open_circuit_voltage_v, entropic_coefficient_v_per_k
+    cells = energy_j / (capacity_c * sm.integral(curve, jnp.ones_like(capacity_c)))
+    rest = sm.interpolate(curve, state_of_charge)
+    voltage = rest + (temperature_k - REFERENCE_K) * sm.interpolate(entropic, state_of_charge)
+    empty = jnp.maximum(1.0 - state_of_charge / empty_resistance_charge, 0.0)
+    resistance = (
+        (resistance_ohm * resistance_growth)
+        * arrhenius(temperature_k, -resistance_activation_temperature_k)
+        * (1.0 + empty_resistance_rise * empty * empty)
+    )
     capacity = capacity_c * health
     cool = sm.ramp(max_temperature_k - temperature_k, temperature_band_k)
     warm = sm.ramp(temperature_k - min_charge_temperature_k, temperature_band_k)
-    charge_a = capacity * (charge_rate_per_h / HOUR_S) * sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
-    rate_a = jnp.minimum(capacity * (discharge_rate_per_h / HOUR_S) * cool, 0.5 * voltage / resistance_ohm)
+    rated_a = capacity * (charge_rate_per_h / HOUR_S) * sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
+    charge_a = jnp.minimum(rated_a, jnp.maximum(curve[-1] - rest, 0.0) / resistance)
+    rate_a = jnp.minimum(
+        capacity * (discharge_rate_per_h / HOUR_S) * cool, jnp.maximum(rest - curve[0], 0.0) / resistance
+    )
 
     def discharge_w(floor: Scalar) -> Array:
         current_a = rate_a * sm.ramp(state_of_charge - floor, taper_fraction)
-        return cells * current_a * (voltage - resistance_ohm * current_a)
+        return cells * current_a * (voltage - resistance * current_a)
 
     return Pack(
         cells=cells,
         capacity_c=capacity,
-        resistance_ohm=jnp.asarray(resistance_ohm),
+        resistance_ohm=resistance,
+        temperature_k=temperature_k,
         open_circuit_voltage_v=curve,
-        charge_limit_w=cells * charge_a * (voltage + resistance_ohm * charge_a),
+        entropic_coefficient_v_per_k=entropic,
+        charge_limit_w=cells * charge_a * (voltage + resistance * charge_a),
         discharge_limit_w=discharge_w(0.0),
         working_limit_w=discharge_w(reserve_fraction),
     )
+
+
+def arrhenius(temperature_k: Array, activation_temperature_k: Scalar) -> Array:
+    """Rate at a temperature over that at 25 C, for an activation energy over the gas constant. [K]"""
+    return jnp.exp(activation_temperature_k * (1.0 / REFERENCE_K - 1.0 / temperature_k))
 
 
 @part("battery")
@@ -105,34 +139,38 @@ def pack_mass(
 
 
 @part("battery")
-def first_charge(*, initial_state_of_charge: Fraction, initial_health: Efficiency) -> tuple[Array, Array]:
-    """State of charge and health at the start of a run."""
-    return jnp.asarray(initial_state_of_charge), jnp.asarray(initial_health)
+def first_charge(*, initial_state_of_charge: Fraction) -> Array:
+    """State of charge at the start of a run."""
+    return jnp.asarray(initial_state_of_charge)
 
 
 def stored_energy_j(pack: Pack, state_of_charge: Array) -> Array:
-    """Energy below the open-circuit voltage curve, from empty. [J]"""
-    return pack.cells * pack.capacity_c * sm.integral(pack.open_circuit_voltage_v, state_of_charge)
+    """Chemical energy (enthalpy) above that of the empty pack: the integral of U0 - T0 e over charge. [J]"""
+    voltage = sm.integral(pack.open_circuit_voltage_v, state_of_charge)
+    entropic = REFERENCE_K * sm.integral(pack.entropic_coefficient_v_per_k, state_of_charge)
+    return pack.cells * pack.capacity_c * (voltage - entropic)
 
 
 def charge(pack: Pack, state_of_charge: Array, power_w: Array, step_s: Scalar) -> Charged:
     """Apply a terminal power (positive = charging) for one step.
 
-    The current solves p = (v + r i) i at the open-circuit voltage of the middle of the step, so that stored energy
-    changes by what passes the terminals less the heat of the resistance.
+    The current solves p = (U + R i) i at the open-circuit voltage of the middle of the step, so that stored energy
+    changes by what passes the terminals less the heat of resistance and entropy, which cools where i e < 0.
     """
     cell_w = power_w / pack.cells
 
-    def current_a(voltage: Array) -> Array:
+    def solve(charge_now: Array) -> tuple[Array, Array]:
+        entropic = sm.interpolate(pack.entropic_coefficient_v_per_k, charge_now)
+        voltage = sm.interpolate(pack.open_circuit_voltage_v, charge_now)
+        voltage = voltage + (pack.temperature_k - REFERENCE_K) * entropic
         root = sm.sqrt(voltage * voltage + 4.0 * pack.resistance_ohm * cell_w, 1e-6)
-        return 2.0 * cell_w / (voltage + root)
+        return 2.0 * cell_w / (voltage + root), entropic
 
-    start = current_a(sm.interpolate(pack.open_circuit_voltage_v, state_of_charge))
-    half_step = state_of_charge + 0.5 * step_s * start / pack.capacity_c
-    current = current_a(sm.interpolate(pack.open_circuit_voltage_v, half_step))
+    start_a, _ = solve(state_of_charge)
+    current_a, entropic = solve(state_of_charge + 0.5 * step_s * start_a / pack.capacity_c)
     return Charged(
-        state_of_charge=state_of_charge + step_s * current / pack.capacity_c,
-        heat_w=pack.cells * current * current * pack.resistance_ohm,
+        state_of_charge=state_of_charge + step_s * current_a / pack.capacity_c,
+        heat_w=pack.cells * current_a * (current_a * pack.resistance_ohm + pack.temperature_k * entropic),
     )
 
 

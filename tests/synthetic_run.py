@@ -35,6 +35,7 @@ FLEET: dict[str, Any] = {
     "throttled_fraction": 0.0,
     "power_limited_fraction": 0.0,
     "underserved_fraction": 0.0,
+    "battery_cycle_loss_per_year": 0.02,
     "power_balance_residual": 1e-7,
     "heat_balance_residual": 1e-7,
     "specific_mass_kg_per_kw": 80.0,

@@ -13,8 +13,9 @@ import twin
 from kernels import battery, registry
 from kernels import safe_math as sm
 
-PACKS = ("nca_pack", "nmc_pack", "lfp_pack", "saft_ves180")
+PACKS = ("nca_pack", "nmc_pack", "lfp_pack", "lco_pack", "saft_ves180")
 WARM_K = 298.15
+COOL_K = 287.0
 
 
 @cache
@@ -25,12 +26,16 @@ def profile(name: str) -> dict[str, jax.Array]:
 
 
 @jax.jit
-def pack_at(numbers, state_of_charge, temperature_k, health):
-    return registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, health)
+def pack_at(numbers, state_of_charge, temperature_k, health, growth=1.0):
+    return registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, health, growth)
 
 
-def pack_of(name, state_of_charge, temperature_k=WARM_K, health=1.0) -> battery.Pack:
-    return pack_at(profile(name), *map(jnp.asarray, (state_of_charge, temperature_k, health)))
+def pack_of(name, state_of_charge, temperature_k=WARM_K, health=1.0, growth=1.0) -> battery.Pack:
+    return pack_at(profile(name), *map(jnp.asarray, (state_of_charge, temperature_k, health, growth)))
+
+
+def without_entropy(name: str) -> dict[str, jax.Array]:
+    return profile(name) | {"entropic_coefficient_v_per_k": jnp.zeros(21)}
 
 
 charge = jax.jit(battery.charge)
@@ -45,7 +50,7 @@ def cycle(numbers, state_of_charge, parts, step_s, to_empty=False):
     """
 
     def one(charge_now, part):
-        pack = registry.call(battery.equivalent_circuit, numbers, charge_now, jnp.asarray(WARM_K), jnp.asarray(0.9))
+        pack = pack_at(numbers, charge_now, jnp.asarray(COOL_K), jnp.asarray(0.9), jnp.asarray(1.2))
         discharge_w = pack.discharge_limit_w if to_empty else pack.working_limit_w
         power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, discharge_w)
         after = battery.charge(pack, charge_now, power_w, step_s)
@@ -67,7 +72,7 @@ def sequence(seed: int) -> jax.Array:
 
 def energy_residual(name, start, parts, step_s) -> tuple[float, float]:
     """Terminal energy less heat less change of stored energy, and what passed the terminals, over the pack's energy."""
-    first = stored_energy_j(pack_of(name, start, health=0.9), jnp.asarray(start))
+    first = stored_energy_j(pack_of(name, start, COOL_K, health=0.9), jnp.asarray(start))
     _, terminal, heat, stored = cycle(profile(name), jnp.asarray(start), parts, step_s)
     whole = float(profile(name)["energy_j"])
     return float(terminal.sum() - heat.sum() - (stored[-1] - first)) / whole, float(jnp.abs(terminal).sum()) / whole
@@ -102,9 +107,9 @@ def test_energy_error_falls_with_the_step(name):
 @given(st.floats(0.0, 1.0), st.floats(-1.0, 1.0), st.floats(1.0, 60.0))
 def test_current_solves_the_circuit(state_of_charge, part, step_s):
     """Constant voltage v behind r: the current of a terminal power p is the root of p = (v + r i) i near zero."""
-    numbers = profile("nca_pack") | {"open_circuit_voltage_v": jnp.full(21, 3.6)}
+    numbers = without_entropy("nca_pack") | {"open_circuit_voltage_v": jnp.full(21, 3.6)}
     pack = pack_at(numbers, jnp.asarray(0.5), jnp.asarray(WARM_K), jnp.asarray(1.0))
-    power_w = part * float(pack.discharge_limit_w)
+    power_w = part * float(pack.cells) * 24.0
     after = charge(pack, jnp.asarray(state_of_charge), power_w, step_s)
     current_a = (float(after.state_of_charge) - state_of_charge) * float(pack.capacity_c) / step_s
     r, cell_w = float(pack.resistance_ohm), power_w / float(pack.cells)
@@ -125,7 +130,9 @@ def test_sloping_voltage_is_taken_in_the_middle_of_the_step(name):
         voltage = sm.interpolate(pack.open_circuit_voltage_v, jnp.asarray(state_of_charge + 0.5 * moved))
         given_w = float(pack.cells * (voltage + pack.resistance_ohm * current_a) * current_a)
         assert given_w == pytest.approx(power_w, rel=1e-5)
-        assert float(after.heat_w) == pytest.approx(float(pack.cells * pack.resistance_ohm) * current_a**2, rel=1e-12)
+        entropic = sm.interpolate(pack.entropic_coefficient_v_per_k, jnp.asarray(state_of_charge + 0.5 * moved))
+        heat_w = float(pack.cells * current_a * (pack.resistance_ohm * current_a + WARM_K * entropic))
+        assert float(after.heat_w) == pytest.approx(heat_w, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -134,8 +141,11 @@ def test_pack_holds_its_rated_energy(name):
     numbers = profile(name)
     for health in (1.0, 0.7):
         pack = pack_of(name, 0.6, health=health)
-        full = stored_energy_j(pack, jnp.ones(()))
-        assert float(full) == pytest.approx(health * float(numbers["energy_j"]), rel=1e-12)
+        free = pack.cells * pack.capacity_c * sm.integral(pack.open_circuit_voltage_v, jnp.ones(()))
+        assert float(free) == pytest.approx(health * float(numbers["energy_j"]), rel=1e-12)
+        entropic_v = WARM_K * np.trapezoid(numbers["entropic_coefficient_v_per_k"], dx=0.05)
+        bound = float(stored_energy_j(pack, jnp.ones(())) - free)
+        assert bound == pytest.approx(-float(pack.cells * pack.capacity_c) * entropic_v, rel=1e-9)
         assert float(stored_energy_j(pack, jnp.zeros(()))) == 0.0
         for limit_w, rate in (
             (pack.charge_limit_w, numbers["charge_rate_per_h"]),
@@ -187,11 +197,12 @@ def test_limits_are_monotone(name):
         assert (np.diff(limit) >= -1e-9).all()
     taper = np.asarray(grid >= 1.0 - numbers["taper_fraction"])
     assert (np.diff(np.asarray(by_charge.charge_limit_w)[taper]) < 0.0).all()
-    by_heat = pack_at(numbers, jnp.full(201, 0.6), jnp.linspace(250.0, 350.0, 201), jnp.ones(201))
+    steady = without_entropy(name) | {"resistance_activation_temperature_k": jnp.asarray(0.0)}
+    by_heat = pack_at(steady, jnp.full(201, 0.6), jnp.linspace(250.0, 350.0, 201), jnp.ones(201))
     middle = 96  # 298 K
     for limit in (by_heat.charge_limit_w, by_heat.discharge_limit_w, by_heat.working_limit_w):
         assert (np.diff(limit[:middle]) >= 0.0).all() and (np.diff(limit[middle:]) <= 0.0).all()
-    pack = pack_of(name, 0.6)
+    pack = pack_at(steady, jnp.asarray(0.6), jnp.asarray(WARM_K), jnp.ones(()))
     powers = jnp.linspace(-pack.discharge_limit_w, pack.charge_limit_w, 101)
     after = charge(pack, jnp.full(101, 0.6), powers, 10.0)
     assert (np.diff(after.state_of_charge) > 0.0).all()
@@ -205,19 +216,20 @@ def test_gradients_match_finite_differences():
 
     @jax.jit
     def outcome(values):
-        state_of_charge, temperature_k, health, resistance_ohm, energy_j, part = values
+        state_of_charge, temperature_k, health, resistance_ohm, energy_j, part, growth, activation_k = values
         changed = numbers | {"resistance_ohm": resistance_ohm, "energy_j": energy_j}
-        pack = registry.call(battery.equivalent_circuit, changed, state_of_charge, temperature_k, health)
+        changed |= {"resistance_activation_temperature_k": activation_k}
+        pack = pack_at(changed, state_of_charge, temperature_k, health, growth)
         power_w = part * jnp.where(part > 0.0, pack.charge_limit_w, pack.working_limit_w)
         after = battery.charge(pack, state_of_charge, power_w, 10.0)
         return jnp.stack([after.state_of_charge, 1e-3 * after.heat_w, 1e-6 * power_w])
 
     slopes = jax.jit(jax.jacfwd(outcome))
     for state_of_charge, temperature_k, part in ((0.62, 298.0, 0.7), (0.22, 290.0, -0.7), (0.97, 275.0, 0.7)):
-        at = np.array([state_of_charge, temperature_k, 0.9, 0.035, float(numbers["energy_j"]), part])
+        at = np.array([state_of_charge, temperature_k, 0.9, 0.035, float(numbers["energy_j"]), part, 1.1, 2000.0])
         ours = np.asarray(slopes(jnp.asarray(at)))
         for k, value in enumerate(at):
-            delta = np.zeros(6)
+            delta = np.zeros(8)
             delta[k] = 1e-6 * abs(value)
             numeric = (outcome(jnp.asarray(at + delta)) - outcome(jnp.asarray(at - delta))) / (2.0 * delta[k])
             np.testing.assert_allclose(ours[:, k], numeric, rtol=1e-6, atol=1e-8 * np.abs(ours).max() / abs(value))
@@ -230,7 +242,7 @@ def test_gradients_are_finite_at_empty_full_and_standing():
     @jax.grad
     def slope(values):
         state_of_charge, temperature_k, power_w = values
-        pack = registry.call(battery.equivalent_circuit, numbers, state_of_charge, temperature_k, jnp.ones(()))
+        pack = pack_at(numbers, state_of_charge, temperature_k, jnp.ones(()))
         after = battery.charge(pack, state_of_charge, power_w, 10.0)
         return (
             after.state_of_charge + after.heat_w + pack.charge_limit_w + pack.discharge_limit_w + pack.working_limit_w
@@ -241,6 +253,54 @@ def test_gradients_are_finite_at_empty_full_and_standing():
     for state_of_charge in (0.0, reserve, 0.5, 1.0):
         for temperature_k in (cold, 298.0, hot):
             assert np.isfinite(slope(jnp.array([state_of_charge, temperature_k, 0.0]))).all()
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_resistance_follows_temperature_charge_and_age(name):
+    """Arrhenius from 25 C, a quadratic rise below a fifth of charge, and the growth of ageing."""
+    numbers = {key: float(value) for key, value in profile(name).items() if value.ndim == 0}
+    reference = numbers["resistance_ohm"]
+    assert float(pack_of(name, 0.5).resistance_ohm) == pytest.approx(reference, rel=1e-12)
+    cold = np.exp(numbers["resistance_activation_temperature_k"] * (1.0 / 263.15 - 1.0 / 298.15))
+    assert float(pack_of(name, 0.5, 263.15).resistance_ohm) == pytest.approx(reference * cold, rel=1e-12)
+    assert float(pack_of(name, 0.0).resistance_ohm) == pytest.approx(reference * (1 + numbers["empty_resistance_rise"]))
+    assert float(pack_of(name, 0.5, growth=1.3).resistance_ohm) == pytest.approx(1.3 * reference, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PACKS)
+@settings(deadline=None, max_examples=40)
+@given(st.floats(0.0, 1.0), st.floats(233.0, 318.0), st.floats(1.0, 3.0))
+def test_terminals_stay_between_empty_and_full_voltage(name, state_of_charge, temperature_k, growth):
+    """At its limits a cell, however cold and old, stays within the open-circuit voltages of empty and full.
+
+    The entropic coefficient moves the open-circuit voltage itself by up to 0.7 mV/K.
+    """
+    numbers = profile(name)
+    pack = pack_of(name, state_of_charge, temperature_k, 0.8, growth)
+    low, high = float(numbers["open_circuit_voltage_v"][0]), float(numbers["open_circuit_voltage_v"][-1])
+    slack = 1e-6 + abs(temperature_k - WARM_K) * 0.75e-3
+    for limit_w in (pack.charge_limit_w, -pack.discharge_limit_w):
+        after = charge(pack, jnp.asarray(state_of_charge), limit_w, 1e-3)
+        current_a = float(after.state_of_charge - state_of_charge) * float(pack.capacity_c) / 1e-3
+        if abs(current_a) > 1e-3:
+            assert low - slack <= float(limit_w) / float(pack.cells) / current_a <= high + slack
+
+
+def test_cold_cells_give_less():
+    """The same pack at -20 C: the voltage at full current would fall below empty, so the current falls."""
+    warm, cold = (pack_of("nmc_pack", 0.3, temperature, growth=2.0) for temperature in (298.15, 243.15))
+    assert 0.0 < float(cold.discharge_limit_w) < 0.95 * float(warm.discharge_limit_w)
+
+
+def test_reversible_heat_has_the_sign_of_the_entropic_coefficient():
+    """A slow charge where dU/dT < 0 cools the cell and the same discharge heats it by as much: i T dU/dT."""
+    pack = pack_of("nmc_pack", 0.1)
+    small_w = 1e-4 * float(pack.discharge_limit_w)
+    charging, discharging = (float(charge(pack, jnp.asarray(0.1), sign * small_w, 1.0).heat_w) for sign in (1.0, -1.0))
+    current_a = small_w / float(sm.interpolate(pack.open_circuit_voltage_v, jnp.asarray(0.1)))
+    assert charging < 0.0 < discharging
+    assert discharging == pytest.approx(-charging, rel=1e-2)
+    assert charging == pytest.approx(current_a * WARM_K * -0.0003692, rel=1e-2)
 
 
 def test_heater_is_proportional():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jax import Array
 
-from kernels import drag, propulsion, registry
+from kernels import battery_ageing, drag, propulsion, registry
 from kernels import safe_math as sm
 from twin.anchor import Anchor
 from twin.prepare import Shared
@@ -21,14 +21,18 @@ class Condition(NamedTuple):
     """What a step reads of the slow variables, in the run's precision; leaves are (satellite,)."""
 
     battery_health: Array
+    battery_resistance_growth: Array
     array_health: Array
     accelerators_alive: Array
 
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
     """What the slow variables mean to the steps of a block."""
-    del structure, shared
-    return Condition(slow.battery_health, slow.array_health, slow.accelerators_alive)
+    del structure
+    health, growth = registry.call(
+        battery_ageing.health, shared.profiles["battery"], slow.battery_cycle_loss, slow.battery_calendar_square
+    )
+    return Condition(health, growth, slow.array_health, slow.accelerators_alive)
 
 
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

@@ -14,6 +14,7 @@ import kernels.accelerator
 import kernels.atmosphere
 import kernels.attitude
 import kernels.battery
+import kernels.battery_ageing
 import kernels.coolant_loop
 import kernels.drag
 import kernels.mass_and_cost

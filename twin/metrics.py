@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernels import battery, registry
-from kernels.constants import YEAR_S
+from kernels import constants as const
 from twin import rollout, variables
+from twin.ageing import condition
 from twin.prepare import Cohort, prepare
 from twin.state import Slow, State
 from twin.structure import CohortStructure, Environment, Params, Structure
@@ -60,6 +61,8 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
         "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
+        "battery_cycle_loss_per_year": jnp.mean(last[1].battery_cycle_loss - prepared.slow.battery_cycle_loss)
+        * (const.YEAR_S / duration_s),
         "accelerators_alive": jnp.sum(last[1].accelerators_alive),
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
@@ -73,7 +76,7 @@ def station_keeping(prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
     first = prepared.slow
     used_kg = first.propellant_kg - last.propellant_kg
     spare_kg = last.propellant_kg - prepared.shared.disposal_kg
-    years = duration_s / YEAR_S
+    years = duration_s / const.YEAR_S
     lasts = jnp.where(used_kg > 0.0, spare_kg * years / jnp.where(used_kg > 0.0, used_kg, 1.0), jnp.inf)
     return {
         "drag_delta_v_m_per_s_per_year": jnp.mean(last.drag_delta_v_m_per_s) / years,
@@ -99,18 +102,21 @@ def balance_residuals(
 ) -> tuple[Array, Array]:
     """What the electric and the thermal account of each satellite miss, relative to its array energy. (satellite,)
 
+    The store is taken at the mean of first and last capacity: what the capacity lost to ageing held is no flow.
     Electric: array - load - battery - conversion loss at the bus, plus battery energy in - heat - change of charge.
     Thermal: environment + load + losses + battery heat - radiated - change of stored heat.
     """
     model = registry.models("battery")[cohort.model("battery")]
     least_j = 1e-3 * prepared.shared.profiles["battery"]["energy_j"]
 
-    def stored(state: State, slow: Slow) -> Array:
+    first_wear, last_wear = (condition(cohort, prepared.shared, slow) for slow in (prepared.slow, last[1]))
+    health = 0.5 * (first_wear.battery_health + last_wear.battery_health)
+
+    def stored(state: State) -> Array:
         node = cohort.topology.nodes[cohort.ports.battery[0]]
         charge = state.state_of_charge.astype(jnp.float64)
-        pack = registry.call(
-            model, prepared.shared.profiles["battery"], charge, state.temperature_k[node], slow.battery_health
-        )
+        place = (charge, state.temperature_k[node], health, last_wear.battery_resistance_growth)
+        pack = registry.call(model, prepared.shared.profiles["battery"], *place)
         return battery.stored_energy_j(pack, charge)
 
     def warmth(state: State) -> Array:
@@ -120,7 +126,7 @@ def balance_residuals(
     at_bus = (
         totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
     )
-    gained_j = stored(*last) - stored(prepared.state, prepared.slow)
+    gained_j = stored(last[0]) - stored(prepared.state)
     in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - gained_j
     into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
     warmed_j = warmth(last[0]) - warmth(prepared.state)
@@ -147,6 +153,7 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
         "underserved_fraction",
         "power_limited_fraction",
         "drag_delta_v_m_per_s_per_year",
+        "battery_cycle_loss_per_year",
     )
     metrics = {}
     for name in parts[0]:

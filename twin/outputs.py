@@ -10,6 +10,7 @@ from kernels import safe_math as sm
 from kernels.power_bus import Allocation
 from kernels.quantity import Scalar
 from twin import variables
+from twin.ageing import Condition
 from twin.anchor import Anchor
 from twin.exchange import Inputs
 from twin.state import Slow, State
@@ -65,9 +66,10 @@ def outputs(
     }
 
 
-def telemetry_of_slow(slow: Slow) -> Outputs:
-    """Slow variables at an instant, by telemetry name."""
-    return {name: leaf for name, leaf in slow._asdict().items() if name in variables.BY_NAME}
+def telemetry_of_slow(slow: Slow, condition: Condition) -> Outputs:
+    """Slow variables at an instant, and what they mean to a step, by telemetry name."""
+    known = slow._asdict() | condition._asdict()
+    return {name: leaf for name, leaf in known.items() if name in variables.BY_NAME}
 
 
 def telemetry_of_state(structure: CohortStructure, state: State) -> Outputs:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, orbit, propulsion, registry, sunlight
+from kernels import accelerator, battery_ageing, orbit, propulsion, registry, sunlight
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -72,7 +72,8 @@ def _prepare_cohort(
     structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment
 ) -> Cohort:
     panel, array_health = registry.call(array_kernel.panel, params["array"])
-    charge, battery_health = registry.call(battery_kernel.first_charge, params["battery"])
+    charge = registry.call(battery_kernel.first_charge, params["battery"])
+    cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
     operation = _nominal_operation(cohort, params)
@@ -101,10 +102,12 @@ def _prepare_cohort(
     state = State(
         temperature_k=dict.fromkeys(cohort.topology.nodes, everywhere_k),
         state_of_charge=charge * ones,
+        cycle_top=charge * ones,
         backlog_flop=0.0 * ones,
     )
     slow = Slow(
-        battery_health=battery_health * ones,
+        battery_cycle_loss=cycle_loss * ones,
+        battery_calendar_square=calendar_square * ones,
         array_health=array_health * ones,
         accelerators_alive=modules["count"] * ones,
         propellant_kg=budget.parts_kg["propellant"] * ones,

@@ -238,7 +238,8 @@ def _run_tile(
         slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         frame: Frames = {name: sums[name] / segment.steps for name in variables.MEANS}
-        ends = telemetry_of_state(cohort, state) | telemetry_of_slow(slow) | telemetry_of_place(anchor, end_s)
+        ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
+        ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
         frame |= {name: ends[name] for name in variables.ENDS}
         if structure.node_temperatures:
             frame["node_temperature_k"] = dict(state.temperature_k)

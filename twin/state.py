@@ -10,6 +10,7 @@ class State(NamedTuple):
 
     temperature_k: dict[str, Array]
     state_of_charge: Array
+    cycle_top: Array  # state of charge from which the depth of a discharge counts
     backlog_flop: Array
 
 
@@ -20,7 +21,8 @@ class Slow(NamedTuple):
     in float32 an increment of ten seconds would be lost in a sum over years.
     """
 
-    battery_health: Array
+    battery_cycle_loss: Array  # of capacity at beginning of life
+    battery_calendar_square: Array  # square of the capacity lost to the calendar
     array_health: Array
     accelerators_alive: Array
     propellant_kg: Array

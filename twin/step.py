@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, battery, orbit, registry, sunlight, thermal_network, workload
+from kernels import accelerator, battery, battery_ageing, orbit, registry, sunlight, thermal_network, workload
 from kernels import safe_math as sm
 from kernels.attitude import View
 from kernels.coolant_loop import Loop
@@ -50,9 +50,12 @@ def step(
     after = State(
         temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
         state_of_charge=flux.charged.state_of_charge,
+        cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
         backlog_flop=backlog,
     )
-    return after, outputs(structure, inputs, flux, heat, after)
+    return after, outputs(structure, inputs, flux, heat, after) | _battery_ageing(
+        structure, shared, state, after, step_s
+    )
 
 
 def fluxes(
@@ -73,7 +76,8 @@ def fluxes(
         absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, view, sky, lit, place.radius_m)
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
-        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, condition.battery_health)
+        wear = (condition.battery_health, condition.battery_resistance_growth)
+        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, *wear)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state, condition)
@@ -141,6 +145,22 @@ def _array_available_w(
     """Power at the array's terminals at maximum power. [W]"""
     density = _call(structure, shared, "solar_cell", _at(structure, state, "array"), irradiance_w_per_m2)
     return shared.panel.electric_area_m2 * condition.array_health * density
+
+
+def _battery_ageing(
+    structure: CohortStructure, shared: Shared, state: State, after: State, step_s: Scalar
+) -> dict[str, Array]:
+    """Rates of the battery's fade in a step, by the names of `variables.SLOW`."""
+    profile, temperature_k = shared.profiles["battery"], _at(structure, state, "battery")
+    charges = (state.cycle_top, state.state_of_charge, after.state_of_charge)
+    return {
+        "battery_cycle_loss_per_s": registry.call(
+            battery_ageing.cycle_loss_rate_per_s, profile, *charges, temperature_k, step_s
+        ),
+        "battery_calendar_square_per_s": registry.call(
+            battery_ageing.calendar_square_rate_per_s, profile, state.state_of_charge, temperature_k
+        ),
+    }
 
 
 def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:

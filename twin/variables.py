@@ -63,6 +63,9 @@ TELEMETRY = (
     Variable("heater_power_w", "W", "mean", "Heaters of battery and coolant loop", -1.0, 1e9),
     Variable("state_of_charge", "1", "end", "Charge of the battery over its present capacity", -0.01, 1.01),
     Variable("battery_health", "1", "end", "Capacity of the battery over that at beginning of life", 0.0, 1.001),
+    Variable(
+        "battery_resistance_growth", "1", "end", "Resistance of the battery over that at beginning of life", 0.0, 100.0
+    ),
     Variable("array_health", "1", "end", "Array power over that at beginning of life", 0.0, 1.001),
     Variable("accelerators_alive", "1", "end", "Accelerators that work", 0.0, 1e7),
     Variable("propellant_kg", "kg", "end", "Propellant on board", -1.0, 1e7),
@@ -96,7 +99,7 @@ TOTALS = (
     Total("accelerator_energy_j", "J", "sum", "accelerator_power_w", "Energy used by accelerators and their hosts"),
     Total("battery_energy_j", "J", "sum", "battery_power_w", "Net energy into the battery's terminals"),
     Total("battery_throughput_j", "J", "sum", "battery_discharge_w", "Energy discharged at the battery's terminals"),
-    Total("battery_heat_j", "J", "sum", "battery_heat_w", "Heat of the battery's resistance"),
+    Total("battery_heat_j", "J", "sum", "battery_heat_w", "Heat of the battery, resistance and entropy"),
     Total("curtailed_energy_j", "J", "sum", "curtailed_power_w", "Array energy available but not drawn"),
     Total("conversion_loss_j", "J", "sum", "conversion_loss_w", "Loss of the converters"),
     Total("shed_energy_j", "J", "sum", "shed_power_w", "Compute energy shed for lack of power"),
@@ -129,6 +132,8 @@ SLOW = (
     SlowRate("semi_major_axis_loss_m", "semi_major_axis_loss_m_per_s", per="block"),
     SlowRate("phase_lead_rad", "phase_lead_rad_per_s", per="block"),
     SlowRate("node_lead_rad", "node_lead_rad_per_s", per="block"),
+    SlowRate("battery_cycle_loss", "battery_cycle_loss_per_s"),
+    SlowRate("battery_calendar_square", "battery_calendar_square_per_s"),
 )
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}

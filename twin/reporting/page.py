@@ -33,6 +33,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "underserved_fraction": "Share of the time in which less than 95 % of the assigned work was done",
     "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
     "backlog_flop": "Work that waits at the end",
+    "battery_cycle_loss_per_year": "Battery capacity that cycles wear off in a year like this run",
     "accelerators_alive": "Accelerators that work at the end",
     "power_balance_residual": "What the electric account of the worst satellite misses, over its array energy",
     "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
