@@ -112,6 +112,36 @@ def test_node_without_capacity_follows_at_once():
     assert abs(flows[0]) < 1e-3
 
 
+def test_node_without_capacity_survives_a_jump_of_its_heat():
+    """Foil that comes out of the shadow: at once at the root of its balance, from any start."""
+    topology = thermal_network.Topology(nodes=("foil", "plate"), radiative=((0, 1),), massless=(0,))
+    numbers = thermal_network.Coefficients(
+        (jnp.asarray(0.0), jnp.asarray(5e3)), (), (jnp.asarray(0.03),), (), (), (jnp.asarray(0.04), jnp.asarray(0.5))
+    )
+    for start, sun in ((293.0, 0.0), (150.0, 190.0), (400.0, 0.0), (30.0, 500.0)):
+        foil, plate = thermal_network.settled_k(
+            topology, numbers, (), (jnp.asarray(sun), jnp.asarray(0.0)), (jnp.asarray(start), jnp.asarray(290.0))
+        )
+        assert foil == pytest.approx(((sun / SIGMA + 0.03 * 290.0**4) / 0.07) ** 0.25, rel=1e-8) and plate == 290.0
+
+
+def test_massless_foil_on_a_conductor_solves_the_quartic():
+    topology = thermal_network.Topology(nodes=("foil", "plate"), conductive=((0, 1),), massless=(0,))
+
+    def foil(conductance):
+        numbers = thermal_network.Coefficients(
+            (jnp.asarray(0.0), jnp.asarray(5e3)), (conductance,), (), (), (), (jnp.asarray(0.04), jnp.asarray(0.5))
+        )
+        source, start = (jnp.asarray(20.0), jnp.asarray(0.0)), (jnp.asarray(300.0), jnp.asarray(290.0))
+        return thermal_network.settled_k(topology, numbers, (), source, start)[0]
+
+    for conductance in (1e-6, 1e-2, 0.5, 1e3):
+        root = max(np.roots([0.04 * SIGMA, 0, 0, conductance, -20.0 - conductance * 290.0]).real)
+        assert foil(jnp.asarray(conductance)) == pytest.approx(root, rel=1e-8)
+    numeric = (foil(jnp.asarray(0.501)) - foil(jnp.asarray(0.499))) / 0.002
+    assert jax.grad(foil)(jnp.asarray(0.5)) == pytest.approx(float(numeric), rel=1e-5)
+
+
 def test_transient_through_eclipse_matches_radau(small):
     """The whole step, at its default length, against SciPy's Radau on the same physics in continuous time."""
     cohort = small.structure.cohorts[0]

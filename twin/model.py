@@ -13,6 +13,7 @@ from kernels.constants import EARTH_RADIUS_M
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
+from twin.cross_checks import massless
 from twin.inputs import element_sets, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
@@ -205,6 +206,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
     network = cohort.thermal_network
     nodes = tuple(network.nodes)
     at = {node: i for i, node in enumerate(nodes)}
+    on_bus = network.ports.get("bus", [])  # where a component without a port of its own sits
     surfaces = tuple(
         Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner)
         for name, face in network.surfaces.items()
@@ -228,6 +230,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         ),
         boundaries=tuple(at[b.node] for b in network.boundaries.values()),
         surfaces=surfaces,
+        massless=tuple(at[node] for node in massless(network)),
     )
     models = {slot: getattr(cohort.profiles[slot], "model", "") for slot in COHORT_SLOTS}
     return CohortStructure(
@@ -235,7 +238,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         satellites=satellites,
         models=tuple(models.items()),
         topology=topology,
-        ports=Ports(**{port: tuple(at[n] for n in network.ports[port]) for port in PORTS}),
+        ports=Ports(**{port: tuple(at[n] for n in network.ports.get(port) or on_bus) for port in PORTS}),
         coupling_names=tuple(network.couplings),
         radiative_names=tuple(network.radiative),
         boundary_names=tuple(network.boundaries),
