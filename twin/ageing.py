@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jax import Array
 
+from kernels import radiator, registry
 from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
@@ -21,12 +22,19 @@ class Condition(NamedTuple):
     battery_health: Array
     array_health: Array
     accelerators_alive: Array
+    coating_absorptivity: Array
 
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
     """What the slow variables mean to the steps of a block."""
-    del structure, shared
-    return Condition(slow.battery_health, slow.array_health, slow.accelerators_alive)
+    del structure
+    coating = shared.profiles["coating"] | {"life_fraction": slow.coating_life_fraction}
+    return Condition(
+        battery_health=slow.battery_health,
+        array_health=slow.array_health,
+        accelerators_alive=slow.accelerators_alive,
+        coating_absorptivity=registry.call(radiator.aged_optics, coating).absorptivity,
+    )
 
 
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

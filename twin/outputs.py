@@ -25,6 +25,7 @@ class Fluxes(NamedTuple):
     absorbed_w: Array  # by all surfaces, electricity included
     source_w: tuple[Array, ...]  # heat into each node of the thermal network
     capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
+    vapour_quality: Array
     bus: Allocation
     chips: accelerator.Operation
     shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
@@ -56,6 +57,7 @@ def outputs(
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "assigned_flops": inputs.assigned_flops,
+        "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),

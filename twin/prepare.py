@@ -18,7 +18,7 @@ from kernels.thermal_network import Coefficients
 from twin.budget import Budget
 from twin.budget import budget as build_budget
 from twin.state import Slow, State
-from twin.structure import CohortParams, CohortStructure, Environment, Params, Structure
+from twin.structure import CohortParams, CohortStructure, Environment, Params, Profile, Structure
 from twin.surfaces import Surfaces, emission
 from twin.surfaces import surfaces as build_surfaces
 
@@ -34,6 +34,7 @@ class Shared(NamedTuple):
     nominal_flops: Array  # one accelerator at its power cap
     failure_rate_per_s: Array
     slow_weight: Array
+    coating_ageing_per_s: Array  # in sunlight
     carry_over: Array
     work: workload_kernel.Character
 
@@ -67,6 +68,7 @@ def prepare(structure: Structure, params: Params, environment: Environment) -> d
 def _prepare_cohort(
     structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment
 ) -> Cohort:
+    params = {**params, "coolant_loop": _operating_loop(params["coolant_loop"])}
     panel, array_health = registry.call(array_kernel.panel, params["array"])
     charge, battery_health = registry.call(battery_kernel.first_charge, params["battery"])
     modules = registry.call(accelerator.module, params["accelerator"])
@@ -82,6 +84,7 @@ def _prepare_cohort(
         nominal_flops=accelerator.nominal_rate_flops(operation),
         failure_rate_per_s=expected * modules["failure_rate_per_year"] / orbit.const.YEAR_S,
         slow_weight=environment.slow_weight,
+        coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
@@ -97,9 +100,16 @@ def _prepare_cohort(
         battery_health=battery_health * ones,
         array_health=array_health * ones,
         accelerators_alive=modules["count"] * ones,
+        coating_life_fraction=jnp.asarray(params["coating"]["life_fraction"]) * ones,
     )
     budget = build_budget(params, panel, modules, accelerator.nominal_power_w(operation))
     return Cohort(shared, each, state, slow, budget)
+
+
+def _operating_loop(loop: Profile) -> Profile:
+    """The loop's profile with flow and pressure where its pump runs, instead of those it was designed for."""
+    design = loop["mass_flow_kg_per_s"], loop["pressure_drop_pa"]
+    return loop | registry.call(loop_kernel.operating_point, loop, *design)
 
 
 def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> accelerator.Operation:

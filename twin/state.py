@@ -23,3 +23,4 @@ class Slow(NamedTuple):
     battery_health: Array
     array_health: Array
     accelerators_alive: Array
+    coating_life_fraction: Array

@@ -65,6 +65,7 @@ TELEMETRY = (
     Variable("battery_health", "1", "end", "Capacity of the battery over that at beginning of life", 0.0, 1.001),
     Variable("array_health", "1", "end", "Array power over that at beginning of life", 0.0, 1.001),
     Variable("accelerators_alive", "1", "end", "Accelerators that work", 0.0, 1e7),
+    Variable("coating_life_fraction", "1", "end", "Life of the radiator's coating that is spent, 1 = end of life", 0.0),
     Variable("accelerator_temperature_k", "K", "end", "Hottest die", 2.0, 1500.0),
     Variable("coolant_temperature_k", "K", "end", "Coolant supply", 2.0, 1500.0),
     Variable("radiator_temperature_k", "K", "end", "Radiator, mean over its area", 2.0, 1500.0),
@@ -113,11 +114,15 @@ TOTALS = (
     Total(
         "max_radiator_temperature_k", "K", "max", "radiator_temperature_k", "Warmest radiator (area mean) of the run"
     ),
+    Total("max_vapour_quality", "1", "max", "vapour_quality", "Highest vapour quality at the exit of the evaporator"),
     Total("max_array_temperature_k", "K", "max", "array_temperature_k", "Warmest array of the run"),
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
 
-SLOW = (SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),)
+SLOW = (
+    SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),
+    SlowRate("coating_life_fraction", "coating_life_per_s"),
+)
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
