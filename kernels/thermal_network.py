@@ -32,6 +32,7 @@ class Surface:
 class Topology:
     """Which nodes exist and what links them; `flows` names the branch of the loop that carries each link.
 
+    `swept` numbers the flow links whose downstream node is a piece of radiator that the flow cools on its way.
     `massless` nodes have no heat capacity: they are at every instant where their heat balances.
     """
 
@@ -41,6 +42,7 @@ class Topology:
     flows: tuple[tuple[int, int, str], ...] = ()  # upstream, downstream, branch
     boundaries: tuple[int, ...] = ()
     surfaces: tuple[Surface, ...] = ()
+    swept: tuple[int, ...] = ()
     massless: tuple[int, ...] = ()
 
 
@@ -60,6 +62,24 @@ class Step(NamedTuple):
 
     temperature_k: tuple[Array, ...]
     radiated_w: tuple[Array, ...]
+
+
+def upstream_shares(
+    topology: Topology, numbers: Coefficients, capacity_rate_w_per_k: tuple[Array, ...]
+) -> dict[int, tuple[int, Array]]:
+    """Node and share of the fourth power with which each swept node radiates as its upstream end does.
+
+    A piece whose ends differ little radiates at the mean of both, which makes pieces second order in their number; one
+    with little flow radiates as itself. 1 / (2 + n) goes over between the two and keeps the outlet above zero;
+    n is the radiative conductance at 300 K over the flow's capacity rate.
+    """
+    per_m2 = 4.0 * SIGMA * 300.0**3
+    shares = {}
+    for link in topology.swept:
+        up, down, _ = topology.flows[link]
+        rate = capacity_rate_w_per_k[link]
+        shares[down] = up, rate / (2.0 * rate + per_m2 * numbers.emission_m2[down])
+    return shares
 
 
 def heat_flow_w(
@@ -84,7 +104,10 @@ def heat_flow_w(
         topology.boundaries, numbers.boundary_conductance_w_per_k, numbers.boundary_temperature_k, strict=True
     ):
         flow[i] = flow[i] + conductance * (fixed - temperature_k[i])
-    return tuple(f - SIGMA * area * t4 for f, area, t4 in zip(flow, numbers.emission_m2, fourth, strict=True))
+    glow = list(fourth)
+    for down, (up, share) in upstream_shares(topology, numbers, capacity_rate_w_per_k).items():
+        glow[down] = fourth[down] + share * (fourth[up] - fourth[down])
+    return tuple(f - SIGMA * area * t4 for f, area, t4 in zip(flow, numbers.emission_m2, glow, strict=True))
 
 
 def jacobian_w_per_k(
@@ -113,6 +136,10 @@ def jacobian_w_per_k(
         add(down, down, -rate)
     for i, conductance in zip(topology.boundaries, numbers.boundary_conductance_w_per_k, strict=True):
         add(i, i, -conductance)
+    for down, (up, share) in upstream_shares(topology, numbers, capacity_rate_w_per_k).items():
+        area = share * numbers.emission_m2[down]
+        add(down, down, area * cubed[down])
+        add(down, up, -area * cubed[up])
     return entries
 
 
@@ -165,8 +192,11 @@ def step(
         tuple(capacity / step_s for capacity in numbers.heat_capacity_j_per_k),
         temperature_k,
     )
-    radiated = []
-    for area, start, u, v in zip(numbers.emission_m2, temperature_k, first, second, strict=True):
-        emit, middle = SIGMA * area, start + u
-        radiated.append(step_mean(emit * start**4, emit * middle**4, 4.0 * emit * start**3, u, v))
-    return Step(new, tuple(radiated))
+    glow = [
+        step_mean(start**4, (start + u) ** 4, 4.0 * start**3, u, v)
+        for start, u, v in zip(temperature_k, first, second, strict=True)
+    ]
+    mean = list(glow)
+    for down, (up, share) in upstream_shares(topology, numbers, capacity_rate_w_per_k).items():
+        mean[down] = glow[down] + share * (glow[up] - glow[down])
+    return Step(new, tuple(SIGMA * area * t4 for area, t4 in zip(numbers.emission_m2, mean, strict=True)))

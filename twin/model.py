@@ -219,17 +219,18 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         for a in surface.nodes
         for b in by_name[surface.partner].nodes
     ]
+    flows = tuple(
+        (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)
+    )
+    panels = {at[node] for node in network.ports.get("radiator", [])}
     topology = Topology(
         nodes=nodes,
         conductive=tuple((at[c.from_], at[c.to]) for c in network.couplings.values()),
         radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *blocked),
-        flows=tuple(
-            (at[a], at[b], flow.branch)
-            for flow in network.flows
-            for a, b in zip(flow.path, flow.path[1:], strict=False)
-        ),
+        flows=flows,
         boundaries=tuple(at[b.node] for b in network.boundaries.values()),
         surfaces=surfaces,
+        swept=tuple(k for k, (_, down, branch) in enumerate(flows) if branch == "radiator" and down in panels),
         massless=tuple(at[node] for node in massless(network)),
     )
     models = {slot: getattr(cohort.profiles[slot], "model", "") for slot in COHORT_SLOTS}

@@ -161,6 +161,7 @@ MIXED = Topology(
     radiative=((0, 2),),
     flows=((1, 2, "main"), (2, 1, "main")),
     boundaries=(0,),
+    swept=(0,),
     massless=(3,),
 )
 
