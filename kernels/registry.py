@@ -1,7 +1,7 @@
 """Named models per slot: a function's keyword-only parameters are the schema of its YAML.
 
 `@model("battery")` offers a function as a choice of `model:` in `conf/battery/*.yaml`.
-`@part("battery")` adds a function, and its parameters, to every profile of the slot.
+`@part("battery")` adds a function, and its parameters, to every profile of the slot, or of one model with `of`.
 Positional arguments are inputs that the twin passes; keyword-only arguments are parameters.
 """
 
@@ -16,7 +16,7 @@ from kernels.quantity import Quantity
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _models: dict[str, dict[str, Callable[..., Any]]] = {}
-_parts: dict[str, list[Callable[..., Any]]] = {}
+_parts: dict[str, list[tuple[str | None, Callable[..., Any]]]] = {}
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ def model(slot: str, name: str = "") -> Callable[[Function], Function]:
     return register
 
 
-def part(slot: str) -> Callable[[Function], Function]:
-    """Register a function whose parameters belong to every profile of a slot."""
+def part(slot: str, of: str | None = None) -> Callable[[Function], Function]:
+    """Register a function whose parameters belong to every profile of a slot, or to those of one model."""
 
     def register(function: Function) -> Function:
         parameters(function)
-        _parts.setdefault(slot, []).append(function)
+        _parts.setdefault(slot, []).append((of, function))
         return function
 
     return register
@@ -86,7 +86,7 @@ def models(slot: str) -> Mapping[str, Callable[..., Any]]:
 
 def schema(slot: str, model_name: str | None) -> dict[str, Parameter]:
     """All parameters of a profile: those of the chosen model and of every part of the slot."""
-    functions = [*_parts.get(slot, [])]
+    functions = [function for of, function in _parts.get(slot, []) if of in (None, model_name)]
     if model_name is not None:
         functions.append(_models[slot][model_name])
     merged: dict[str, Parameter] = {}

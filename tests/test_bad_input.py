@@ -73,6 +73,11 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["thermal_network.ports.battery=[batery]"],
         ("thermal_network.ports.battery = 'batery': no such node", "(did you mean 'battery'?)"),
     ),
+    "no bus": (["thermal_network.ports.bus=[]"], ("thermal_network.ports.bus: missing; components without a port",)),
+    "node without a temperature": (
+        ["+thermal_network.nodes.mast={heat_capacity_j_per_k:0.0}"],
+        ("thermal_network.nodes.mast.heat_capacity_j_per_k = 0: a node without heat capacity needs a coupling",),
+    ),
     "step does not divide": (
         ["time.step_s=7"],
         ("time.duration_s = 86400: must be a whole multiple of time.step_s = 7",),

@@ -1,5 +1,7 @@
 """The thermal network against closed forms, a root finder and a tight stiff solver."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,10 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
+import twin
 from kernels import thermal_network
 from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from twin import config
 from twin.ageing import condition
 from twin.anchor import anchor_at
 from twin.exchange import Inputs
@@ -110,6 +114,67 @@ def test_node_without_capacity_follows_at_once():
         temperature = thermal_network.step(topology, numbers, (), source, temperature, 30.0).temperature_k
     flows = thermal_network.heat_flow_w(topology, numbers, (), source, temperature)
     assert abs(flows[0]) < 1e-3
+
+
+def test_node_without_capacity_survives_a_jump_of_its_heat():
+    """Foil that comes out of the shadow: at once at the root of its balance, from any start."""
+    topology = thermal_network.Topology(nodes=("foil", "plate"), radiative=((0, 1),), massless=(0,))
+    numbers = thermal_network.Coefficients(
+        (jnp.asarray(0.0), jnp.asarray(5e3)), (), (jnp.asarray(0.03),), (), (), (jnp.asarray(0.04), jnp.asarray(0.5))
+    )
+    for start, sun in ((293.0, 0.0), (150.0, 190.0), (400.0, 0.0), (30.0, 500.0)):
+        foil, plate = thermal_network.settled_k(
+            topology, numbers, (), (jnp.asarray(sun), jnp.asarray(0.0)), (jnp.asarray(start), jnp.asarray(290.0))
+        )
+        assert foil == pytest.approx(((sun / SIGMA + 0.03 * 290.0**4) / 0.07) ** 0.25, rel=1e-8) and plate == 290.0
+
+
+def test_massless_foil_on_a_conductor_solves_the_quartic():
+    topology = thermal_network.Topology(nodes=("foil", "plate"), conductive=((0, 1),), massless=(0,))
+
+    def foil(conductance):
+        numbers = thermal_network.Coefficients(
+            (jnp.asarray(0.0), jnp.asarray(5e3)), (conductance,), (), (), (), (jnp.asarray(0.04), jnp.asarray(0.5))
+        )
+        source, start = (jnp.asarray(20.0), jnp.asarray(0.0)), (jnp.asarray(300.0), jnp.asarray(290.0))
+        return thermal_network.settled_k(topology, numbers, (), source, start)[0]
+
+    for conductance in (1e-6, 1e-2, 0.5, 1e3):
+        roots = np.roots([0.04 * SIGMA, 0, 0, conductance, -20.0 - conductance * 290.0])
+        root = next(r.real for r in roots if abs(r.imag) < 1e-6 and r.real > 0)
+        assert foil(jnp.asarray(conductance)) == pytest.approx(root, rel=1e-8)
+    numeric = (foil(jnp.asarray(0.501)) - foil(jnp.asarray(0.499))) / 0.002
+    assert jax.grad(foil)(jnp.asarray(0.5)) == pytest.approx(float(numeric), rel=1e-5)
+
+
+def test_radiator_with_hardly_any_flow_stays_above_zero(satellite):
+    """A swept node radiates in part as its upstream end does; with a flow of 1 % that must not freeze it."""
+    cohort, network, flows, source = satellite
+    first = tuple(jnp.asarray(300.0) for _ in cohort.topology.nodes)
+    trickle = tuple(0.01 * rate for rate in flows)
+    quiet = tuple(0.02 * heat for heat in source)
+    assert len(cohort.topology.swept) == 4
+    end = np.array(run_network(cohort, network, trickle, quiet, first, 60.0, 3000))
+    assert np.isfinite(end).all() and end.min() > 60.0
+
+
+def test_design_whose_components_all_sit_on_the_bus():
+    """A network that names only its bus runs in full: no heat is lost between components and nodes."""
+    nodes = {"box": {"heat_capacity_j_per_k": 5e6}, "wing": {"heat_capacity_j_per_k": 1e6}}
+    face = {"frame": "body", "normal_x": 0.0, "normal_y": 1.0, "normal_z": 0.0, "area_share": 1.0}
+    network = config.thermal_network(
+        {
+            "ports": {"bus": ["box"]},
+            "nodes": nodes,
+            "couplings": {"joint": {"from": "box", "to": "wing", "conductance_w_per_k": 5e3}},
+            "surfaces": {"side": face | {"nodes": ["wing"], "area_of": "radiator", "optics": "coating"}},
+        }
+    )
+    run = twin.compose("simulate", ["time.duration_s=3000", "constellation.satellites=1", "distributed.devices=1"])
+    model = twin.build(replace(run, cohorts=(replace(run.cohorts[0], thermal_network=network),)))
+    metrics = jax.jit(twin.objective, static_argnums=0)(model.structure, model.params, model.environment)
+    assert float(metrics["heat_balance_residual"]) < 1e-4
+    assert float(metrics["load_energy_j"]) > 1e6 and 200.0 < float(metrics["max_battery_temperature_k"]) < 400.0
 
 
 def test_transient_through_eclipse_matches_radau(small):

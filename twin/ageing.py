@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jax import Array
 
-from kernels import battery_ageing, drag, propulsion, registry
+from kernels import battery_ageing, drag, propulsion, radiator, registry
 from kernels import safe_math as sm
 from twin.anchor import Anchor
 from twin.prepare import Shared
@@ -24,6 +24,7 @@ class Condition(NamedTuple):
     battery_resistance_growth: Array
     array_health: Array
     accelerators_alive: Array
+    coating_absorptivity: Array
 
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
@@ -32,7 +33,14 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
     health, growth = registry.call(
         battery_ageing.health, shared.profiles["battery"], slow.battery_cycle_loss, slow.battery_calendar_square
     )
-    return Condition(health, growth, slow.array_health, slow.accelerators_alive)
+    coating = shared.profiles["coating"] | {"life_fraction": slow.coating_life_fraction}
+    return Condition(
+        battery_health=health,
+        battery_resistance_growth=growth,
+        array_health=slow.array_health,
+        accelerators_alive=slow.accelerators_alive,
+        coating_absorptivity=registry.call(radiator.aged_optics, coating).absorptivity,
+    )
 
 
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

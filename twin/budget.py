@@ -13,7 +13,7 @@ from kernels import power_bus as bus_kernel
 from kernels import propulsion, registry
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
-from twin.structure import CohortParams
+from twin.structure import CohortParams, Profile
 
 
 class Budget(NamedTuple):
@@ -58,7 +58,7 @@ def budget(
         disposal_kg=spent * (mass_kg - parts["propellant"]),
         nominal_power_w=power_w,
         accelerators=jnp.asarray(params["accelerator"]["count"]),
-        limits=_limits(params, radiator, loop),
+        limits=_limits(params, radiator, loop | _boiling(params["coolant_loop"], loop)),
     )
 
 
@@ -77,6 +77,15 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: A
     }
 
 
+def _boiling(profile: Profile, loop: Mapping[str, Array]) -> dict[str, Array]:
+    """What vapour adds to a loop's limits: the wall's pressure, as a temperature, and dry-out; nothing for a liquid."""
+    if "dry_out_quality" not in profile:
+        return {}
+    curve = (profile[f"saturation_{name}"] for name in ("a", "b_k", "c", "d_per_k"))
+    limits = registry.call(loop_kernel.boiling_limits, profile, *curve)
+    return limits | {"max_temperature_k": jnp.minimum(limits["max_temperature_k"], loop["max_temperature_k"])}
+
+
 def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapping[str, Array]) -> dict[str, Array]:
     """Limits against which the report states margins."""
     numbers: dict[str, Any] = {
@@ -89,4 +98,6 @@ def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapp
         "min_coolant_temperature_k": jnp.maximum(loop["min_temperature_k"], radiator.min_temperature_k),
         "min_state_of_charge": params["battery"]["reserve_fraction"],
     }
+    if "dry_out_quality" in loop:
+        numbers["max_vapour_quality"] = loop["dry_out_quality"]
     return {name: jnp.asarray(number) for name, number in numbers.items()}

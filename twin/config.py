@@ -28,7 +28,7 @@ import kernels.sunlight
 import kernels.workload  # noqa: F401
 from kernels import registry
 from kernels.quantity import Quantity
-from twin.cross_checks import check_profiles
+from twin.cross_checks import check_network, check_profiles
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
@@ -147,10 +147,10 @@ class Face(Strict):
 
 
 class ThermalNetwork(Strict):
-    """Nodes, couplings and surfaces of a satellite as data."""
+    """Nodes, couplings and surfaces of a satellite as data; a component without a port sits on the bus."""
 
     name: str = ""
-    ports: dict[str, list[str]]
+    ports: dict[str, list[str]] = {}
     nodes: dict[str, Node]
     couplings: dict[str, Coupling] = {}
     flows: list[Flow] = []
@@ -278,8 +278,8 @@ def _profile(slot: str, values: Any) -> Any:
     return _validate(slot, _profile_model(slot, model_name), values, model_name)
 
 
-def _network(values: Any) -> ThermalNetwork:
-    """Validated network whose names all exist."""
+def thermal_network(values: Any) -> ThermalNetwork:
+    """Validated network whose names all exist and whose nodes all have a temperature."""
     network = _validate("thermal_network", ThermalNetwork, values)
     nodes = network.nodes
 
@@ -305,9 +305,7 @@ def _network(values: Any) -> ThermalNetwork:
             known(f"surfaces.{name}.nodes", node, nodes)
         if face.partner is not None:
             known(f"surfaces.{name}.partner", face.partner, network.surfaces, "surface")
-    missing = [port for port in PORTS if not network.ports.get(port)]
-    if missing:
-        raise ConfigError(f"thermal_network.ports.{missing[0]}: missing; a satellite needs a node for it")
+    check_network(network)
     return network
 
 
@@ -402,4 +400,7 @@ def _design(name: str, values: Mapping[str, Any]) -> CohortConfig:
     if not from_file and pattern.satellites < 1:
         raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be at least 1")
     check_profiles(profiles)
-    return CohortConfig(name, profiles, _network(values["thermal_network"]))
+    network = thermal_network(values["thermal_network"])
+    if not network.ports.get("bus"):
+        raise ConfigError("thermal_network.ports.bus: missing; components without a port of their own sit on the bus")
+    return CohortConfig(name, profiles, network)

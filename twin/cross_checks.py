@@ -80,3 +80,38 @@ def _check_pattern(orbit: Any, pattern: Any) -> None:
         _refuse("constellation.planes", pattern.planes, "must be a whole number")
     if pattern.model == "cluster" and orbit.eccentricity:
         _refuse("orbit.eccentricity", orbit.eccentricity, "must be 0: a cluster circles its centre")
+
+
+# Ports whose component brings heat capacity to its nodes.
+_HEAVY_PORTS = ("accelerator", "cold_plate", "coolant", "radiator", "bus", "battery", "array")
+
+
+def massless(network: Any) -> list[str]:
+    """Nodes without heat capacity, neither their own nor that of a component."""
+    carrying = {node for port in _HEAVY_PORTS for node in network.ports.get(port, [])}
+    return [n for n, node in network.nodes.items() if not node.heat_capacity_j_per_k and n not in carrying]
+
+
+def check_network(network: Any) -> None:
+    """ConfigError naming a node that nothing gives a temperature.
+
+    A node needs heat capacity, a boundary or a surface that emits, or a link that leads to a node with one.
+    """
+    held = set(network.nodes) - set(massless(network))
+    held |= {b.node for b in network.boundaries.values() if b.conductance_w_per_k > 0}
+    held |= {n for face in network.surfaces.values() if _emits(face) for n in face.nodes}
+    links = [(c.from_, c.to) for c in network.couplings.values() if c.conductance_w_per_k > 0 or c.component]
+    links += [(r.from_, r.to) for r in network.radiative.values() if r.exchange_m2 > 0]
+    flows = [pair for flow in network.flows for pair in zip(flow.path, flow.path[1:], strict=False)]
+    while new := ({n for link in links if held & {*link} for n in link} | {b for a, b in flows if a in held}) - held:
+        held |= new
+    for name in network.nodes:
+        if name not in held:
+            raise ConfigError(
+                f"thermal_network.nodes.{name}.heat_capacity_j_per_k = 0: a node without heat capacity needs a "
+                "coupling or a flow to a node that has some, a boundary, or a surface that emits"
+            )
+
+
+def _emits(face: Any) -> bool:
+    return face.area_share > 0 and (face.optics != "own" or face.emissivity > 0)

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernels import atmosphere, drag, orbit, registry, sunlight
+from kernels import atmosphere, drag, orbit, radiator, registry, sunlight
 from kernels import constants as const
 from kernels import safe_math as sm
 from kernels.attitude import View
@@ -101,10 +101,12 @@ def _sum(a: Vector, b: Vector) -> Vector:
 
 def _areas_m2(cohort: CohortStructure, params: CohortParams, surfaces: Surfaces) -> list[Array]:
     """Faces as the flow meets them: the fins of a radiator in full."""
-    whole = {"radiator": params["radiator"]["fin_efficiency"]}
-    whole["radiator_second_face"] = whole["radiator"]
-    owners = (area_of for _, area_of in cohort.surface_optics)
-    return [area / whole.get(owner, 1.0) for area, owner in zip(surfaces.area_m2, owners, strict=True)]
+    areas = []
+    for area, optics, (_, owner) in zip(surfaces.area_m2, surfaces.optics, cohort.surface_optics, strict=True):
+        fins = owner in ("radiator", "radiator_second_face")
+        radiating = registry.call(radiator.fin_efficiency, params["radiator"], optics.emissivity) if fins else 1.0
+        areas.append(area / radiating)
+    return areas
 
 
 def _seen(view: View, sun: Vector, up: Vector, ahead: Vector) -> Mapping[str, Vector]:

@@ -13,6 +13,7 @@ from kernels.constants import EARTH_RADIUS_M
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
+from twin.cross_checks import massless
 from twin.inputs import element_sets, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
@@ -208,6 +209,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
     network = cohort.thermal_network
     nodes = tuple(network.nodes)
     at = {node: i for i, node in enumerate(nodes)}
+    on_bus = network.ports.get("bus", [])  # where a component without a port of its own sits
     surfaces = tuple(
         Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner)
         for name, face in network.surfaces.items()
@@ -220,17 +222,19 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         for a in surface.nodes
         for b in by_name[surface.partner].nodes
     ]
+    flows = tuple(
+        (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)
+    )
+    panels = {at[node] for node in network.ports.get("radiator", [])}
     topology = Topology(
         nodes=nodes,
         conductive=tuple((at[c.from_], at[c.to]) for c in network.couplings.values()),
         radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *blocked),
-        flows=tuple(
-            (at[a], at[b], flow.branch)
-            for flow in network.flows
-            for a, b in zip(flow.path, flow.path[1:], strict=False)
-        ),
+        flows=flows,
         boundaries=tuple(at[b.node] for b in network.boundaries.values()),
         surfaces=surfaces,
+        swept=tuple(k for k, (_, down, branch) in enumerate(flows) if branch == "radiator" and down in panels),
+        massless=tuple(at[node] for node in massless(network)),
     )
     models = {slot: getattr(cohort.profiles[slot], "model", "") for slot in COHORT_SLOTS}
     return CohortStructure(
@@ -238,7 +242,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         satellites=satellites,
         models=tuple(models.items()),
         topology=topology,
-        ports=Ports(**{port: tuple(at[n] for n in network.ports[port]) for port in PORTS}),
+        ports=Ports(**{port: tuple(at[n] for n in network.ports.get(port) or on_bus) for port in PORTS}),
         coupling_names=tuple(network.couplings),
         radiative_names=tuple(network.radiative),
         boundary_names=tuple(network.boundaries),

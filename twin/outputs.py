@@ -26,6 +26,7 @@ class Fluxes(NamedTuple):
     absorbed_w: Array  # by all surfaces, electricity included
     source_w: tuple[Array, ...]  # heat into each node of the thermal network
     capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
+    vapour_quality: Array
     bus: Allocation
     chips: accelerator.Operation
     shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
@@ -59,6 +60,7 @@ def outputs(
         "assigned_flops": inputs.assigned_flops,
         "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
         + work.memory_rise_k,
+        "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),

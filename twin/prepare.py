@@ -19,7 +19,7 @@ from twin.budget import Budget
 from twin.budget import budget as build_budget
 from twin.drag import life_mean_force_n
 from twin.state import Slow, State
-from twin.structure import CohortParams, CohortStructure, Environment, Params, Structure
+from twin.structure import CohortParams, CohortStructure, Environment, Params, Profile, Structure
 from twin.surfaces import Surfaces, emission
 from twin.surfaces import surfaces as build_surfaces
 
@@ -37,6 +37,7 @@ class Shared(NamedTuple):
     dry_mass_kg: Array
     disposal_kg: Array  # propellant that is kept for the disposal
     slow_weight: Array
+    coating_ageing_per_s: Array  # in sunlight
     carry_over: Array
     work: workload_kernel.Character
 
@@ -71,6 +72,7 @@ def prepare(structure: Structure, params: Params, environment: Environment) -> d
 def _prepare_cohort(
     structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment
 ) -> Cohort:
+    params = {**params, "coolant_loop": _operating_loop(params["coolant_loop"])}
     panel, array_health = registry.call(array_kernel.panel, params["array"])
     charge = registry.call(battery_kernel.first_charge, params["battery"])
     cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
@@ -94,6 +96,7 @@ def _prepare_cohort(
         dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         slow_weight=environment.slow_weight,
+        coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
@@ -115,8 +118,15 @@ def _prepare_cohort(
         semi_major_axis_loss_m=0.0 * ones,
         phase_lead_rad=0.0 * ones,
         node_lead_rad=0.0 * ones,
+        coating_life_fraction=jnp.asarray(params["coating"]["life_fraction"]) * ones,
     )
     return Cohort(shared, each, state, slow, budget)
+
+
+def _operating_loop(loop: Profile) -> Profile:
+    """The loop's profile with flow and pressure where its pump runs, instead of those it was designed for."""
+    design = loop["mass_flow_kg_per_s"], loop["pressure_drop_pa"]
+    return loop | registry.call(loop_kernel.operating_point, loop, *design)
 
 
 def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> accelerator.Operation:

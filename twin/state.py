@@ -30,3 +30,4 @@ class Slow(NamedTuple):
     semi_major_axis_loss_m: Array
     phase_lead_rad: Array  # of the anomaly, over that without loss
     node_lead_rad: Array
+    coating_life_fraction: Array

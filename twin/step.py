@@ -23,7 +23,7 @@ from twin.outputs import Fluxes, Outputs, outputs
 from twin.prepare import Shared
 from twin.state import State
 from twin.structure import CohortStructure
-from twin.surfaces import absorbed_w, add_heat
+from twin.surfaces import Surfaces, absorbed_w, add_heat
 
 
 def step(
@@ -53,7 +53,8 @@ def step(
         cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
         backlog_flop=backlog,
     )
-    return after, outputs(structure, inputs, flux, heat, after) | _battery_ageing(
+    spent = {"coating_life_per_s": flux.lit * shared.coating_ageing_per_s}
+    return after, outputs(structure, inputs, flux, heat, after) | spent | _battery_ageing(
         structure, shared, state, after, step_s
     )
 
@@ -73,7 +74,8 @@ def fluxes(
         middle_s = start_s + 0.5 * step_s
         place = orbit.place(anchor.elements, anchor.rates, middle_s)
         view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
-        absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, view, sky, lit, place.radius_m)
+        surfaces = _live_surfaces(structure, shared, condition)
+        absorbed, reflected, direct = absorbed_w(structure, surfaces, view, sky, lit, place.radius_m)
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
@@ -111,9 +113,8 @@ def fluxes(
         add_heat(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
-    return Fluxes(
-        lit, total, tuple(source), rates, bus, chips, shed, work, charged, served * (warmth + loop.heater_demand_w)
-    )
+    heaters = served * (warmth + loop.heater_demand_w)
+    return Fluxes(lit, total, tuple(source), rates, loop.vapour_quality, bus, chips, shed, work, charged, heaters)
 
 
 def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | workload.Character) -> Any:
@@ -188,6 +189,15 @@ def _chips(
         sm.ratio(inputs.asked_flops, peak, 1.0),
         shared.work,
     )
+
+
+def _live_surfaces(structure: CohortStructure, shared: Shared, condition: Condition) -> Surfaces:
+    """The surfaces with the coating as dark as it has become; its emissivity stays that of the start of the run."""
+    optics = tuple(
+        own._replace(absorptivity=condition.coating_absorptivity) if name == "coating" else own
+        for own, (name, _) in zip(shared.surfaces.optics, structure.surface_optics, strict=True)
+    )
+    return shared.surfaces._replace(optics=optics)
 
 
 def _live_network(structure: CohortStructure, shared: Shared, condition: Condition) -> thermal_network.Coefficients:

@@ -21,8 +21,8 @@ def summarise(
     """Plain dict for summary.json: `fleet`, `cohorts.<name>` and `run`."""
     flats = {name: _with_margins(_plain(values), cohorts[name].budget) for name, values in each.items()}
     whole = _plain(fleet)
-    margins = [key for key in next(iter(flats.values())) if "_margin" in key]
-    whole |= {key: min(flat[key] for flat in flats.values()) for key in margins}
+    margins = dict.fromkeys(key for flat in flats.values() for key in flat if "_margin" in key)
+    whole |= {key: min(flat[key] for flat in flats.values() if key in flat) for key in margins}
     single = len(flats) == 1
     limits = [flat["binding_limit"] if single else f"{name}: {flat['binding_limit']}" for name, flat in flats.items()]
     whole["binding_limit"] = "; ".join(limits)
@@ -84,6 +84,8 @@ def binding_limit(flat: Flat, margins: Mapping[str, float]) -> str:
 
 def _in_words(margin: str) -> str:
     """coolant_temperature_lower_margin_k becomes "coolant temperature too low"."""
+    if margin == "vapour_quality_upper_margin":
+        return "dry-out of the evaporator"
     words = margin.removesuffix("_k").removesuffix("_margin").replace("_", " ")
     return words.replace("upper", "too high").replace("lower", "too low")
 

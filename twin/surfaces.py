@@ -36,13 +36,12 @@ def surfaces(
     cell = registry.call(array_kernel.cell_optics, params["solar_cell"])
     covered = panel.packing_fraction
     front = Optics(covered * cell.absorptivity + (1.0 - covered) * panel.substrate_absorptivity, cell.emissivity)
-    component_optics = {
-        "solar_cell": front,
-        "array_rear": panel.rear,
-        "coating": registry.call(radiator_kernel.aged_optics, params["coating"]),
-    }
+    coating = registry.call(radiator_kernel.aged_optics, params["coating"])
+    component_optics = {"solar_cell": front, "array_rear": panel.rear, "coating": coating}
     # A fin that is colder than the fluid radiates less and absorbs less: it acts as a smaller face.
-    radiating_m2 = radiator.area_m2 * radiator.fin_efficiency
+    radiating_m2 = radiator.area_m2 * registry.call(
+        radiator_kernel.fin_efficiency, params["radiator"], coating.emissivity
+    )
     component_area = {
         "array": panel.area_m2,
         "radiator": radiating_m2,

@@ -71,6 +71,7 @@ TELEMETRY = (
     Variable("propellant_kg", "kg", "end", "Propellant on board", -1.0, 1e7),
     Variable("drag_delta_v_m_per_s", "m/s", "end", "Drag met since the start, as a change of speed", -1e-6, 1e6),
     Variable("semi_major_axis_loss_m", "m", "end", "Altitude lost to drag since the start", -1.0, 1e9),
+    Variable("coating_life_fraction", "1", "end", "Life of the radiator's coating that is spent, 1 = end of life", 0.0),
     Variable("accelerator_temperature_k", "K", "end", "Hottest die", 2.0, 1500.0),
     Variable("memory_temperature_k", "K", "mean", "Memory stacks of the accelerators", 2.0, 1500.0),
     Variable("coolant_temperature_k", "K", "end", "Coolant supply", 2.0, 1500.0),
@@ -121,6 +122,7 @@ TOTALS = (
     Total(
         "max_radiator_temperature_k", "K", "max", "radiator_temperature_k", "Warmest radiator (area mean) of the run"
     ),
+    Total("max_vapour_quality", "1", "max", "vapour_quality", "Highest vapour quality at the exit of the evaporator"),
     Total("max_array_temperature_k", "K", "max", "array_temperature_k", "Warmest array of the run"),
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
@@ -134,6 +136,7 @@ SLOW = (
     SlowRate("node_lead_rad", "node_lead_rad_per_s", per="block"),
     SlowRate("battery_cycle_loss", "battery_cycle_loss_per_s"),
     SlowRate("battery_calendar_square", "battery_calendar_square_per_s"),
+    SlowRate("coating_life_fraction", "coating_life_per_s"),
 )
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}

@@ -1,6 +1,6 @@
 """The terminal: progress of a run, the table of its result, the ranking of a sweep."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,8 @@ def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Tabl
     table.add_column("", no_wrap=True)
     for name in columns:
         table.add_column(name, overflow="fold")
-    rows = [list(_rows(numbers, summary["run"], sizes, brief=len(columns) > 1)) for numbers in columns.values()]
+    limits, brief = human.limits_of(*columns.values()), len(columns) > 1
+    rows = [list(_rows(numbers, summary["run"], sizes, limits, brief)) for numbers in columns.values()]
     for cells in zip(*rows, strict=True):
         label = cells[0][0]
         table.add_row(Text(label, style="bold" if not label.startswith(" ") else ""), *(text for _, text in cells))
@@ -127,12 +128,18 @@ def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Tabl
 Row = tuple[str, Text]
 
 
-def _rows(numbers: Mapping[str, Any], run: Mapping[str, Any], sizes: Mapping[str, float], brief: bool) -> Iterator[Row]:
+def _rows(
+    numbers: Mapping[str, Any],
+    run: Mapping[str, Any],
+    sizes: Mapping[str, float],
+    limits: Sequence[human.Limit],
+    brief: bool,
+) -> Iterator[Row]:
     """Label and text of every row for one column."""
     yield from _fleet(numbers, sizes)
     yield from _power(numbers, run["duration_s"])
     yield "Limits", Text()
-    for limit in human.LIMITS:
+    for limit in limits:
         yield f"  {limit.label}", _limit(limit, numbers, brief)
     yield from _work(numbers)
 

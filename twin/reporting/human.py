@@ -38,12 +38,18 @@ LIMITS = (
     Limit("Memory, hottest", "max_memory_temperature_k", "memory_temperature_upper_margin_k"),
     Limit("Coolant, warmest", "max_coolant_temperature_k", "coolant_temperature_upper_margin_k"),
     Limit("Coolant, coldest", "min_coolant_temperature_k", "coolant_temperature_lower_margin_k"),
+    Limit("Vapour quality, highest", "max_vapour_quality", "vapour_quality_upper_margin"),
     Limit("Radiator, warmest", "max_radiator_temperature_k", "radiator_temperature_upper_margin_k"),
     Limit("Battery, warmest", "max_battery_temperature_k", "battery_temperature_upper_margin_k"),
     Limit("Battery, coldest", "min_battery_temperature_k", "battery_temperature_lower_margin_k"),
     Limit("Array, warmest", "max_array_temperature_k", "array_temperature_upper_margin_k"),
     Limit("State of charge, lowest", "min_state_of_charge", "state_of_charge_lower_margin"),
 )
+
+
+def limits_of(*designs: Mapping[str, Any]) -> list[Limit]:
+    """Limits of whose extreme at least one design has a value: a liquid loop has no vapour."""
+    return [limit for limit in LIMITS if any(known(numbers.get(limit.value)) for numbers in designs)]
 
 
 def known(value: Any) -> bool:
@@ -173,6 +179,8 @@ _BY_ENDING = {
     "fraction": percent,
     "state_of_charge": percent,
     "charge_lower_margin": percent,
+    "quality": percent,
+    "quality_upper_margin": percent,
     "_flops": flops,
     "_flop": flop,
     "_kg": mass,

@@ -145,7 +145,7 @@ def cards(facts: Facts) -> str:
         ),
         ("Array, mean", human.si(fleet["array_energy_j"] / duration_s, "W"), f"{_curtailed(fleet)} curtailed", "none"),
         ("Mass", human.mass(fleet["mass_kg"]), human.quantity("kg_per_kw", fleet["specific_mass_kg_per_kw"]), "none"),
-        *((limit.label, *_split(limit, fleet), human.level(limit, fleet)) for limit in human.LIMITS),
+        *((limit.label, *_split(limit, fleet), human.level(limit, fleet)) for limit in human.limits_of(fleet)),
         (
             "Throttled by heat",
             human.percent(fleet["throttled_fraction"]),
