@@ -2,7 +2,7 @@
 
 Frame: true equator and mean equinox of date (TEME), the frame of two-line elements.
 Mean elements are carried in time by the first-order secular theory (Kozai 1959; Vallado 2013, eq. 9-41);
-short-period terms, below 10 km in low orbits, are left out.
+short-period terms, below 7 km in low orbits, are left out.
 """
 
 import math
