@@ -161,11 +161,11 @@ def test_a_folder_without_telemetry_is_no_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("start", "lit", "tolerance"), [("2026-06-21", 1.0 - 0.2019, 0.003), ("2026-12-10", 1.0, 0.0)])
 def test_sunlit_fraction_of_the_published_orbit(start: str, lit: float, tolerance: float) -> None:
-    """Dawn-dusk at 650 km: longest eclipse f_max of Suncatcher's orbit in June, none in December.
+    """Dawn-dusk at 650 km, round Earth: longest eclipse f_max of Suncatcher's orbit in June, none in December.
 
     One plane, phases evenly spread: the fleet's mean is that of whole orbits.
     """
-    result = simulate(f"time.start={start}", "constellation.node_span_rad=0")
+    result = simulate(f"time.start={start}", "constellation.node_span_rad=0", "environment.earth_flattening=0")
     assert float(result.sunlit_fraction.mean(dtype=np.float64)) == pytest.approx(lit, abs=tolerance + 1e-6)
     assert summary_of(result)["fleet"]["sunlit_fraction"] == pytest.approx(lit, abs=tolerance + 1e-6)
 
