@@ -1,6 +1,7 @@
 """Fade of the battery: whole cycles cost what is published, years add up, and a run wears its battery by both."""
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +73,7 @@ def test_fade_does_not_depend_on_the_step():
 
 def test_a_short_recharge_does_not_start_a_new_cycle():
     """A short recharge in a deep discharge changes its wear by less than 15 %; half of the depth starts anew."""
-    steady = {"rate_stress_h": 0.0}
+    steady: dict[str, Any] = {"rate_stress_h": 0.0}
     whole = at_half_rate([1.0, 0.4], **steady)
     assert at_half_rate([1.0, 0.72, 0.75, 0.4], **steady) == pytest.approx(whole, rel=0.15)
     apart = at_half_rate([1.0, 0.4, 0.8, 0.5], **steady)

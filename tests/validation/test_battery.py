@@ -4,6 +4,7 @@ import csv
 import gzip
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -130,7 +131,7 @@ def test_wear_of_irregular_cycles() -> Measured:
         counted = sum(0.2 * depth**2.6 / 340.0 for depth in rainflow_discharges(corners))
         errors.append(float(fade(jnp.asarray(charges), 10.0, jnp.asarray(WARM_K), numbers)) / counted - 1.0)
     mean, spread = 100.0 * np.mean(errors), 100.0 * np.std(errors)
-    return Measured(abs(mean), f"mean of 40 records {mean:+.0f} %, standard deviation {spread:.0f} %")
+    return Measured(float(abs(mean)), f"mean of 40 records {mean:+.0f} %, standard deviation {spread:.0f} %")
 
 
 @cache
@@ -318,7 +319,7 @@ def basilisk_charge(steps: int) -> np.ndarray:
     body = gravity.createEarth()
     body.isCentralBody = True
     craft = spacecraft.Spacecraft()
-    elements = orbitalMotion.ClassicElements()
+    elements: Any = orbitalMotion.ClassicElements()
     elements.a, elements.e, elements.i = const.EARTH_RADIUS_M + ALTITUDE_M, 1e-6, INCLINATION_RAD
     elements.Omega, elements.omega, elements.f = NODE_RAD, 0.0, 0.0
     craft.hub.r_CN_NInit, craft.hub.v_CN_NInit = orbitalMotion.elem2rv(body.mu, elements)
@@ -361,7 +362,7 @@ def our_charge(steps: int, solar_w_per_m2: float) -> np.ndarray:
     still = jnp.zeros(())
     elements = orbit.Elements(*(jnp.asarray(v) for v in (axis, 1e-6, INCLINATION_RAD, NODE_RAD, 0.0, 0.0)))
     rates = orbit.Rates(still, still, jnp.asarray((const.EARTH_GRAVITY_M3_PER_S2 / axis**3) ** 0.5), still)
-    sun = sunlight.Sun(tuple(jnp.asarray(part) for part in SUN), jnp.ones(()))
+    sun = sunlight.Sun((jnp.asarray(SUN[0]), jnp.asarray(SUN[1]), jnp.asarray(SUN[2])), jnp.ones(()))
 
     def one(charge, start_s):
         place = orbit.place(elements, rates, start_s + 0.5 * STEP_S)
