@@ -51,6 +51,8 @@ class Operation(NamedTuple):
     heat_drive: Array  # what the temperature limits of die and memory allow
     request: Array  # work asked, as a fraction of the peak
     peak_flops: Array  # of those awake
+    asked_die_k: Array  # where the die would go if it did all that work and cap allow
+    asked_memory_k: Array
     memory_k_per_w: Array  # memory above the cold plate, per watt of chip power
     law: Law
 
@@ -181,6 +183,9 @@ def clock_scaled(
         (max_temperature_k - plate_temperature_k) / junction_resistance_k_per_w,
         (max_memory_temperature_k - plate_temperature_k) / memory_k_per_w,
     )
+    asked_drive = _drive(law.max_clock, served, law)
+    cap_drive = jnp.maximum(power_cap_w - active, 0.0) / dynamic
+    asked_w = active + dynamic * jnp.minimum(asked_drive, cap_drive)
     idling_k = plate_temperature_k + junction_resistance_k_per_w * standing
     return Operation(
         on=sm.ramp(shutdown_temperature_k - idling_k, SHUTDOWN_BAND_K),
@@ -189,11 +194,13 @@ def clock_scaled(
         sleep_w=asleep,
         host_standing_w=jnp.asarray(host_idle_power_w),
         host_dynamic_w=awake * (host_dynamic_power_w * work.power_intensity),
-        asked_drive=_drive(law.max_clock, served, law),
-        cap_drive=jnp.maximum(power_cap_w - active, 0.0) / dynamic,
+        asked_drive=asked_drive,
+        cap_drive=cap_drive,
         heat_drive=jnp.maximum(heat_w - active, 0.0) / dynamic,
         request=served,
         peak_flops=awake * (peak_flops * work.work_efficiency),
+        asked_die_k=plate_temperature_k + junction_resistance_k_per_w * asked_w,
+        asked_memory_k=plate_temperature_k + memory_k_per_w * asked_w,
         memory_k_per_w=jnp.asarray(memory_k_per_w),
         law=law,
     )

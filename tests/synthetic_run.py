@@ -46,7 +46,8 @@ FLEET: dict[str, Any] = {
     "max_battery_temperature_k": None,
     "min_state_of_charge": 0.18,
     "state_of_charge_lower_margin": -0.02,
-    "binding_limit": "state of charge lower",
+    "binding_limit": "state of charge too low",
+    "binding_reason": "state of charge too low: 2.0 points beyond the limit",
 }
 RUN = {
     "wall_s": 2.0,

@@ -25,6 +25,7 @@ class Budget(NamedTuple):
     nominal_power_w: Array
     accelerators: Array
     limits: dict[str, Array]
+    set_point_k: Array  # of the coolant supply
 
 
 def budget(
@@ -59,6 +60,7 @@ def budget(
         nominal_power_w=power_w,
         accelerators=jnp.asarray(params["accelerator"]["count"]),
         limits=_limits(params, radiator, loop | _boiling(params["coolant_loop"], loop)),
+        set_point_k=jnp.asarray(params["coolant_loop"]["set_point_k"]),
     )
 
 
@@ -88,9 +90,12 @@ def _boiling(profile: Profile, loop: Mapping[str, Array]) -> dict[str, Array]:
 
 def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapping[str, Array]) -> dict[str, Array]:
     """Limits against which the report states margins."""
+    chips = params["accelerator"]
     numbers: dict[str, Any] = {
-        "max_accelerator_temperature_k": params["accelerator"]["max_temperature_k"],
-        "max_memory_temperature_k": params["accelerator"]["max_memory_temperature_k"],
+        "max_accelerator_temperature_k": chips["max_temperature_k"],
+        "max_asked_die_temperature_k": chips["max_temperature_k"],
+        "max_asked_memory_temperature_k": chips["max_memory_temperature_k"],
+        "max_memory_temperature_k": chips["max_memory_temperature_k"],
         "max_battery_temperature_k": params["battery"]["max_temperature_k"],
         "min_battery_temperature_k": params["battery"]["min_charge_temperature_k"],
         "max_radiator_temperature_k": radiator.max_temperature_k,

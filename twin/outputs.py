@@ -60,6 +60,8 @@ def outputs(
         "assigned_flops": inputs.assigned_flops,
         "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
         + work.memory_rise_k,
+        "asked_die_k": chips.asked_die_k,
+        "asked_memory_k": chips.asked_memory_k,
         "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),

@@ -114,6 +114,10 @@ TOTALS = (
     Total("power_limited_s", "s", "sum", "power_limited", "Time in which the bus limits the accelerators"),
     Total("underserved_s", "s", "sum", "underserved", "Time in which less than 95 % of the assigned work was done"),
     Total("max_accelerator_temperature_k", "K", "max", "accelerator_temperature_k", "Hottest die of the run"),
+    Total("max_asked_die_temperature_k", "K", "max", "asked_die_k", "Die if it did all that work and cap allow"),
+    Total(
+        "max_asked_memory_temperature_k", "K", "max", "asked_memory_k", "Memory if it did all that work and cap allow"
+    ),
     Total("max_memory_temperature_k", "K", "max", "memory_temperature_k", "Hottest memory stacks of the run"),
     Total("max_coolant_temperature_k", "K", "max", "coolant_temperature_k", "Warmest coolant supply of the run"),
     Total("min_coolant_temperature_k", "K", "min", "coldest_coolant_k", "Coldest fluid anywhere in the loop"),

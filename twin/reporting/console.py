@@ -197,6 +197,7 @@ def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
     short = numbers["underserved_fraction"]
     yield _plain("Work left undone", f"{human.percent(short)} of the time", _warn(short))
     yield _plain("Binds", str(numbers["binding_limit"]), "bold")
+    yield _plain("Because", str(numbers["binding_reason"]))
     yield _plain("Power balance open by", f"{numbers['power_balance_residual']:.0e}")
     yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")
 

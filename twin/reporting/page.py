@@ -38,6 +38,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "power_balance_residual": "What the electric account of the worst satellite misses, over its array energy",
     "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
     "binding_limit": "What holds the design back",
+    "binding_reason": "By how much",
 }
 RUN_SLOTS = ("time", "workload", "environment", "atmosphere", "operations", "precision", "distributed", "output")
 
@@ -117,7 +118,7 @@ def _outcome(fleet: Mapping[str, Any]) -> str:
         f" {who} spent {human.percent(fleet['sunlit_fraction'])} of the time in sunlight and delivered "
         f"<b>{human.flops(fleet['mean_compute_rate_flops'])}</b> on average, {human.percent(share)} of what its "
         f"accelerators give at the power cap: {human.flop(fleet['delivered_flop'])} in all. "
-        f"What holds it back: <b>{escape(binding(fleet))}</b>."
+        f"What holds it back: <b>{escape(binding(fleet))}</b> ({escape(str(fleet['binding_reason']))})."
     )
 
 

@@ -1,0 +1,116 @@
+"""Which limit holds a design back, and by how much, in the units of that limit."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from twin.budget import Budget
+
+# A limit counts as binding when it holds the fleet back for more than this part of the time.
+NOTICEABLE = 1e-3
+BROKEN = -0.01  # of a margin, kelvins or parts: below it a limit counts as broken
+
+Flat = Mapping[str, Any]
+
+
+class Verdict(NamedTuple):
+    """A limit that binds, and a sentence that says by how much."""
+
+    name: str
+    reason: str
+
+
+WORDS = {
+    "battery_temperature_upper_margin_k": "battery temperature too high",
+    "battery_temperature_lower_margin_k": "battery temperature too low",
+    "coolant_temperature_upper_margin_k": "coolant temperature too high",
+    "coolant_temperature_lower_margin_k": "coolant temperature too low",
+    "radiator_temperature_upper_margin_k": "radiator temperature too high",
+    "state_of_charge_lower_margin": "state of charge too low",
+    "vapour_quality_upper_margin": "dry-out of the evaporator",
+}
+
+
+def margins(flat: Flat, budget: Budget) -> dict[str, float]:
+    """Distance to every limit, negative when it is broken."""
+    found = {}
+    for name, limit in budget.limits.items():
+        value = flat[name]
+        if value is not None:
+            found[_margin_name(name)] = float(limit) - value if name.startswith("max") else value - float(limit)
+    return found
+
+
+def _margin_name(limit: str) -> str:
+    """max_battery_temperature_k becomes battery_temperature_upper_margin_k."""
+    side, _, quantity = limit.partition("_")
+    word = "upper" if side == "max" else "lower"
+    stem = quantity.removesuffix("_k")
+    return f"{stem}_{word}_margin" + ("_k" if stem != quantity else "")
+
+
+def verdicts(flat: Flat, margin: Mapping[str, float], budget: Budget, duration_s: float) -> list[Verdict]:
+    """What binds: heat and power while the satellites work, and limits that were broken; else the cap or the demand."""
+    found = [*_heat(flat, margin, budget), *_power(flat, duration_s), *_broken(margin)]
+    if found:
+        return found
+    unmet = flat["assigned_flop"] - flat["delivered_flop"] - (flat.get("work_lost_to_upsets_flop") or 0.0)
+    if unmet > NOTICEABLE * max(flat["assigned_flop"], 1.0):
+        share = unmet / flat["assigned_flop"]
+        return [Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")]
+    return [Verdict("demand", _nearest(margin))]
+
+
+def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[Verdict]:
+    """Throttling: by die or memory, or by the radiator where coolant at its set point would have done."""
+    if not flat["throttled_fraction"] > NOTICEABLE:
+        return
+    names = {"die": "asked_die_temperature_upper_margin_k", "memory": "asked_memory_temperature_upper_margin_k"}
+    part = min(names, key=lambda name: margin.get(names[name], 0.0))
+    over_k = -margin.get(names[part], 0.0)
+    warm_k = flat["max_coolant_temperature_k"] - float(budget.set_point_k)
+    held = (
+        f"throttled {flat['throttled_fraction']:.1%} of the time; at the work asked the {part} would be {over_k:.1f} K"
+    )
+    if warm_k >= over_k:
+        reason = f"{held} too hot, and the coolant comes {warm_k:.1f} K above its set point"
+        yield Verdict("radiator", reason)
+    else:
+        yield Verdict(f"{part} temperature", f"{held} above its limit")
+
+
+def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
+    """Shedding: the array where it gives too little in all, the battery where it cannot carry what the array gives."""
+    if not flat["power_limited_fraction"] > NOTICEABLE:
+        return
+    shed_j, spare_j = flat["shed_energy_j"], flat["curtailed_energy_j"]
+    mean_w = shed_j / max(flat["satellites"] * duration_s, 1e-9)
+    held = f"short of power {flat['power_limited_fraction']:.1%} of the time, {mean_w / 1e3:.3g} kW in the mean"
+    if shed_j > spare_j:
+        yield Verdict(
+            "array", f"{held} of each satellite, while {spare_j / max(shed_j, 1e-9):.0%} of that was curtailed"
+        )
+    else:
+        lacking = shed_j / max(flat["satellites"], 1.0) / 3.6e6
+        yield Verdict(
+            "battery", f"{held}; the array had it to spare, the battery did not carry {lacking:.3g} kWh of it"
+        )
+
+
+def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:
+    for name, words in WORDS.items():
+        if margin.get(name, 0.0) < BROKEN:
+            yield Verdict(words, f"{_amount(name, -margin[name])} beyond the limit")
+
+
+def _amount(name: str, size: float) -> str:
+    return f"{size:.1f} K" if name.endswith("_k") else f"{100.0 * size:.1f} points"
+
+
+def _nearest(margin: Mapping[str, float]) -> str:
+    """The smallest margin, a point of charge or quality counting as a kelvin."""
+    if not margin:
+        return "no limit is modelled"
+    sizes = {name: value if name.endswith("_k") else 100.0 * value for name, value in margin.items()}
+    name = min(sizes, key=lambda key: sizes[key])
+    what = name.removesuffix("_k").removesuffix("_margin").replace("_", " ").replace(" upper", "").replace(" lower", "")
+    return f"nothing binds; nearest limit: {what}, {_amount(name, margin[name])} away"
