@@ -84,16 +84,11 @@ def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
         return
     shed_j, spare_j = flat["shed_energy_j"], flat["curtailed_energy_j"]
     mean_w = shed_j / max(flat["satellites"] * duration_s, 1e-9)
-    held = f"short of power {flat['power_limited_fraction']:.1%} of the time, {mean_w / 1e3:.3g} kW in the mean"
+    held = f"short of power {flat['power_limited_fraction']:.1%} of the time, by {mean_w / 1e3:.3g} kW in the mean"
     if shed_j > spare_j:
-        yield Verdict(
-            "array", f"{held} of each satellite, while {spare_j / max(shed_j, 1e-9):.0%} of that was curtailed"
-        )
+        yield Verdict("array", f"{held}, of which it had {spare_j / shed_j:.0%} to spare at other times")
     else:
-        lacking = shed_j / max(flat["satellites"], 1.0) / 3.6e6
-        yield Verdict(
-            "battery", f"{held}; the array had it to spare, the battery did not carry {lacking:.3g} kWh of it"
-        )
+        yield Verdict("battery", f"{held}, all of which the array had to spare at other times")
 
 
 def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:
