@@ -64,7 +64,7 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "key taken away": (["~array.area_m2"], ("array.area_m2: missing",)),
     "no equals sign": (["array"], (f"'array': {UNREADABLE}",)),
     "open bracket": (["array.area_m2=[1"], (f"'array.area_m2=[1': {UNREADABLE}",)),
-    "wrong model": (["solar_cell.model=nope"], ("solar_cell.model = 'nope'", "linear_efficiency, maximum_power_point")),
+    "wrong model": (["solar_cell.model=nope"], ("solar_cell.model = 'nope'", "current_voltage, linear_efficiency")),
     "short curve": (
         ["battery.open_circuit_voltage_v=[3,4]"],
         ("battery.open_circuit_voltage_v = [3, 4]: ", "21 items"),

@@ -64,7 +64,7 @@ def budget(
 
 def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: Array) -> dict[str, Array]:
     """Masses of what makes, stores, carries and uses the power."""
-    cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
+    cell_kg_per_m2 = registry.call(solar_cell.build, params["solar_cell"]).covered_kg_per_m2
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     chips = params["accelerator"]
     return {
