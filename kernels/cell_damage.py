@@ -9,7 +9,7 @@ from jax.scipy.ndimage import map_coordinates
 from kernels.quantity import Ratio, Scalar
 from kernels.registry import part
 
-GLASS_STEP_M = 2.5e-5  # rates follow a power of the thickness plus this
+GLASS_STEP_M = 2.5e-5  # rates follow a power of the thickness plus this, from bare cells on
 NEGLIGIBLE_PER_M2_S = 1e4  # 3e7 per cm2 and year, a hundred-thousandth of a low orbit's
 
 
