@@ -10,11 +10,11 @@ from kernels.quantity import (
     Area,
     ArealHeatCapacity,
     ArealMass,
-    Duration,
     Efficiency,
     Fraction,
     Optics,
     RatePerYear,
+    TimeConstant,
 )
 from kernels.registry import part
 
@@ -75,7 +75,7 @@ def remaining(
     *,
     initial_health: Efficiency,
     darkening_fraction: Fraction,
-    darkening_time_s: Duration,
+    darkening_time_s: TimeConstant,
     debris_loss_per_year: RatePerYear,
 ) -> Array:
     """Power that age alone leaves: glass darkens towards a limit, debris takes cells at a steady rate.
