@@ -23,6 +23,9 @@ GAS_CONSTANT_J_PER_MOL_K = 8.314462618
 # ISO 80000-3: the standard acceleration that turns specific impulse into speed.
 STANDARD_GRAVITY_M_PER_S2 = 9.80665
 
+# JPL 96-9: the borosilicate cover glass of its damage coefficients.
+COVER_GLASS_KG_PER_M3 = 2554.0
+
 DAY_S = 86_400.0
 YEAR_S = 365.25 * DAY_S
 

@@ -18,12 +18,13 @@ class Optics(NamedTuple):
     emissivity: Array
 
 
-KNOTS = 21  # every tabulated curve has this many equally spaced knots on [0, 1]
+KNOTS = 21  # every curve that a step evaluates has this many equally spaced knots on [0, 1]
+PRINTED = -1  # a column of a printed table: as many values as its source has
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Unit and allowed range of one parameter; `knots` > 0 marks a tabulated curve."""
+    """Unit and allowed range of one parameter; `knots` marks a tabulated curve, or a column of a table (PRINTED)."""
 
     unit: str = ""
     minimum: float = -inf
@@ -107,9 +108,16 @@ PositiveIrradiance = Annotated[Scalar, _positive("W/m2")]
 Energy = Annotated[Scalar, _positive("J")]
 Flops = Annotated[Scalar, _positive("flops")]
 Voltage = Annotated[Scalar, _positive("V")]
-VoltagePerKelvin = Annotated[Scalar, Quantity("V/K", -0.1, 0.1)]
-CurrentDensity = Annotated[Scalar, _positive("A/m2")]
-CurrentDensityPerKelvin = Annotated[Scalar, Quantity("A/m2/K", -10.0, 10.0)]
+CurveRatio = Annotated[Scalar, Quantity("", 0.6, 0.999)]
+Fluence = Annotated[Scalar, _positive("per_m2")]
+Thickness = Annotated[Scalar, Quantity("m", 0.0, 1.5e-3)]
+TimeConstant = Annotated[Scalar, _positive("s")]
+FluencePoints = Annotated[Array | Sequence[Array], Quantity("per_m2", minimum=0.0, knots=PRINTED)]
+VoltagePoints = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots=PRINTED)]
+VoltagePerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("V/K", -0.1, 0.1, knots=PRINTED)]
+CurrentDensityPoints = Annotated[Array | Sequence[Array], Quantity("A/m2", above=0.0, knots=PRINTED)]
+CurrentDensityPerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("A/m2/K", -10.0, 10.0, knots=PRINTED)]
+Spread = Annotated[Scalar, Quantity("", 0.0, 0.1)]
 RelativePerKelvin = Annotated[Scalar, Quantity("per_K", -0.1, 0.1)]
 Charge = Annotated[Scalar, _positive("C")]
 Resistance = Annotated[Scalar, _positive("ohm")]

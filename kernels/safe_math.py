@@ -69,6 +69,18 @@ def interpolate(curve: Curve, x: Array) -> Array:
     return y
 
 
+def polyline(x_points: Curve, y_points: Curve, x: Array) -> Array:
+    """Straight lines through points with rising x, as a sum of ramps; extrapolates the end segments."""
+    y = jnp.asarray(y_points[0]) + jnp.zeros_like(x)
+    before = 0.0
+    for k in range(len(x_points) - 1):
+        slope = (y_points[k + 1] - y_points[k]) / (x_points[k + 1] - x_points[k])
+        along = x - x_points[k]
+        y = y + (slope - before) * (along if k == 0 else jnp.maximum(along, 0.0))
+        before = slope
+    return y
+
+
 def integral(curve: Curve, x: Array) -> Array:
     """Integral of `interpolate(curve, .)` from 0 to x."""
     knots = len(curve)

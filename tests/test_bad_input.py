@@ -64,11 +64,24 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "key taken away": (["~array.area_m2"], ("array.area_m2: missing",)),
     "no equals sign": (["array"], (f"'array': {UNREADABLE}",)),
     "open bracket": (["array.area_m2=[1"], (f"'array.area_m2=[1': {UNREADABLE}",)),
-    "wrong model": (["solar_cell.model=nope"], ("solar_cell.model = 'nope'", "linear_efficiency, maximum_power_point")),
+    "wrong model": (["solar_cell.model=nope"], ("solar_cell.model = 'nope'", "current_voltage, linear_efficiency")),
     "short curve": (
         ["battery.open_circuit_voltage_v=[3,4]"],
         ("battery.open_circuit_voltage_v = [3, 4]: ", "21 items"),
     ),
+    "unequal columns of a sheet": (
+        ["solar_cell.max_power_voltage_v=[2.39,2.17]"],
+        ("solar_cell.max_power_voltage_v: 2 values; must be as many as solar_cell.fluence_points_per_m2, 5",),
+    ),
+    "sheet out of order": (
+        ["solar_cell.coefficient_fluence_points_per_m2=[5e18,1e18,3e19,1e20]"],
+        ("solar_cell.coefficient_fluence_points_per_m2.1 = 1e+18: must be above the fluence before it",),
+    ),
+    "power beyond open circuit": (
+        ["solar_cell.open_circuit_voltage_v=[2.3,2.2,2.1,2.0,1.9]"],
+        ("solar_cell.max_power_voltage_v.0 = 2.39: must be 0.6 to 0.999 of solar_cell.open_circuit_voltage_v.0 = 2.3",),
+    ),
+    "no such material": (["solar_cell.damage_material=tin"], ("solar_cell.damage_material = 'tin'", "silicon")),
     "no such node": (
         ["thermal_network.ports.battery=[batery]"],
         ("thermal_network.ports.battery = 'batery': no such node", "(did you mean 'battery'?)"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kernels import constants as const
 from kernels import orbit, sunlight
+from kernels.cell_damage import FluenceRate
 from twin.anchor import anchor_at
 from twin.prepare import Each
 
@@ -275,7 +276,7 @@ def test_latitude_and_longitude_match_astropy():
     fixed = TEME(CartesianRepresentation(*(7e3 * vectors) * units.km), obstime=times).transform_to(ITRS(obstime=times))
     x, y, z = fixed.cartesian.xyz.to_value(units.km) / 7e3
     zero = jnp.zeros(200)
-    each = Each(orbit.Elements(*[zero + 7e6] * 6), orbit.Rates(*[zero] * 4), zero, zero)
+    each = Each(orbit.Elements(*[zero + 7e6] * 6), orbit.Rates(*[zero] * 4), zero, zero, FluenceRate(zero, zero))
     anchor = anchor_at(each, jnp.asarray(times.jd - 2451545.0), jnp.zeros(()))
     latitude, longitude = orbit.latitude_longitude_rad(tuple(map(jnp.asarray, vectors)), anchor.sidereal_angle_rad)
     ours = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])

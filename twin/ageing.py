@@ -5,9 +5,10 @@ Both are evaluated once per save block, in float64, so that the step pays for no
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
-from kernels import battery_ageing, drag, propulsion, radiator, registry
+from kernels import battery_ageing, drag, propulsion, radiator, registry, solar_array, solar_cell
 from kernels import safe_math as sm
 from twin.anchor import Anchor
 from twin.prepare import Shared
@@ -22,6 +23,8 @@ class Condition(NamedTuple):
 
     battery_health: Array
     battery_resistance_growth: Array
+    cell: solar_cell.Cell
+    array_yield: Array  # what mismatch and age leave of the power of its cells
     array_health: Array
     accelerators_alive: Array
     coating_absorptivity: Array
@@ -29,25 +32,46 @@ class Condition(NamedTuple):
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
     """What the slow variables mean to the steps of a block."""
-    del structure
     health, growth = registry.call(
         battery_ageing.health, shared.profiles["battery"], slow.battery_cycle_loss, slow.battery_calendar_square
     )
+    array = shared.profiles["array"]
+    cell = _cell(structure, shared, slow.electron_fluence_per_m2)
+    fresh = _cell(structure, shared, jnp.zeros_like(slow.electron_fluence_per_m2))
+    matched, matched_fresh = (1.0 - registry.call(solar_cell.mismatch_loss, array, c.reference) for c in (cell, fresh))
+    kept = registry.call(solar_array.remaining, array, slow.array_age_s)
     coating = shared.profiles["coating"] | {"life_fraction": slow.coating_life_fraction}
     return Condition(
         battery_health=health,
         battery_resistance_growth=growth,
-        array_health=slow.array_health,
+        cell=cell,
+        array_yield=kept * matched,
+        array_health=kept * matched * _power(cell) / (matched_fresh * _power(fresh)),
         accelerators_alive=slow.accelerators_alive,
         coating_absorptivity=registry.call(radiator.aged_optics, coating).absorptivity,
     )
 
 
+def _cell(structure: CohortStructure, shared: Shared, fluence_per_m2: Array) -> solar_cell.Cell:
+    """The cells after a fluence of 1 MeV electrons."""
+    model = registry.models("solar_cell")[structure.model("solar_cell")]
+    return registry.call(model, shared.profiles["solar_cell"], fluence_per_m2)
+
+
+def _power(cell: solar_cell.Cell) -> Array:
+    """Maximum power at the reference temperature and irradiance. [W/m2]"""
+    return solar_cell.maximum_power_w_per_m2(cell, cell.reference_temperature_k, cell.reference_irradiance_w_per_m2)
+
+
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     """Rates per second that stay the same through a block, under the names that `variables.SLOW` gives them."""
     del structure
-    failures = {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}
-    return failures | _orbit_rates(shared, anchor, slow)
+    rates = {
+        "accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive,
+        "electron_fluence_per_m2_s": anchor.electron_fluence_per_m2_s,
+        "array_age_s_per_s": jnp.ones_like(slow.array_age_s),
+    }
+    return rates | _orbit_rates(shared, anchor, slow)
 
 
 def _orbit_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

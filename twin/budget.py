@@ -10,7 +10,7 @@ from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
 from kernels import power_bus as bus_kernel
-from kernels import propulsion, registry
+from kernels import propulsion, registry, solar_cell
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
 from twin.structure import CohortParams, Profile
@@ -66,7 +66,7 @@ def budget(
 
 def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: Array) -> dict[str, Array]:
     """Masses of what makes, stores, carries and uses the power."""
-    cell_kg_per_m2 = registry.call(array_kernel.cell_mass, params["solar_cell"])
+    cell_kg_per_m2 = registry.call(solar_cell.build, params["solar_cell"]).covered_kg_per_m2
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     chips = params["accelerator"]
     return {

@@ -15,6 +15,7 @@ import kernels.atmosphere
 import kernels.attitude
 import kernels.battery
 import kernels.battery_ageing
+import kernels.cell_damage
 import kernels.coolant_loop
 import kernels.drag
 import kernels.mass_and_cost
@@ -24,10 +25,11 @@ import kernels.power_bus
 import kernels.propulsion
 import kernels.radiator
 import kernels.solar_array
+import kernels.solar_cell
 import kernels.sunlight
 import kernels.workload  # noqa: F401
 from kernels import registry
-from kernels.quantity import Quantity
+from kernels.quantity import PRINTED, Quantity
 from twin.cross_checks import check_network, check_profiles
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
@@ -164,6 +166,7 @@ class ThermalNetwork(Strict):
 _EXTRAS: dict[str, dict[str, Any]] = {
     "accelerator": {"number_format": (str, ...)},
     "atmosphere": {"file": (str | None, None)},
+    "solar_cell": {"damage_material": (Literal["gallium_arsenide", "silicon"], ...)},
     "constellation": {
         "satellites": (int, Field(default=0, ge=0, le=4_000_000)),
         "file": (str | None, None),
@@ -234,7 +237,9 @@ def _field(quantity: Quantity, default: float | None) -> tuple[Any, Any]:
         return value
 
     number = Annotated[float, AfterValidator(check)]
-    if quantity.knots:
+    if quantity.knots == PRINTED:
+        number = Annotated[list[number], Field(min_length=1, max_length=50)]
+    elif quantity.knots:
         number = Annotated[list[number], Field(min_length=quantity.knots, max_length=quantity.knots)]
     return (number, ... if default is None else default)
 

@@ -19,20 +19,47 @@ def _refuse(key: str, given: float, sentence: str) -> None:
 
 
 def _check_cell(cell: Any) -> None:
-    """A cell cannot make more electricity than it absorbs light."""
+    """A sheet's table has one value for each fluence; no cell makes more electricity than it absorbs light."""
     if cell.model == "linear_efficiency":
-        key, efficiency = "solar_cell.efficiency_bol", cell.efficiency_bol
+        key, given, efficiency = "efficiency_bol", cell.efficiency_bol, cell.efficiency_bol
     else:
-        key = "solar_cell.max_power_current_a_per_m2"
-        power = cell.max_power_voltage_v * cell.max_power_current_a_per_m2
-        efficiency = power / cell.reference_irradiance_w_per_m2
+        _check_sheet(cell)
+        key, given = "max_power_current_a_per_m2.0", cell.max_power_current_a_per_m2[0]
+        efficiency = cell.max_power_voltage_v[0] * given / cell.reference_irradiance_w_per_m2
     if efficiency > cell.absorptivity:
-        given = cell.efficiency_bol if cell.model == "linear_efficiency" else cell.max_power_current_a_per_m2
         _refuse(
-            key,
+            f"solar_cell.{key}",
             given,
             f"means an efficiency of {efficiency:.2f}, above solar_cell.absorptivity = {cell.absorptivity:g}",
         )
+
+
+def _check_sheet(cell: Any) -> None:
+    points = ("open_circuit_voltage_v", "max_power_voltage_v", "short_circuit_current_a_per_m2")
+    points += ("max_power_current_a_per_m2",)
+    coefficients = tuple(name for name in type(cell).model_fields if "_coefficient_" in name)
+    for fluences, columns in (
+        ("fluence_points_per_m2", points),
+        ("coefficient_fluence_points_per_m2", coefficients),
+    ):
+        at = getattr(cell, fluences)
+        fall = next((k for k in range(1, len(at)) if at[k] <= at[k - 1]), None)
+        if fall is not None:
+            _refuse(f"solar_cell.{fluences}.{fall}", at[fall], "must be above the fluence before it")
+        for name in columns:
+            if len(getattr(cell, name)) != len(at):
+                raise ConfigError(
+                    f"solar_cell.{name}: {len(getattr(cell, name))} values; must be as many as "
+                    f"solar_cell.{fluences}, {len(at)}"
+                )
+    if cell.fluence_points_per_m2[0] != 0.0:
+        _refuse("solar_cell.fluence_points_per_m2.0", cell.fluence_points_per_m2[0], "must be 0, beginning of life")
+    for at_power, limit in ((points[1], points[0]), (points[3], points[2])):
+        for k, (value, most) in enumerate(zip(getattr(cell, at_power), getattr(cell, limit), strict=True)):
+            if not 0.6 <= value / most <= 0.999:
+                _refuse(
+                    f"solar_cell.{at_power}.{k}", value, f"must be 0.6 to 0.999 of solar_cell.{limit}.{k} = {most:g}"
+                )
 
 
 def _check_chip(chip: Any) -> None:

@@ -14,7 +14,7 @@ from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
 from twin.cross_checks import massless
-from twin.inputs import element_sets, thermosphere, traces
+from twin.inputs import element_sets, particle_fluence, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
@@ -163,6 +163,7 @@ def _numbers(slot: str, profile: Any) -> dict[str, Array]:
 def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, Catalogue, list[str]]:
     params: CohortParams = {slot: _numbers(slot, cohort.profiles[slot]) for slot in COHORT_SLOTS}
     params["thermal_network"] = _network_numbers(cohort.thermal_network)
+    params["particle_fluence"] = particle_fluence.read(cohort.profiles["solar_cell"].damage_material)
     pattern = cohort.profiles["constellation"]
     if pattern.model != "element_sets":
         count = pattern.satellites

@@ -6,7 +6,16 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, battery_ageing, orbit, propulsion, registry, sunlight
+from kernels import (
+    accelerator,
+    battery_ageing,
+    cell_damage,
+    orbit,
+    propulsion,
+    registry,
+    solar_cell,
+    sunlight,
+)
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -22,6 +31,9 @@ from twin.state import Slow, State
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Profile, Structure
 from twin.surfaces import Surfaces, emission
 from twin.surfaces import surfaces as build_surfaces
+
+# Parameters that are read once here and that no step needs.
+DATA_SLOTS = ("element_sets", "particle_fluence")
 
 
 class Shared(NamedTuple):
@@ -49,6 +61,7 @@ class Each(NamedTuple):
     rates: orbit.Rates
     forced_eccentricity: Array  # by J3, where the elements leave it out
     present: Array  # 1, or 0 for padding
+    fluence: cell_damage.FluenceRate
 
 
 class Cohort(NamedTuple):
@@ -73,7 +86,7 @@ def _prepare_cohort(
     structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment
 ) -> Cohort:
     params = {**params, "coolant_loop": _operating_loop(params["coolant_loop"])}
-    panel, array_health = registry.call(array_kernel.panel, params["array"])
+    panel = registry.call(array_kernel.panel, params["array"])
     charge = registry.call(battery_kernel.first_charge, params["battery"])
     cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
     modules = registry.call(accelerator.module, params["accelerator"])
@@ -86,7 +99,7 @@ def _prepare_cohort(
     budget = build_budget(params, panel, accelerator.nominal_power_w(operation), drag_n, radius_m)
     expected = 1.0 if structure.failures == "expected" else 0.0
     shared = Shared(
-        profiles={slot: profile for slot, profile in params.items() if slot != "element_sets"},
+        profiles={slot: profile for slot, profile in params.items() if slot not in DATA_SLOTS},
         network=network,
         surfaces=surfaces,
         panel=panel,
@@ -111,7 +124,8 @@ def _prepare_cohort(
     slow = Slow(
         battery_cycle_loss=cycle_loss * ones,
         battery_calendar_square=calendar_square * ones,
-        array_health=array_health * ones,
+        electron_fluence_per_m2=0.0 * ones,
+        array_age_s=0.0 * ones,
         accelerators_alive=modules["count"] * ones,
         propellant_kg=budget.parts_kg["propellant"] * ones,
         drag_delta_v_m_per_s=0.0 * ones,
@@ -156,7 +170,7 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
         stated = rates.mean_anomaly_rad_per_s2 * params["station_keeping"]["hold_fraction"]
         rates = rates._replace(mean_anomaly_rad_per_s=later, mean_anomaly_rad_per_s2=stated)
         forced = orbit.forced_eccentricity(axis, sets["inclination_rad"])
-        return Each(elements, rates, forced, ones)
+        return Each(elements, rates, forced, ones, _fluence(params, elements))
     mean_sun = sunlight.mean_longitude_rad(environment.start_days)
     plane = registry.call(registry.models("orbit")[cohort.model("orbit")], params["orbit"], mean_sun)
     index = jnp.arange(cohort.satellites, dtype=ones.dtype)
@@ -165,7 +179,23 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
     rates = orbit.secular_rates(elements.semi_major_axis_m, elements.eccentricity, elements.inclination_rad)
     elements, rates = (leaves._make(leaf * ones for leaf in leaves) for leaves in (elements, rates))
     # An orbit that a profile designs has the eccentricity that the profile says.
-    return Each(elements, rates, 0.0 * ones, ones)
+    return Each(elements, rates, 0.0 * ones, ones, _fluence(params, elements))
+
+
+def _fluence(params: CohortParams, elements: orbit.Elements) -> cell_damage.FluenceRate:
+    """Rate at which each satellite's cells age, through their glass and through what lies behind them."""
+    cell = registry.call(solar_cell.build, params["solar_cell"])
+    table = cell_damage.FluenceTable(**params["particle_fluence"])
+    solar = registry.call(cell_damage.solar_proton_factor, params["environment"])
+    rear_m = registry.call(array_kernel.rear_shield_m, params["array"], cell.bare_kg_per_m2)
+    altitude_m = elements.semi_major_axis_m - orbit.const.EARTH_RADIUS_M
+    front, rear = (
+        cell_damage.fluence_rate(
+            table, altitude_m, elements.inclination_rad, shield_m, cell.proton_to_electron_ratio, solar
+        )
+        for shield_m in (cell.cover_glass_thickness_m, rear_m)
+    )
+    return cell_damage.FluenceRate(*(a + b for a, b in zip(front, rear, strict=True)))
 
 
 def _network(

@@ -23,7 +23,8 @@ class Slow(NamedTuple):
 
     battery_cycle_loss: Array  # of capacity at beginning of life
     battery_calendar_square: Array  # square of the capacity lost to the calendar
-    array_health: Array
+    electron_fluence_per_m2: Array  # of 1 MeV electrons that would have done the same to the cells
+    array_age_s: Array
     accelerators_alive: Array
     propellant_kg: Array
     drag_delta_v_m_per_s: Array  # met since the start, made up for or not

@@ -10,7 +10,17 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, battery, battery_ageing, orbit, registry, sunlight, thermal_network, workload
+from kernels import (
+    accelerator,
+    battery,
+    battery_ageing,
+    orbit,
+    registry,
+    solar_cell,
+    sunlight,
+    thermal_network,
+    workload,
+)
 from kernels import safe_math as sm
 from kernels.attitude import View
 from kernels.coolant_loop import Loop
@@ -144,8 +154,9 @@ def _array_available_w(
     structure: CohortStructure, shared: Shared, state: State, condition: Condition, irradiance_w_per_m2: Array
 ) -> Array:
     """Power at the array's terminals at maximum power. [W]"""
-    density = _call(structure, shared, "solar_cell", _at(structure, state, "array"), irradiance_w_per_m2)
-    return shared.panel.electric_area_m2 * condition.array_health * density
+    array_k = _at(structure, state, "array")
+    density = solar_cell.maximum_power_w_per_m2(condition.cell, array_k, irradiance_w_per_m2)
+    return shared.panel.electric_area_m2 * condition.array_yield * density
 
 
 def _battery_ageing(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import orbit, registry, sunlight
+from kernels import orbit, registry, solar_cell, sunlight
 from kernels import radiator as radiator_kernel
 from kernels import safe_math as sm
 from kernels import solar_array as array_kernel
@@ -33,7 +33,7 @@ def surfaces(
 ) -> Surfaces:
     """Area, normal and optics of every surface, taken from the component that owns it or from the network."""
     own = params["thermal_network"]["surfaces"]
-    cell = registry.call(array_kernel.cell_optics, params["solar_cell"])
+    cell = registry.call(solar_cell.cell_optics, params["solar_cell"])
     covered = panel.packing_fraction
     front = Optics(covered * cell.absorptivity + (1.0 - covered) * panel.substrate_absorptivity, cell.emissivity)
     coating = registry.call(radiator_kernel.aged_optics, params["coating"])

@@ -67,6 +67,7 @@ TELEMETRY = (
         "battery_resistance_growth", "1", "end", "Resistance of the battery over that at beginning of life", 0.0, 100.0
     ),
     Variable("array_health", "1", "end", "Array power over that at beginning of life", 0.0, 1.001),
+    Variable("electron_fluence_per_m2", "m-2", "end", "1 MeV electrons that would age the cells alike", 0.0, 1e24),
     Variable("accelerators_alive", "1", "end", "Accelerators that work", 0.0, 1e7),
     Variable("propellant_kg", "kg", "end", "Propellant on board", -1.0, 1e7),
     Variable("drag_delta_v_m_per_s", "m/s", "end", "Drag met since the start, as a change of speed", -1e-6, 1e6),
@@ -141,6 +142,8 @@ SLOW = (
     SlowRate("battery_cycle_loss", "battery_cycle_loss_per_s"),
     SlowRate("battery_calendar_square", "battery_calendar_square_per_s"),
     SlowRate("coating_life_fraction", "coating_life_per_s"),
+    SlowRate("electron_fluence_per_m2", "electron_fluence_per_m2_s", per="block"),
+    SlowRate("array_age_s", "array_age_s_per_s", per="block"),
 )
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
