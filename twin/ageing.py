@@ -13,6 +13,7 @@ from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
 from twin.structure import CohortStructure
+from twin.surfaces import Spread, light_m2
 
 Rates = dict[str, Array]
 
@@ -24,12 +25,11 @@ class Condition(NamedTuple):
     battery_resistance_growth: Array
     array_health: Array
     accelerators_alive: Array
-    coating_absorptivity: Array
+    light_m2: Spread
 
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
     """What the slow variables mean to the steps of a block."""
-    del structure
     health, growth = registry.call(
         battery_ageing.health, shared.profiles["battery"], slow.battery_cycle_loss, slow.battery_calendar_square
     )
@@ -39,7 +39,7 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
         battery_resistance_growth=growth,
         array_health=slow.array_health,
         accelerators_alive=slow.accelerators_alive,
-        coating_absorptivity=registry.call(radiator.aged_optics, coating).absorptivity,
+        light_m2=light_m2(structure, shared.surfaces, registry.call(radiator.aged_optics, coating).absorptivity),
     )
 
 
