@@ -2,7 +2,8 @@
 
 Body axes: x carries the array's normal, y the radiator's, z completes the frame. A law returns the Sun and
 nadir directions in body axes and in the axes of the array, which a driven array turns about its boom.
-`pointing_error_rad` turns the body about z, so that the array loses its cosine and the radiator gains the sine.
+`pointing_error_rad` turns the body about z, so that an array fixed to it loses the cosine and the radiator gains the
+sine, and a driven array about its boom, so that it loses the cosine too.
 """
 
 from typing import NamedTuple
@@ -30,6 +31,11 @@ def _components(axes: tuple[Vector, Vector, Vector], vector: Vector) -> Vector:
 def _turn_z(vector: Vector, angle_rad: Scalar) -> Vector:
     sine, cosine = jnp.sin(angle_rad), jnp.cos(angle_rad)
     return (cosine * vector[0] - sine * vector[1], sine * vector[0] + cosine * vector[1], vector[2])
+
+
+def _turn_y(vector: Vector, angle_rad: Scalar) -> Vector:
+    sine, cosine = jnp.sin(angle_rad), jnp.cos(angle_rad)
+    return (cosine * vector[0] + sine * vector[2], vector[1], cosine * vector[2] - sine * vector[0])
 
 
 def _view(axes: tuple[Vector, Vector, Vector], sun: Vector, up: Vector, error_rad: Scalar) -> View:
@@ -64,7 +70,7 @@ def local_vertical(sun: Vector, up: Vector, orbit_normal: Vector, *, pointing_er
     """Body z to nadir and y against the orbit normal (radiator edge-on to the Earth); array turned about y.
 
     The array's boom lies along body y; its normal follows the Sun's projection on the orbit plane, so it
-    loses the cosine of the beta angle.
+    loses the cosine of the beta angle. The body's error is in yaw, the array's in its drive.
     """
     z, y = sm.scale(up, -1.0), sm.scale(orbit_normal, -1.0)
     zero = jnp.zeros_like(up[0])
@@ -76,8 +82,8 @@ def local_vertical(sun: Vector, up: Vector, orbit_normal: Vector, *, pointing_er
     return View(
         _turn_z(sun_body, pointing_error_rad),
         _turn_z(nadir_body, pointing_error_rad),
-        _turn_z(_components(array, sun_body), pointing_error_rad),
-        _turn_z(_components(array, nadir_body), pointing_error_rad),
+        _turn_y(_components(array, sun_body), pointing_error_rad),
+        _turn_y(_components(array, nadir_body), pointing_error_rad),
     )
 
 
@@ -91,7 +97,10 @@ def fixed_in_space(
     declination_rad: Angle,
     pointing_error_rad: PointingError,
 ) -> View:
-    """Body x held towards a fixed right ascension and declination, y in the equator's plane."""
+    """Body x held towards a fixed right ascension and declination, y in the equator's plane.
+
+    The Sun is not its target: an error turns it away from the Sun in one season and towards it in another.
+    """
     del orbit_normal
     sin_a, cos_a = jnp.sin(right_ascension_rad), jnp.cos(right_ascension_rad)
     sin_d, cos_d = jnp.sin(declination_rad), jnp.cos(declination_rad)

@@ -8,7 +8,6 @@ from jax import Array
 from kernels import constants as const
 from kernels.quantity import (
     Fraction,
-    LifeTime,
     Mass,
     PerigeeHeight,
     PositiveCount,
@@ -17,6 +16,7 @@ from kernels.quantity import (
     SmallFraction,
     SpecificImpulse,
     Speed,
+    Years,
 )
 from kernels.registry import part
 
@@ -61,7 +61,7 @@ def thruster(
 def plan(
     *,
     hold_fraction: Fraction,
-    design_life_years: LifeTime,
+    design_life_years: Years,
     avoidance_manoeuvres_per_year: RatePerYear,
     avoidance_delta_v_m_per_s: Speed,
     disposal_perigee_m: PerigeeHeight,

@@ -32,7 +32,7 @@ class Sky(NamedTuple):
     """Radiation fields at a satellite, before any surface's angle."""
 
     solar_w_per_m2: Array
-    albedo_w_per_m2: Array
+    albedo_w_per_m2: Array  # leaving the ground under the Sun
     infrared_w_per_m2: Array
 
 
@@ -136,25 +136,18 @@ def lit_fraction(
 @part("environment")
 def sky(
     sun_distance_au: Array,
-    cos_sun_zenith: Array,
-    radius_m: Array,
     *,
     solar_irradiance_w_per_m2: PositiveIrradiance,
     albedo: Fraction,
     earth_infrared_w_per_m2: Irradiance,
 ) -> Sky:
-    """Direct light outside the shadow, reflected light and infrared at a satellite. [W/m2]
+    """Direct light outside the shadow, light that the ground under the Sun reflects, and Earth infrared. [W/m2]
 
-    `solar_irradiance_w_per_m2` is at 1 au. Reflected light falls with the Sun's zenith angle, averaged over the cap of
-    the Earth that the satellite sees (half-width of cos zenith: sine of the cap's angle), so that it fades
-    smoothly across the terminator.
+    `solar_irradiance_w_per_m2` is at 1 au. The Earth reflects as a Lambert sphere of one albedo; that it grows brighter
+    towards the terminator is left to the choice of the albedo (orbit averages).
     """
     solar = solar_irradiance_w_per_m2 / (sun_distance_au * sun_distance_au)
-    cap = const.EARTH_RADIUS_M / radius_m
-    width = sm.sqrt(1.0 - cap * cap, 1e-8)
-    edge = sm.clip(cos_sun_zenith, -width, width)
-    daylight = (edge + width) ** 2 / (4.0 * width) + jnp.maximum(cos_sun_zenith - width, 0.0)
-    return Sky(solar, solar * albedo * daylight, jnp.asarray(earth_infrared_w_per_m2))
+    return Sky(solar, solar * albedo, jnp.asarray(earth_infrared_w_per_m2))
 
 
 def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
@@ -175,3 +168,27 @@ def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
     beyond, within = jnp.arctan2(depth, chord), jnp.arctan2(chord, -depth * cos_c)
     partial = 0.5 - beyond / jnp.pi + (cos_c * within - depth * chord) / (jnp.pi * h2)
     return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)
+
+
+def sunlit_view_factor(
+    view_factor: Array, cos_nadir: Array, cos_sun: Array, cos_sun_zenith: Array, radius_ratio: Array
+) -> Array:
+    """View factor of a small flat plate to the Earth, each part weighted with the cosine of its Sun zenith angle.
+
+    `cos_nadir` and `cos_sun` are those of the plate's normal, `cos_sun_zenith` that of the satellite's vertical. The
+    Sun's mean cosine is taken on the mean normal of the ground in view, which leans from the vertical towards the
+    plate's normal. Across the terminator a hyperbola, as wide as those normals spread, rounds the clipping of the
+    cosine at zero; it ends where no ground is lit. The numbers are fitted to the integral over a Lambert sphere:
+    within 1.6 % of the plate's noon value, 400-1500 km, for every plate up to edge-on to the Earth; in the
+    geostationary orbit within 12 % of the 9 W/m2 that there are.
+    """
+    cap = 1.0 - 1.0 / (radius_ratio * radius_ratio)  # square of the sine of the visible cap's angle
+    cut = 1.0 - sm.clip(cos_nadir * radius_ratio, -1.0, 1.0)  # 0: whole disc in view; 2: behind the plate's horizon
+    sideways = cos_sun + cos_nadir * cos_sun_zenith  # of the normal's horizontal part
+    up = 1.0 - cap * cap * (0.2350 + 0.1071 * cut * cut)
+    lean = cap * (0.5272 - 0.5008 * cap + 0.2249 * cut * cut)
+    mean = up * cos_sun_zenith + lean * sideways
+    spread = cap * (0.1433 - 0.0988 * cap - 0.0547 * sideways * sideways)
+    rounding = spread * (cap - cos_sun_zenith * cos_sun_zenith)
+    root = sm.sqrt(mean * mean + jnp.maximum(rounding, 0.0), 1e-12)
+    return view_factor * jnp.maximum(0.5 * (mean + root), 0.0)

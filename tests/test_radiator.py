@@ -58,8 +58,10 @@ def test_step_reads_the_absorptivity_of_the_coatings_age(small):
         for life in (0.0, 1.0)
     )
     profile = small.params[cohort.name]["coating"]
-    np.testing.assert_allclose(new.coating_absorptivity, profile["absorptivity_bol"])
-    np.testing.assert_allclose(old.coating_absorptivity, profile["absorptivity_eol"])
+    deck = [face.name for face in cohort.topology.surfaces].index("bus_deck_up")
+    area_m2 = prepared.shared.surfaces.area_m2[deck]
+    np.testing.assert_allclose(new.light_m2[deck][0], area_m2 * profile["absorptivity_bol"])
+    np.testing.assert_allclose(old.light_m2[deck][0], area_m2 * profile["absorptivity_eol"])
 
 
 def test_coating_ages_with_the_time_in_sunlight():

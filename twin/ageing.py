@@ -14,6 +14,7 @@ from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
 from twin.structure import CohortStructure
+from twin.surfaces import Spread, light_m2
 
 Rates = dict[str, Array]
 
@@ -27,7 +28,7 @@ class Condition(NamedTuple):
     array_yield: Array  # what mismatch and age leave of the power of its cells
     array_health: Array
     accelerators_alive: Array
-    coating_absorptivity: Array
+    light_m2: Spread
 
 
 def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Condition:
@@ -48,7 +49,7 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
         array_yield=kept * matched,
         array_health=kept * matched * _power(cell) / (matched_fresh * _power(fresh)),
         accelerators_alive=slow.accelerators_alive,
-        coating_absorptivity=registry.call(radiator.aged_optics, coating).absorptivity,
+        light_m2=light_m2(structure, shared.surfaces, registry.call(radiator.aged_optics, coating).absorptivity),
     )
 
 

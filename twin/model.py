@@ -18,6 +18,7 @@ from twin.inputs import element_sets, particle_fluence, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
+from twin.surfaces import exchange_links
 
 # 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
 J2000_MS = 946_728_000_000
@@ -215,14 +216,6 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
         Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner)
         for name, face in network.surfaces.items()
     )
-    by_name = {surface.name: surface for surface in surfaces}
-    blocked = [
-        (a, b)
-        for surface in surfaces
-        if surface.partner is not None
-        for a in surface.nodes
-        for b in by_name[surface.partner].nodes
-    ]
     flows = tuple(
         (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)
     )
@@ -230,7 +223,7 @@ def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
     topology = Topology(
         nodes=nodes,
         conductive=tuple((at[c.from_], at[c.to]) for c in network.couplings.values()),
-        radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *blocked),
+        radiative=(*((at[c.from_], at[c.to]) for c in network.radiative.values()), *exchange_links(surfaces)),
         flows=flows,
         boundaries=tuple(at[b.node] for b in network.boundaries.values()),
         surfaces=surfaces,

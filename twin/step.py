@@ -33,7 +33,7 @@ from twin.outputs import Fluxes, Outputs, outputs
 from twin.prepare import Shared
 from twin.state import State
 from twin.structure import CohortStructure
-from twin.surfaces import Surfaces, absorbed_w, add_heat
+from twin.surfaces import absorbed_w, add_heat
 
 
 def step(
@@ -84,8 +84,8 @@ def fluxes(
         middle_s = start_s + 0.5 * step_s
         place = orbit.place(anchor.elements, anchor.rates, middle_s)
         view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
-        surfaces = _live_surfaces(structure, shared, condition)
-        absorbed, reflected, direct = absorbed_w(structure, surfaces, view, sky, lit, place.radius_m)
+        exposure = (view, sky, lit, place.radius_m)
+        absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, condition.light_m2, *exposure)
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
@@ -145,8 +145,7 @@ def _light(
     track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
     lit = registry.call(sunlight.lit_fraction, shared.profiles["environment"], *track, sun, step_s)
     view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
-    zenith = sm.dot(place.direction, sun.direction)
-    sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au, zenith, place.radius_m)
+    sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au)
     return view, sky, lit
 
 
@@ -200,15 +199,6 @@ def _chips(
         sm.ratio(inputs.asked_flops, peak, 1.0),
         shared.work,
     )
-
-
-def _live_surfaces(structure: CohortStructure, shared: Shared, condition: Condition) -> Surfaces:
-    """The surfaces with the coating as dark as it has become; its emissivity stays that of the start of the run."""
-    optics = tuple(
-        own._replace(absorptivity=condition.coating_absorptivity) if name == "coating" else own
-        for own, (name, _) in zip(shared.surfaces.optics, structure.surface_optics, strict=True)
-    )
-    return shared.surfaces._replace(optics=optics)
 
 
 def _live_network(structure: CohortStructure, shared: Shared, condition: Condition) -> thermal_network.Coefficients:

@@ -1,17 +1,52 @@
 """The faces of a satellite: their areas and optics, how they block and see each other, and what they absorb."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import orbit, registry, solar_cell, sunlight
+from kernels import enclosure, orbit, registry, solar_cell, sunlight
 from kernels import radiator as radiator_kernel
 from kernels import safe_math as sm
 from kernels import solar_array as array_kernel
 from kernels.attitude import View
 from kernels.quantity import Optics, Vector
+from kernels.thermal_network import Link, Surface
 from twin.structure import CohortParams, CohortStructure
+
+
+def in_sight(surfaces: tuple[Surface, ...]) -> tuple[tuple[int, ...], ...]:
+    """Of each surface, itself and those that its radiation reaches, directly or by reflections at partners."""
+    at = {surface.name: k for k, surface in enumerate(surfaces)}
+    groups = [{k} for k in range(len(surfaces))]
+    for k, surface in enumerate(surfaces):
+        if surface.partner is not None:
+            merged = groups[k] | groups[at[surface.partner]]
+            for member in merged:
+                groups[member] = merged
+    return tuple(tuple(sorted(group)) for group in groups)
+
+
+def exchange_links(surfaces: tuple[Surface, ...]) -> tuple[Link, ...]:
+    """Pairs of nodes that exchange infrared through their surfaces.
+
+    What returns to the nodes it came from links none: two faces over the same nodes, as those of a radiator, are one.
+    """
+    pairs = {
+        (min(a, b), max(a, b))
+        for k, group in enumerate(in_sight(surfaces))
+        for other in group
+        if surfaces[k].nodes != surfaces[other].nodes
+        for a in surfaces[k].nodes
+        for b in surfaces[other].nodes
+        if a != b
+    }
+    return tuple(sorted(pairs))
+
+
+# For each surface, the area of each of those `in_sight` of it that absorbs what arrives on the first from outside.
+Spread = tuple[tuple[Array, ...], ...]
 
 
 class Surfaces(NamedTuple):
@@ -21,7 +56,8 @@ class Surfaces(NamedTuple):
     area_m2: tuple[Array, ...]
     optics: tuple[Optics, ...]
     open_fraction: tuple[Array, ...]  # of the hemisphere, not filled by another surface
-    shared_m2: tuple[Array, ...]  # area times view factor to the partner
+    views: dict[tuple[int, int], Array]  # view factor from one surface to another
+    infrared_m2: Spread
 
 
 def surfaces(
@@ -55,87 +91,117 @@ def surfaces(
         normals.append((numbers["normal_x"], numbers["normal_y"], numbers["normal_z"]))
         areas.append(component_area[area_of] * numbers["area_share"])
         optics.append(component_optics.get(optics_of) or Optics(numbers["absorptivity"], numbers["emissivity"]))
-    shared_m2 = _shared_views_m2(cohort, areas, [own[s.name]["blocked_fraction"] for s in cohort.topology.surfaces])
+    views = _views(cohort, areas, [own[s.name]["blocked_fraction"] for s in cohort.topology.surfaces])
+    emissivity = tuple(face.emissivity for face in optics)
     return Surfaces(
-        tuple(normals), tuple(areas), tuple(optics), _open_fractions(cohort, areas, shared_m2), tuple(shared_m2)
+        tuple(normals),
+        tuple(areas),
+        tuple(optics),
+        open_fraction=_open_fractions(len(areas), views),
+        views=views,
+        infrared_m2=_spread_m2(in_sight(cohort.topology.surfaces), areas, views, emissivity),
     )
 
 
-def _shared_views_m2(cohort: CohortStructure, area_m2: list[Array], blocked: list[Array]) -> list[Array]:
-    """Area times view factor that each surface shares with its partner; no partner gives more view than it has."""
-    surfaces = cohort.topology.surfaces
-    wanted = [
-        area * jnp.asarray(fraction) * (1.0 if surface.partner else 0.0)
-        for surface, area, fraction in zip(surfaces, area_m2, blocked, strict=True)
+def _views(cohort: CohortStructure, areas: list[Array], blocked: list[Array]) -> dict[tuple[int, int], Array]:
+    """View factors between partners, reciprocal; no surface gives more view than it has."""
+    faces = cohort.topology.surfaces
+    at = {face.name: k for k, face in enumerate(faces)}
+    shared_m2: dict[tuple[int, int], Array] = {}
+    for k, face in enumerate(faces):
+        if face.partner is not None:
+            for pair in {(k, at[face.partner]), (at[face.partner], k)}:
+                shared_m2[pair] = shared_m2.get(pair, jnp.zeros(())) + areas[k] * blocked[k]
+    granted = [
+        jnp.minimum(1.0, areas[k] / jnp.maximum(sum(area for (i, _), area in shared_m2.items() if i == k), 1e-9))
+        for k in range(len(faces))
     ]
-    claims = {surface.name: jnp.zeros(()) for surface in surfaces}
-    for surface, area in zip(surfaces, wanted, strict=True):
-        if surface.partner:
-            claims[surface.partner] = claims[surface.partner] + area
-    whole = {surface.name: area for surface, area in zip(surfaces, area_m2, strict=True)}
-    return [
-        area * jnp.minimum(1.0, whole[surface.partner] / jnp.maximum(claims[surface.partner], 1e-9))
-        if surface.partner
-        else area
-        for surface, area in zip(surfaces, wanted, strict=True)
-    ]
+    return {
+        (i, j): area * jnp.minimum(granted[i], granted[j]) / jnp.maximum(areas[i], 1e-9)
+        for (i, j), area in shared_m2.items()
+    }
 
 
-def _open_fractions(cohort: CohortStructure, area_m2: list[Array], shared_m2: list[Array]) -> tuple[Array, ...]:
-    """Part of each surface's hemisphere that sees space and the Earth, neither its partner nor whoever it partners.
+def _open_fractions(count: int, views: enclosure.Pairs) -> tuple[Array, ...]:
+    """Part of each surface's hemisphere that sees space and the Earth."""
+    open_part = [jnp.ones(())] * count
+    for (i, _), view in views.items():
+        open_part[i] = open_part[i] - view
+    return tuple(open_part)
 
-    Direct light is not reduced: behind a Sun-pointing array there is none to block.
-    """
-    surfaces = cohort.topology.surfaces
-    hidden = dict(zip((surface.name for surface in surfaces), shared_m2, strict=True))
-    for surface, area in zip(surfaces, shared_m2, strict=True):
-        if surface.partner:
-            hidden[surface.partner] = hidden[surface.partner] + area
+
+def _spread_m2(
+    in_sight: tuple[tuple[int, ...], ...],
+    areas: Sequence[Array],
+    views: enclosure.Pairs,
+    absorptivity: tuple[Array, ...],
+) -> Spread:
+    """Areas that absorb what arrives, all reflections diffuse."""
+    incident = enclosure.irradiation(views, absorptivity)
     return tuple(
-        1.0 - hidden[surface.name] / jnp.maximum(area, 1e-9) for surface, area in zip(surfaces, area_m2, strict=True)
+        tuple(absorptivity[other] * areas[other] * incident[other, k] for other in others)
+        for k, others in enumerate(in_sight)
     )
+
+
+def light_m2(cohort: CohortStructure, surfaces: Surfaces, coating_absorptivity: Array) -> Spread:
+    """Areas that absorb the light that arrives, with the coating as dark as it has become."""
+    absorptivity = tuple(
+        coating_absorptivity if owner == "coating" else optics.absorptivity
+        for optics, (owner, _) in zip(surfaces.optics, cohort.surface_optics, strict=True)
+    )
+    return _spread_m2(in_sight(cohort.topology.surfaces), surfaces.area_m2, surfaces.views, absorptivity)
 
 
 def emission(cohort: CohortStructure, surfaces: Surfaces) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Emitting area per node, and the exchange areas between surfaces that block each other's view.
-
-    Reflections between the two are left out, below (1 - emissivity) of the exchange. The exchange areas stand in
-    `topology.radiative` after the network's own.
-    """
-    topology = cohort.topology
-    by_name = {surface.name: k for k, surface in enumerate(topology.surfaces)}
-    emission = [jnp.zeros(()) for _ in topology.nodes]
-    exchange = []
-    for k, surface in enumerate(topology.surfaces):
-        radiating_m2 = surfaces.optics[k].emissivity * surfaces.open_fraction[k] * surfaces.area_m2[k]
-        for node in surface.nodes:
-            emission[node] = emission[node] + radiating_m2 / len(surface.nodes)
-        if surface.partner is None:
-            continue
-        other = by_name[surface.partner]
-        pairs = len(surface.nodes) * len(topology.surfaces[other].nodes)
-        both = surfaces.optics[k].emissivity * surfaces.optics[other].emissivity * surfaces.shared_m2[k]
-        exchange += [both / pairs] * pairs
-    return tuple(emission), tuple(exchange)
+    """Emitting area per node towards space and the Earth, and the exchange areas of `exchange_links`."""
+    faces = cohort.topology.surfaces
+    factors = enclosure.gebhart_factors(surfaces.views, tuple(optics.emissivity for optics in surfaces.optics))
+    emitting = [optics.emissivity * area for optics, area in zip(surfaces.optics, surfaces.area_m2, strict=True)]
+    emission = [jnp.zeros(()) for _ in cohort.topology.nodes]
+    for k, face in enumerate(faces):
+        kept = sum(factors[k, other] for other in range(len(faces)))
+        add_heat(emission, face.nodes, emitting[k] * (1.0 - kept))
+    exchange = dict.fromkeys(exchange_links(faces), jnp.zeros(()))
+    for (i, j), factor in factors.items():
+        pairs = [(min(a, b), max(a, b)) for a in faces[i].nodes for b in faces[j].nodes if i < j]
+        for pair in pairs:
+            if pair in exchange:
+                exchange[pair] = exchange[pair] + emitting[i] * factor / len(pairs)
+    return tuple(emission), tuple(exchange.values())
 
 
 def absorbed_w(
-    structure: CohortStructure, numbers: Surfaces, view: View, sky: sunlight.Sky, lit: Array, radius_m: Array
+    structure: CohortStructure,
+    numbers: Surfaces,
+    light_m2: Spread,
+    view: View,
+    sky: sunlight.Sky,
+    lit: Array,
+    radius_m: Array,
 ) -> tuple[list[Array], Array, Array]:
-    """Light and infrared absorbed by each node [W]; on the cells, reflected light and direct light while lit [W/m2]."""
+    """Light and infrared absorbed by each node [W]; on the cells, reflected light and direct light while lit [W/m2].
+
+    Direct light is not shaded by a partner: that holds behind a Sun-pointing array, whose rear sees no Sun and whose
+    shadow a radiator edge-on to the Sun does not meet; elsewhere it errs to the hot side.
+    """
     ratio = radius_m / orbit.const.EARTH_RADIUS_M
+    zenith = -sm.dot(view.sun_body, view.nadir_body)
     zero = jnp.zeros_like(lit)
     absorbed, reflected, direct = [zero for _ in structure.topology.nodes], zero, zero
-    for k, surface in enumerate(structure.topology.surfaces):
+    faces = structure.topology.surfaces
+    for k, (surface, others) in enumerate(zip(faces, in_sight(faces), strict=True)):
         axes: tuple[Vector, Vector] = (
             (view.sun_array, view.nadir_array) if surface.frame == "array" else (view.sun_body, view.nadir_body)
         )
-        facing = jnp.maximum(sm.dot(numbers.normal[k], axes[0]), 0.0)
-        earth = sunlight.earth_view_factor(sm.dot(numbers.normal[k], axes[1]), ratio) * numbers.open_fraction[k]
-        sunshine, albedo = facing * sky.solar_w_per_m2, earth * sky.albedo_w_per_m2
-        flux = numbers.optics[k].absorptivity * (lit * sunshine + albedo)
-        flux = flux + numbers.optics[k].emissivity * earth * sky.infrared_w_per_m2
-        add_heat(absorbed, surface.nodes, flux * numbers.area_m2[k])
+        cos_sun, cos_nadir = sm.dot(numbers.normal[k], axes[0]), sm.dot(numbers.normal[k], axes[1])
+        earth = sunlight.earth_view_factor(cos_nadir, ratio) * numbers.open_fraction[k]
+        sunshine = jnp.maximum(cos_sun, 0.0) * sky.solar_w_per_m2
+        albedo = sunlight.sunlit_view_factor(earth, cos_nadir, cos_sun, zenith, ratio) * sky.albedo_w_per_m2
+        for place, other in enumerate(others):
+            heat_w = light_m2[k][place] * (lit * sunshine + albedo)
+            heat_w = heat_w + numbers.infrared_m2[k][place] * earth * sky.infrared_w_per_m2
+            add_heat(absorbed, faces[other].nodes, heat_w)
         if structure.surface_optics[k][0] == "solar_cell":
             reflected, direct = reflected + albedo, direct + sunshine
     return absorbed, reflected, direct
