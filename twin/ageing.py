@@ -5,10 +5,12 @@ Both are evaluated once per save block, in float64, so that the step pays for no
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
-from kernels import battery_ageing, drag, propulsion, radiator, registry
+from kernels import battery_ageing, drag, failures, propulsion, radiator, registry
 from kernels import safe_math as sm
+from kernels.constants import YEAR_S
 from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
@@ -46,8 +48,20 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     """Rates per second that stay the same through a block, under the names that `variables.SLOW` gives them."""
     del structure
-    failures = {"accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive}
-    return failures | _orbit_rates(shared, anchor, slow)
+    return _failure_rates(shared, anchor, slow) | _orbit_rates(shared, anchor, slow)
+
+
+def _failure_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
+    """Age, and what is expected to fail: accelerators by their age, upsets by the mean dose of the orbit."""
+    alive = slow.accelerators_alive
+    base = shared.profiles["accelerator"]["failure_rate_per_year"]
+    hazard = failures.hazard_per_year(slow.age_s / YEAR_S, base, shared.profiles["reliability"])
+    exposed = shared.expected * alive * anchor.exposure.mean_gy_per_s
+    return {
+        "accelerators_alive_per_s": -shared.expected * alive * hazard / YEAR_S,
+        "age_s_per_s": jnp.ones_like(alive),
+        **{f"{name}_per_s": exposed * per_gy for name, per_gy in shared.upsets.per_gy.items()},
+    }
 
 
 def _orbit_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

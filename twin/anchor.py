@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import drag, orbit, sunlight
+from kernels import drag, orbit, radiation, sunlight
+from kernels.solar_cycle import solar_cycle_activity
 from twin.drag import activity_at, mean_force_n
 from twin.prepare import Each, Shared
 from twin.state import Slow
@@ -13,19 +14,21 @@ from twin.structure import CohortStructure, Environment, Structure
 
 
 class Anchor(NamedTuple):
-    """Phases and epoch quantities at the start of a chunk; `elements` and `rates` are (satellite,)."""
+    """Phases and epoch quantities at the start of a chunk; those of `PER_SATELLITE` are (satellite,)."""
 
     elements: orbit.Elements
     rates: orbit.Rates
     sun: sunlight.SunAngles
     sidereal_angle_rad: Array
     sidereal_rate_rad_per_s: Array
+    exposure: radiation.Exposure
+    anomaly_longitude_rad: Array
     f107_sfu: Array  # solar activity of the date
     drag_n: Array  # mean drag over an orbit, (satellite,)
 
 
 # Leaves of an anchor with the satellite axis; the others are the same for all.
-PER_SATELLITE = ("elements", "rates", "drag_n")
+PER_SATELLITE = ("elements", "rates", "exposure", "drag_n")
 
 
 def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
@@ -42,6 +45,8 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
         sidereal_rate_rad_per_s=jnp.asarray(orbit.const.SIDEREAL_RATE_RAD_PER_DAY / orbit.const.DAY_S),
         f107_sfu=jnp.zeros(()),
         drag_n=jnp.zeros_like(later),
+        exposure=radiation.exposure(each.field, each.anomaly, solar_cycle_activity(days)),
+        anomaly_longitude_rad=radiation.anomaly_longitude_rad(days),
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, battery_ageing, orbit, propulsion, registry, sunlight
+from kernels import accelerator, battery_ageing, failures, orbit, propulsion, radiation, registry, sunlight
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -33,7 +34,8 @@ class Shared(NamedTuple):
     panel: array_kernel.Panel
     housekeeping_w: Array
     nominal_flops: Array  # one accelerator at its power cap
-    failure_rate_per_s: Array
+    expected: Array  # 1 where failures are an expected rate, else 0
+    upsets: failures.Upsets
     dry_mass_kg: Array
     disposal_kg: Array  # propellant that is kept for the disposal
     slow_weight: Array
@@ -48,6 +50,9 @@ class Each(NamedTuple):
     elements: orbit.Elements
     rates: orbit.Rates
     forced_eccentricity: Array  # by J3, where the elements leave it out
+    field: radiation.Field
+    anomaly: radiation.Anomaly
+    random_key: Array  # start of the satellite's own random numbers
     present: Array  # 1, or 0 for padding
 
 
@@ -79,12 +84,12 @@ def _prepare_cohort(
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
     operation = _nominal_operation(cohort, params)
-    each = _orbits(cohort, params, environment)
+    each = _orbits(structure, cohort, params, environment)
     plan = registry.call(propulsion.plan, params["station_keeping"])
     drag_n = life_mean_force_n(structure, cohort, params, surfaces, each.elements, each.rates, environment, plan.life_s)
     radius_m = jnp.mean(each.elements.semi_major_axis_m)
     budget = build_budget(params, panel, accelerator.nominal_power_w(operation), drag_n, radius_m)
-    expected = 1.0 if structure.failures == "expected" else 0.0
+    age_s, _ = registry.call(failures.lifetime, params["reliability"])
     shared = Shared(
         profiles={slot: profile for slot, profile in params.items() if slot != "element_sets"},
         network=network,
@@ -92,7 +97,8 @@ def _prepare_cohort(
         panel=panel,
         housekeeping_w=registry.call(bus_kernel.housekeeping, params["satellite"]),
         nominal_flops=accelerator.nominal_rate_flops(operation),
-        failure_rate_per_s=expected * modules["failure_rate_per_year"] / orbit.const.YEAR_S,
+        expected=jnp.asarray(1.0 if structure.failures == "expected" else 0.0),
+        upsets=_upsets(structure, params),
         dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         slow_weight=environment.slow_weight,
@@ -119,6 +125,9 @@ def _prepare_cohort(
         phase_lead_rad=0.0 * ones,
         node_lead_rad=0.0 * ones,
         coating_life_fraction=jnp.asarray(params["coating"]["life_fraction"]) * ones,
+        age_s=age_s * ones,
+        dose_gy=age_s * sum(radiation.dose_rate(each.field, 0.5)),
+        **dict.fromkeys(failures.UPSETS, 0.0 * ones),
     )
     return Cohort(shared, each, state, slow, budget)
 
@@ -137,8 +146,38 @@ def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> acceler
     return registry.call(model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work)
 
 
-def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:
-    """Mean elements of every satellite at the start of the run, and their secular rates."""
+def _upsets(structure: Structure, params: CohortParams) -> failures.Upsets:
+    """Upsets per gray, none without failures."""
+    happen = 0.0 if structure.failures == "none" else 1.0
+    return jax.tree.map(lambda rate: happen * rate, registry.call(failures.upsets, params["reliability"]))
+
+
+def _orbits(structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:
+    """What is each satellite's own: its orbit, the radiation there, and its random numbers."""
+    elements, rates, forced = _elements(cohort, params, environment)
+    profile = params["radiation"]
+    table = registry.models("radiation")[cohort.model("radiation")]
+    inclination = elements.inclination_rad
+
+    def at(altitude_m: Array) -> radiation.Field:
+        return registry.call(table, profile, altitude_m, inclination)
+
+    field = radiation.over_orbit(at, elements.semi_major_axis_m, elements.eccentricity)
+    altitude_m = elements.semi_major_axis_m - orbit.const.EARTH_RADIUS_M
+    anomaly: radiation.Anomaly = registry.call(radiation.anomaly, profile, altitude_m, inclination)
+    ones = jnp.ones(cohort.satellites)
+    names = [each.name for each in structure.cohorts]
+    before = sum(each.satellites for each in structure.cohorts[: names.index(cohort.name)])
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.key(environment.seed), before + jnp.arange(cohort.satellites)
+    )
+    return Each(elements, rates, forced, field, jax.tree.map(lambda leaf: leaf * ones, anomaly), keys, ones)
+
+
+def _elements(
+    cohort: CohortStructure, params: CohortParams, environment: Environment
+) -> tuple[orbit.Elements, orbit.Rates, Array]:
+    """Mean elements of every satellite at the start of the run, their secular rates, the eccentricity forced by J3."""
     ones = jnp.ones(cohort.satellites)
     if cohort.model("orbit") == "element_sets":
         sets = params["element_sets"]
@@ -156,7 +195,7 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
         stated = rates.mean_anomaly_rad_per_s2 * params["station_keeping"]["hold_fraction"]
         rates = rates._replace(mean_anomaly_rad_per_s=later, mean_anomaly_rad_per_s2=stated)
         forced = orbit.forced_eccentricity(axis, sets["inclination_rad"])
-        return Each(elements, rates, forced, ones)
+        return elements, rates, forced
     mean_sun = sunlight.mean_longitude_rad(environment.start_days)
     plane = registry.call(registry.models("orbit")[cohort.model("orbit")], params["orbit"], mean_sun)
     index = jnp.arange(cohort.satellites, dtype=ones.dtype)
@@ -165,7 +204,7 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
     rates = orbit.secular_rates(elements.semi_major_axis_m, elements.eccentricity, elements.inclination_rad)
     elements, rates = (leaves._make(leaf * ones for leaf in leaves) for leaves in (elements, rates))
     # An orbit that a profile designs has the eccentricity that the profile says.
-    return Each(elements, rates, 0.0 * ones, ones)
+    return elements, rates, 0.0 * ones
 
 
 def _network(

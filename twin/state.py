@@ -31,3 +31,9 @@ class Slow(NamedTuple):
     phase_lead_rad: Array  # of the anomaly, over that without loss
     node_lead_rad: Array
     coating_life_fraction: Array
+    age_s: Array
+    dose_gy: Array  # in silicon behind the shield
+    silent_corruptions: Array  # so far, on all accelerators of the satellite, as are the other upsets
+    memory_errors: Array
+    hangs: Array
+    crashes: Array
