@@ -25,6 +25,7 @@ RAD_GY = 0.01
 # the worse of solar minimum and maximum, at 500 ... 2000 km behind 2, 5, 10 mm. Published with an orbital data-centre
 # study, 2026; the belt models carry a factor of 2.
 ALTITUDES_M = 1e3 * np.array([500.0, 700.0, 1000.0, 1200.0, 1500.0, 2000.0])
+LOWEST_M = 1.0e5
 SHIELDS_M = 1e-3 * np.array([2.0, 5.0, 10.0])
 KRAD_IN_5_YEARS_GY_PER_S = 1e3 * RAD_GY / (5.0 * YEAR_S)
 INCLINED_30_GY_PER_S = KRAD_IN_5_YEARS_GY_PER_S * np.array(
@@ -101,7 +102,8 @@ def _log_trapped(dose_gy_per_s: Array, altitude_m: Array, shielding_m: Scalar) -
     """Logarithm of a tabulated dose rate, linear between the logarithms of altitude and shielding."""
     depth = jnp.log(jnp.asarray(shielding_m))
     at_depth = [_through(depth, np.log(SHIELDS_M), list(jnp.log(row))) for row in dose_gy_per_s]
-    return _through(jnp.log(jnp.maximum(altitude_m, 1e5)), np.log(ALTITUDES_M), at_depth)
+    height_m = sm.clip(altitude_m, LOWEST_M, ALTITUDES_M[-1])
+    return _through(jnp.log(height_m), np.log(ALTITUDES_M), at_depth)
 
 
 @model("radiation")
@@ -110,7 +112,8 @@ def spenvis_table(
 ) -> Field:
     """Dose behind `shielding_m` of aluminium as SPENVIS tables it for 500-2000 km, 30 degrees and Sun-synchronous.
 
-    Power laws between the nodes and beyond them; between 30 and 75 degrees (or their retrograde counterparts) the
+    Power laws between the nodes, below them and to other depths; held above 2000 km, where the belts are not tabled.
+    Between 30 and 75 degrees (or their retrograde counterparts) the
     logarithm follows the inclination. Below 30 degrees the dose stays that of 30, which is too high. Solar maximum
     scales the trapped part by AP-8 MAX over MIN, which holds where protons prevail, behind 5 mm and more.
     `dose_factor` carries the belt models' uncertainty, a factor of 2 either way.
