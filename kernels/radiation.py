@@ -94,10 +94,6 @@ def _through(x: Array, knots: np.ndarray, values: list[Array]) -> Array:
     return y
 
 
-def _solar_gy_per_s(shielding_m: Scalar) -> Array:
-    return jnp.asarray(SOLAR_5_MM_GY_PER_S * (shielding_m / SHIELDS_M[1]) ** SOLAR_EXPONENT)
-
-
 def _log_trapped(dose_gy_per_s: Array, altitude_m: Array, shielding_m: Scalar) -> Array:
     """Logarithm of a tabulated dose rate, linear between the logarithms of altitude and shielding."""
     depth = jnp.log(jnp.asarray(shielding_m))
@@ -120,11 +116,12 @@ def spenvis_table(
     """
     polar = sm.ramp(jnp.minimum(inclination_rad, pi - inclination_rad) - INCLINED_RAD, POLAR_RAD - INCLINED_RAD)
     inclined = _log_trapped(jnp.asarray(INCLINED_30_GY_PER_S), altitude_m, shielding_m)
-    sun_synchronous = jnp.asarray(SUN_SYNCHRONOUS_GY_PER_S) - _solar_gy_per_s(jnp.asarray(SHIELDS_M))
-    synchronous = _log_trapped(sun_synchronous, altitude_m, shielding_m)
+    solar = SOLAR_5_MM_GY_PER_S * (SHIELDS_M / SHIELDS_M[1]) ** SOLAR_EXPONENT
+    synchronous = _log_trapped(jnp.asarray(SUN_SYNCHRONOUS_GY_PER_S - solar), altitude_m, shielding_m)
     trapped = dose_factor * jnp.exp((1.0 - polar) * inclined + polar * synchronous)
     quiet = jnp.interp(altitude_m, MAXIMUM_ALTITUDES_M, MAXIMUM_RATIO)
-    return Field(trapped, quiet * trapped, dose_factor * polar * _solar_gy_per_s(shielding_m))
+    solar_gy_per_s = SOLAR_5_MM_GY_PER_S * (shielding_m / SHIELDS_M[1]) ** SOLAR_EXPONENT
+    return Field(trapped, quiet * trapped, dose_factor * polar * solar_gy_per_s)
 
 
 @model("radiation")

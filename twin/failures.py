@@ -6,6 +6,7 @@ never from sums of steps, so that they are the same bits in every tiling. The fa
 exchange boundary at or after its end; those of a last, unfinished day are not drawn.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -30,21 +31,21 @@ def fail(shared: Shared, each: Each, start_days: Array, from_s: Array, to_s: Arr
 
 
 def _one_day(shared: Shared, each: Each, start_days: Array, day: Array, slow: Slow) -> Slow:
-    """Binomial deaths and Poisson upsets of one day among the accelerators that worked in it."""
+    """Binomial deaths and Poisson upsets of one day; those that die are exposed for half of it."""
     alive, weight = slow.accelerators_alive, shared.slow_weight.astype(jnp.float64)
     profile, base = shared.profiles["reliability"], shared.profiles["accelerator"]["failure_rate_per_year"]
     first_s, _ = registry.call(failures.lifetime, profile)
     ages = [(first_s + (day + k) * DAY_S * weight) / YEAR_S for k in (0, 1)]
     before, after = (registry.call(failures.cumulative_hazard, profile, age, base) for age in ages)
     chance = jnp.broadcast_to(-jnp.expm1(before - after), alive.shape)
-    dead = _each(jax.random.binomial, _keys(each, day, "accelerators"), alive, chance)
+    dead = jnp.minimum(_each(jax.random.binomial, _keys(each, day, "accelerators"), alive, chance), alive)
     activity = solar_cycle_activity(start_days + day + 0.5)
-    exposed_gy = alive * sum(radiation.dose_rate(each.field, activity)) * DAY_S * weight
+    exposed_gy = (alive - 0.5 * dead) * sum(radiation.dose_rate(each.field, activity)) * DAY_S * weight
     upsets = {
         name: getattr(slow, name) + _each(jax.random.poisson, _keys(each, day, name), exposed_gy * per_gy)
         for name, per_gy in shared.upsets.per_gy.items()
     }
-    return slow._replace(accelerators_alive=alive - jnp.minimum(dead, alive), **upsets)
+    return slow._replace(accelerators_alive=alive - dead, **upsets)
 
 
 def _keys(each: Each, day: Scalar, mode: str) -> Array:
@@ -53,6 +54,6 @@ def _keys(each: Each, day: Scalar, mode: str) -> Array:
     return jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (0, None))(each.random_key, number)
 
 
-def _each(draw, keys: Array, *numbers: Array) -> Array:
+def _each(draw: Callable[..., Array], keys: Array, *numbers: Array) -> Array:
     """A draw per satellite, float64."""
     return jax.vmap(jax.vmap(draw))(keys, *numbers).astype(jnp.float64)
