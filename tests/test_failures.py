@@ -1,5 +1,6 @@
 """Dose, upsets and failures: closed forms, and random draws that no schedule changes."""
 
+import itertools
 import json
 
 import jax
@@ -124,7 +125,7 @@ failed = jax.jit(fail)
 def after(boundaries_s, *overrides):
     """Counts (kind, satellite) at the end of a run whose exchanges fall on the given instants."""
     arguments, slow, satellites = fleet(*overrides)
-    for begin, end in zip(boundaries_s, boundaries_s[1:], strict=False):
+    for begin, end in itertools.pairwise(boundaries_s):
         slow = failed(*arguments, jnp.asarray(begin), jnp.asarray(end), slow)
     return np.stack([np.asarray(getattr(slow, name)).ravel()[:satellites] for name in COUNTED])
 

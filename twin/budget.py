@@ -8,10 +8,9 @@ from jax import Array
 
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
-from kernels import failures, registry
+from kernels import failures, propulsion, registry
 from kernels import mass_and_cost as mass
 from kernels import power_bus as bus_kernel
-from kernels import propulsion, registry
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
 from twin.structure import CohortParams, Profile

@@ -202,7 +202,7 @@ def _elements(
     pattern = registry.models("constellation")[cohort.model("constellation")]
     elements = registry.call(pattern, params["constellation"], index, cohort.satellites, plane)
     rates = orbit.secular_rates(elements.semi_major_axis_m, elements.eccentricity, elements.inclination_rad)
-    elements, rates = (leaves._make(leaf * ones for leaf in leaves) for leaves in (elements, rates))
+    elements, rates = orbit.Elements(*(x * ones for x in elements)), orbit.Rates(*(x * ones for x in rates))
     # An orbit that a profile designs has the eccentricity that the profile says.
     return elements, rates, 0.0 * ones
 

@@ -167,7 +167,11 @@ def run_chunk(
             )
             if structure.failures == "random":
                 begun_s = start_s + number * interval_s
-                slow[name] = fail(shared[name], each[name], environment.start_days, begun_s, begun_s + interval_s, slow[name])
+                slow[name] = fail(
+                    shared[name], each[name], environment.start_days, begun_s, begun_s + interval_s, slow[name]
+                )
+                alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
+                frames[name]["accelerators_alive"] = alive
         return Carry(states, slow, totals), frames
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
