@@ -58,6 +58,6 @@ def launch_parts_kg(
     propellant = need.per_final_kg * dry + need.constant_kg
     parts["tanks"] = tank_fraction * propellant
     parts["structure"] = (own + parts["tanks"]) * structure_fraction / (1.0 - structure_fraction)
-    parts["margin"] = dry - dry / (1.0 + margin_fraction)
+    parts["contingency"] = dry - dry / (1.0 + margin_fraction)
     parts["propellant"] = propellant
     return parts

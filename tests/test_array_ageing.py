@@ -48,7 +48,7 @@ def test_run_adds_up_fluence_and_age(aged):
     quiet, active = made[name].each.fluence
     expected = (quiet + activity * (active - quiet)) * YEARS * YEAR_S
     np.testing.assert_allclose(carry.slow[name].electron_fluence_per_m2.reshape(-1)[:2], expected, rtol=1e-6)
-    np.testing.assert_allclose(carry.slow[name].array_age_s.reshape(-1)[:2], YEARS * YEAR_S, rtol=1e-9)
+    np.testing.assert_allclose(carry.slow[name].age_s.reshape(-1)[:2], YEARS * YEAR_S, rtol=1e-9)
 
 
 def test_thicker_glass_gives_more_power_over_life_and_its_gradient_is_right(aged):

@@ -107,7 +107,10 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "endless": (["time.duration_s=inf"], ("time.duration_s = inf: ",)),
     "not an instant": (["time.start=tomorrow"], ("time.start = 'tomorrow'", "ISO 8601, such as 2026-06-14T00:00:00")),
     "another century": (["time.start=1850-01-01"], ("time.start = '1850-01-01': must lie in 1950-2049",)),
-    "failure mode": (["failures=expcted"], ("'expcted': must be one of none, expected", "(did you mean 'expected'?)")),
+    "failure mode": (
+        ["failures=expcted"],
+        ("'expcted': must be one of none, expected, random", "(did you mean 'expected'?)"),
+    ),
     "seed": (["seed=-1"], ("seed = -1: must be a whole number from 0 to 2^63 - 1",)),
     "hydra in compose": (["hydra.run.dir=/tmp/x"], (f"hydra.run.dir=/tmp/x: {HYDRA}",)),
     "+hydra in compose": (["+hydra.verbose=true"], (f"+hydra.verbose=true: {HYDRA}",)),

@@ -207,6 +207,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
                 "output.node_temperatures=true",
                 "failures=expected",
                 f"accelerator.failure_rate_per_year={RATE_PER_YEAR}",
+                "reliability.burn_in_ratio=1.0",
                 "workload=inference_azure_conv",
                 f"workload.file={trace}",
                 "workload.load_fraction=0.4",

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import battery_ageing, drag, propulsion, radiator, registry, solar_array, solar_cell
+from kernels import battery_ageing, drag, failures, propulsion, radiator, registry, solar_array, solar_cell
 from kernels import safe_math as sm
+from kernels.constants import YEAR_S
 from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.state import Slow
@@ -40,7 +41,7 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
     cell = _cell(structure, shared, slow.electron_fluence_per_m2)
     fresh = _cell(structure, shared, jnp.zeros_like(slow.electron_fluence_per_m2))
     matched, matched_fresh = (1.0 - registry.call(solar_cell.mismatch_loss, array, c.reference) for c in (cell, fresh))
-    kept = registry.call(solar_array.remaining, array, slow.array_age_s)
+    kept = registry.call(solar_array.remaining, array, slow.age_s)
     coating = shared.profiles["coating"] | {"life_fraction": slow.coating_life_fraction}
     return Condition(
         battery_health=health,
@@ -67,12 +68,21 @@ def _power(cell: solar_cell.Cell) -> Array:
 def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     """Rates per second that stay the same through a block, under the names that `variables.SLOW` gives them."""
     del structure
-    rates = {
-        "accelerators_alive_per_s": -shared.failure_rate_per_s * slow.accelerators_alive,
+    return _failure_rates(shared, anchor, slow) | _orbit_rates(shared, anchor, slow)
+
+
+def _failure_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
+    """Age, and what is expected to fail: accelerators by their age, upsets by the mean dose of the orbit."""
+    alive = slow.accelerators_alive
+    base = shared.profiles["accelerator"]["failure_rate_per_year"]
+    hazard = failures.hazard_per_year(slow.age_s / YEAR_S, base, shared.profiles["reliability"])
+    exposed = shared.expected * alive * anchor.exposure.mean_gy_per_s
+    return {
+        "accelerators_alive_per_s": -shared.expected * alive * hazard / YEAR_S,
+        "age_s_per_s": jnp.ones_like(alive),
         "electron_fluence_per_m2_s": anchor.electron_fluence_per_m2_s,
-        "array_age_s_per_s": jnp.ones_like(slow.array_age_s),
+        **{f"{name}_per_s": exposed * per_gy for name, per_gy in shared.upsets.per_gy.items()},
     }
-    return rates | _orbit_rates(shared, anchor, slow)
 
 
 def _orbit_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import drag, orbit, solar_cycle, sunlight
+from kernels import drag, orbit, radiation, solar_cycle, sunlight
 from twin.drag import activity_at, mean_force_n
 from twin.prepare import Each, Shared
 from twin.state import Slow
@@ -13,7 +13,7 @@ from twin.structure import CohortStructure, Environment, Structure
 
 
 class Anchor(NamedTuple):
-    """Phases and epoch quantities at the start of a chunk; those of PER_SATELLITE are (satellite,)."""
+    """Phases and epoch quantities at the start of a chunk; those of `PER_SATELLITE` are (satellite,)."""
 
     elements: orbit.Elements
     rates: orbit.Rates
@@ -21,12 +21,14 @@ class Anchor(NamedTuple):
     sidereal_angle_rad: Array
     sidereal_rate_rad_per_s: Array
     electron_fluence_per_m2_s: Array  # 1 MeV electrons that age the cells alike, (satellite,)
+    exposure: radiation.Exposure
+    anomaly_longitude_rad: Array
     f107_sfu: Array  # solar activity of the date
     drag_n: Array  # mean drag over an orbit, (satellite,)
 
 
 # Leaves of an anchor with the satellite axis; the others are the same for all.
-PER_SATELLITE = ("elements", "rates", "electron_fluence_per_m2_s", "drag_n")
+PER_SATELLITE = ("elements", "rates", "electron_fluence_per_m2_s", "exposure", "drag_n")
 
 
 def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
@@ -36,15 +38,18 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
     later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * time_s
     turned = orbit.const.SIDEREAL_ANGLE_J2000_RAD + orbit.const.SIDEREAL_RATE_RAD_PER_DAY * days
     quiet, active = each.fluence
+    activity = solar_cycle.solar_cycle_activity(days)
     return Anchor(
         elements=orbit.with_forced_eccentricity(orbit.advance(each.elements, rates, time_s), each.forced_eccentricity),
         rates=rates._replace(mean_anomaly_rad_per_s=later),
         sun=sunlight.sun_angles(days),
         sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),
         sidereal_rate_rad_per_s=jnp.asarray(orbit.const.SIDEREAL_RATE_RAD_PER_DAY / orbit.const.DAY_S),
-        electron_fluence_per_m2_s=quiet + solar_cycle.solar_cycle_activity(days) * (active - quiet),
+        electron_fluence_per_m2_s=quiet + activity * (active - quiet),
         f107_sfu=jnp.zeros(()),
         drag_n=jnp.zeros_like(later),
+        exposure=radiation.exposure(each.field, each.anomaly, activity),
+        anomaly_longitude_rad=radiation.anomaly_longitude_rad(days),
     )
 
 

@@ -8,9 +8,9 @@ from jax import Array
 
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
+from kernels import failures, propulsion, registry, solar_cell
 from kernels import mass_and_cost as mass
 from kernels import power_bus as bus_kernel
-from kernels import propulsion, registry, solar_cell
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
 from twin.structure import CohortParams, Profile
@@ -101,6 +101,7 @@ def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapp
         "max_radiator_temperature_k": radiator.max_temperature_k,
         "max_coolant_temperature_k": loop["max_temperature_k"],
         "min_coolant_temperature_k": jnp.maximum(loop["min_temperature_k"], radiator.min_temperature_k),
+        "max_dose_gy": registry.call(failures.lifetime, params["reliability"])[1],
         "min_state_of_charge": params["battery"]["reserve_fraction"],
     }
     if "dry_out_quality" in loop:

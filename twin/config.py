@@ -18,11 +18,13 @@ import kernels.battery_ageing
 import kernels.cell_damage
 import kernels.coolant_loop
 import kernels.drag
+import kernels.failures
 import kernels.mass_and_cost
 import kernels.operations
 import kernels.orbit
 import kernels.power_bus
 import kernels.propulsion
+import kernels.radiation
 import kernels.radiator
 import kernels.solar_array
 import kernels.solar_cell
@@ -35,7 +37,7 @@ from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
 PORTS = tuple(field.name for field in fields(Ports))
-FAILURES = ("none", "expected")
+FAILURES = ("none", "expected", "random")
 
 
 class Strict(BaseModel):
@@ -196,6 +198,8 @@ COHORT_SLOTS = (
     "power_bus",
     "propulsion",
     "station_keeping",
+    "radiation",
+    "reliability",
 )
 FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
 RUN_KEYS = ("time", "precision", "distributed", "output", "failures", "seed")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import battery, registry
+from kernels import battery, failures, registry
 from kernels import constants as const
 from twin import rollout, variables
 from twin.ageing import condition
@@ -31,6 +31,7 @@ ENERGIES = (
     "absorbed_environment_heat_j",
     "delivered_flop",
     "assigned_flop",
+    "work_lost_to_upsets_flop",
 )
 
 
@@ -64,6 +65,8 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "battery_cycle_loss_per_year": jnp.mean(last[1].battery_cycle_loss - prepared.slow.battery_cycle_loss)
         * (const.YEAR_S / duration_s),
         "accelerators_alive": jnp.sum(last[1].accelerators_alive),
+        "max_dose_gy": jnp.max(last[1].dose_gy),
+        **{name: jnp.sum(getattr(last[1], name)) for name in failures.UPSETS},
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
@@ -143,6 +146,7 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
     worst = {
         "power_balance_residual": "max",
         "heat_balance_residual": "max",
+        "max_dose_gy": "max",
         "max_semi_major_axis_loss_m": "max",
         "propellant_life_years": "min",
         **EXTREMES,

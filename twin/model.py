@@ -73,6 +73,7 @@ def build(config: Config) -> Model:
         slow_weight=jnp.ones(()),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
+        seed=jnp.asarray(config.seed, dtype=jnp.int64),
     )
     if config.workload.model == "trace":
         demand, remarks = _demand(config, structure, params, environment)

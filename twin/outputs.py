@@ -33,6 +33,8 @@ class Fluxes(NamedTuple):
     work: accelerator.Result
     charged: battery.Charged
     heater_w: Array  # of battery and coolant loop
+    dose_rate_gy_per_s: Array
+    lost_flops: Array  # to upsets
 
 
 def outputs(
@@ -57,6 +59,8 @@ def outputs(
         "absorbed_environment_heat_w": flux.absorbed_w - bus.array_w,
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
+        "dose_rate_gy_per_s": flux.dose_rate_gy_per_s,
+        "lost_flops": flux.lost_flops,
         "assigned_flops": inputs.assigned_flops,
         "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
         + work.memory_rise_k,

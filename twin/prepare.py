@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -10,8 +11,10 @@ from kernels import (
     accelerator,
     battery_ageing,
     cell_damage,
+    failures,
     orbit,
     propulsion,
+    radiation,
     registry,
     solar_cell,
     sunlight,
@@ -45,7 +48,8 @@ class Shared(NamedTuple):
     panel: array_kernel.Panel
     housekeeping_w: Array
     nominal_flops: Array  # one accelerator at its power cap
-    failure_rate_per_s: Array
+    expected: Array  # 1 where failures are an expected rate, else 0
+    upsets: failures.Upsets
     dry_mass_kg: Array
     disposal_kg: Array  # propellant that is kept for the disposal
     slow_weight: Array
@@ -60,8 +64,11 @@ class Each(NamedTuple):
     elements: orbit.Elements
     rates: orbit.Rates
     forced_eccentricity: Array  # by J3, where the elements leave it out
+    fluence: cell_damage.FluenceRate  # of 1 MeV electrons that age the cells alike
+    field: radiation.Field
+    anomaly: radiation.Anomaly
+    random_key: Array  # start of the satellite's own random numbers
     present: Array  # 1, or 0 for padding
-    fluence: cell_damage.FluenceRate
 
 
 class Cohort(NamedTuple):
@@ -92,12 +99,12 @@ def _prepare_cohort(
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
     operation = _nominal_operation(cohort, params)
-    each = _orbits(cohort, params, environment)
+    each = _orbits(structure, cohort, params, environment)
     plan = registry.call(propulsion.plan, params["station_keeping"])
     drag_n = life_mean_force_n(structure, cohort, params, surfaces, each.elements, each.rates, environment, plan.life_s)
     radius_m = jnp.mean(each.elements.semi_major_axis_m)
     budget = build_budget(params, panel, accelerator.nominal_power_w(operation), drag_n, radius_m)
-    expected = 1.0 if structure.failures == "expected" else 0.0
+    age_s, _ = registry.call(failures.lifetime, params["reliability"])
     shared = Shared(
         profiles={slot: profile for slot, profile in params.items() if slot not in DATA_SLOTS},
         network=network,
@@ -105,7 +112,8 @@ def _prepare_cohort(
         panel=panel,
         housekeeping_w=registry.call(bus_kernel.housekeeping, params["satellite"]),
         nominal_flops=accelerator.nominal_rate_flops(operation),
-        failure_rate_per_s=expected * modules["failure_rate_per_year"] / orbit.const.YEAR_S,
+        expected=jnp.asarray(1.0 if structure.failures == "expected" else 0.0),
+        upsets=_upsets(structure, params),
         dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         slow_weight=environment.slow_weight,
@@ -124,8 +132,7 @@ def _prepare_cohort(
     slow = Slow(
         battery_cycle_loss=cycle_loss * ones,
         battery_calendar_square=calendar_square * ones,
-        electron_fluence_per_m2=0.0 * ones,
-        array_age_s=0.0 * ones,
+        electron_fluence_per_m2=age_s * 0.5 * sum(each.fluence),
         accelerators_alive=modules["count"] * ones,
         propellant_kg=budget.parts_kg["propellant"] * ones,
         drag_delta_v_m_per_s=0.0 * ones,
@@ -133,6 +140,9 @@ def _prepare_cohort(
         phase_lead_rad=0.0 * ones,
         node_lead_rad=0.0 * ones,
         coating_life_fraction=jnp.asarray(params["coating"]["life_fraction"]) * ones,
+        age_s=age_s * ones,
+        dose_gy=age_s * sum(radiation.dose_rate(each.field, 0.5)),
+        **dict.fromkeys(failures.UPSETS, 0.0 * ones),
     )
     return Cohort(shared, each, state, slow, budget)
 
@@ -151,8 +161,47 @@ def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> acceler
     return registry.call(model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work)
 
 
-def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:
-    """Mean elements of every satellite at the start of the run, and their secular rates."""
+def _upsets(structure: Structure, params: CohortParams) -> failures.Upsets:
+    """Upsets per gray, none without failures."""
+    happen = 0.0 if structure.failures == "none" else 1.0
+    return jax.tree.map(lambda rate: happen * rate, registry.call(failures.upsets, params["reliability"]))
+
+
+def _orbits(structure: Structure, cohort: CohortStructure, params: CohortParams, environment: Environment) -> Each:
+    """What is each satellite's own: its orbit, the radiation there, and its random numbers."""
+    elements, rates, forced = _elements(cohort, params, environment)
+    profile = params["radiation"]
+    table = registry.models("radiation")[cohort.model("radiation")]
+    inclination = elements.inclination_rad
+
+    def at(altitude_m: Array) -> radiation.Field:
+        return registry.call(table, profile, altitude_m, inclination)
+
+    field = radiation.over_orbit(at, elements.semi_major_axis_m, elements.eccentricity)
+    altitude_m = elements.semi_major_axis_m - orbit.const.EARTH_RADIUS_M
+    anomaly: radiation.Anomaly = registry.call(radiation.anomaly, profile, altitude_m, inclination)
+    ones = jnp.ones(cohort.satellites)
+    names = [each.name for each in structure.cohorts]
+    before = sum(each.satellites for each in structure.cohorts[: names.index(cohort.name)])
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.key(environment.seed), before + jnp.arange(cohort.satellites)
+    )
+    return Each(
+        elements=elements,
+        rates=rates,
+        forced_eccentricity=forced,
+        fluence=_fluence(params, elements),
+        field=field,
+        anomaly=jax.tree.map(lambda leaf: leaf * ones, anomaly),
+        random_key=keys,
+        present=ones,
+    )
+
+
+def _elements(
+    cohort: CohortStructure, params: CohortParams, environment: Environment
+) -> tuple[orbit.Elements, orbit.Rates, Array]:
+    """Mean elements of every satellite at the start of the run, their secular rates, the eccentricity forced by J3."""
     ones = jnp.ones(cohort.satellites)
     if cohort.model("orbit") == "element_sets":
         sets = params["element_sets"]
@@ -170,16 +219,16 @@ def _orbits(cohort: CohortStructure, params: CohortParams, environment: Environm
         stated = rates.mean_anomaly_rad_per_s2 * params["station_keeping"]["hold_fraction"]
         rates = rates._replace(mean_anomaly_rad_per_s=later, mean_anomaly_rad_per_s2=stated)
         forced = orbit.forced_eccentricity(axis, sets["inclination_rad"])
-        return Each(elements, rates, forced, ones, _fluence(params, elements))
+        return elements, rates, forced
     mean_sun = sunlight.mean_longitude_rad(environment.start_days)
     plane = registry.call(registry.models("orbit")[cohort.model("orbit")], params["orbit"], mean_sun)
     index = jnp.arange(cohort.satellites, dtype=ones.dtype)
     pattern = registry.models("constellation")[cohort.model("constellation")]
     elements = registry.call(pattern, params["constellation"], index, cohort.satellites, plane)
     rates = orbit.secular_rates(elements.semi_major_axis_m, elements.eccentricity, elements.inclination_rad)
-    elements, rates = (leaves._make(leaf * ones for leaf in leaves) for leaves in (elements, rates))
+    elements, rates = orbit.Elements(*(x * ones for x in elements)), orbit.Rates(*(x * ones for x in rates))
     # An orbit that a profile designs has the eccentricity that the profile says.
-    return Each(elements, rates, 0.0 * ones, ones, _fluence(params, elements))
+    return elements, rates, 0.0 * ones
 
 
 def _fluence(params: CohortParams, elements: orbit.Elements) -> cell_damage.FluenceRate:

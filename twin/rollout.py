@@ -20,6 +20,7 @@ from twin import variables
 from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.exchange import Inputs, even_split
+from twin.failures import fail
 from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
 from twin.state import Slow, State
@@ -164,6 +165,13 @@ def run_chunk(
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
+            if structure.failures == "random":
+                begun_s = start_s + number * interval_s
+                slow[name] = fail(
+                    shared[name], each[name], environment.start_days, begun_s, begun_s + interval_s, slow[name]
+                )
+                alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
+                frames[name]["accelerators_alive"] = alive
         return Carry(states, slow, totals), frames
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)

@@ -24,7 +24,6 @@ class Slow(NamedTuple):
     battery_cycle_loss: Array  # of capacity at beginning of life
     battery_calendar_square: Array  # square of the capacity lost to the calendar
     electron_fluence_per_m2: Array  # of 1 MeV electrons that would have done the same to the cells
-    array_age_s: Array
     accelerators_alive: Array
     propellant_kg: Array
     drag_delta_v_m_per_s: Array  # met since the start, made up for or not
@@ -32,3 +31,9 @@ class Slow(NamedTuple):
     phase_lead_rad: Array  # of the anomaly, over that without loss
     node_lead_rad: Array
     coating_life_fraction: Array
+    age_s: Array
+    dose_gy: Array  # in silicon behind the shield
+    silent_corruptions: Array  # so far, on all accelerators of the satellite, as are the other upsets
+    memory_errors: Array
+    hangs: Array
+    crashes: Array

@@ -14,7 +14,9 @@ from kernels import (
     accelerator,
     battery,
     battery_ageing,
+    failures,
     orbit,
+    radiation,
     registry,
     solar_cell,
     sunlight,
@@ -109,6 +111,11 @@ def fluxes(
         bus, work, shed = jax.tree.map(lambda a, b: lit * a + (1.0 - lit) * b, sunlit, dark)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
+    with jax.named_scope("radiation"):
+        turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * middle_s + anchor.anomaly_longitude_rad
+        dose_rate = radiation.dose_rate_at(anchor.exposure, place.direction, turned)
+        lost = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
+        work = work._replace(compute_rate_flops=work.compute_rate_flops - lost)
     source = list(absorbed)
     for port, heat_w in (
         ("array", -bus.array_w),
@@ -124,7 +131,8 @@ def fluxes(
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
     heaters = served * (warmth + loop.heater_demand_w)
-    return Fluxes(lit, total, tuple(source), rates, loop.vapour_quality, bus, chips, shed, work, charged, heaters)
+    quality = loop.vapour_quality
+    return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate, lost)
 
 
 def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | workload.Character) -> Any:

@@ -80,7 +80,7 @@ class Structure:
     schedule: Schedule
     workload_model: str
     atmosphere_model: str
-    failures: str  # "none" or "expected"
+    failures: str  # "none", "expected" or "random"
     precision: str  # "float32" or "float64"
     tile: int  # satellites per tile
     devices: int  # that share the fleet; 0: all
@@ -95,3 +95,4 @@ class Environment(NamedTuple):
     slow_weight: Array  # multiplies increments of slow and total variables, ()
     activity: Record  # solar and geomagnetic, on a grid of its own
     density: Table  # of the thermosphere
+    seed: Array  # of all random draws, ()

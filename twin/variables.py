@@ -73,6 +73,7 @@ TELEMETRY = (
     Variable("drag_delta_v_m_per_s", "m/s", "end", "Drag met since the start, as a change of speed", -1e-6, 1e6),
     Variable("semi_major_axis_loss_m", "m", "end", "Altitude lost to drag since the start", -1.0, 1e9),
     Variable("coating_life_fraction", "1", "end", "Life of the radiator's coating that is spent, 1 = end of life", 0.0),
+    Variable("dose_gy", "Gy", "end", "Ionising dose in silicon behind the shield since launch", 0.0, 1e9),
     Variable("accelerator_temperature_k", "K", "end", "Hottest die", 2.0, 1500.0),
     Variable("memory_temperature_k", "K", "mean", "Memory stacks of the accelerators", 2.0, 1500.0),
     Variable("coolant_temperature_k", "K", "end", "Coolant supply", 2.0, 1500.0),
@@ -110,6 +111,7 @@ TOTALS = (
     Total("absorbed_environment_heat_j", "J", "sum", "absorbed_environment_heat_w", "Heat absorbed from Sun and Earth"),
     Total("delivered_flop", "flop", "sum", "compute_rate_flops", "Work delivered"),
     Total("assigned_flop", "flop", "sum", "assigned_flops", "Work asked of the fleet"),
+    Total("work_lost_to_upsets_flop", "flop", "sum", "lost_flops", "Work computed in vain or not done for upsets"),
     Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
     Total("throttled_s", "s", "sum", "throttled", "Time in which the temperature of die or memory limits the clock"),
     Total("power_limited_s", "s", "sum", "power_limited", "Time in which the bus limits the accelerators"),
@@ -143,7 +145,12 @@ SLOW = (
     SlowRate("battery_calendar_square", "battery_calendar_square_per_s"),
     SlowRate("coating_life_fraction", "coating_life_per_s"),
     SlowRate("electron_fluence_per_m2", "electron_fluence_per_m2_s", per="block"),
-    SlowRate("array_age_s", "array_age_s_per_s", per="block"),
+    SlowRate("age_s", "age_s_per_s", per="block"),
+    SlowRate("dose_gy", "dose_rate_gy_per_s"),
+    SlowRate("silent_corruptions", "silent_corruptions_per_s", per="block"),
+    SlowRate("memory_errors", "memory_errors_per_s", per="block"),
+    SlowRate("hangs", "hangs_per_s", per="block"),
+    SlowRate("crashes", "crashes_per_s", per="block"),
 )
 
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
