@@ -92,8 +92,8 @@ def test_parts_add_up_and_keep_their_fractions():
     dry = sum(kg.values()) - kg["propellant"]
     assert kg["propellant"] == pytest.approx(0.05 * dry + 12.0)
     assert kg["tanks"] == pytest.approx(0.15 * kg["propellant"])
-    assert kg["structure"] == pytest.approx(0.2 * (dry - kg["margin"]))
-    assert kg["margin"] == pytest.approx(0.1 * (dry - kg["margin"]))
+    assert kg["structure"] == pytest.approx(0.2 * (dry - kg["contingency"]))
+    assert kg["contingency"] == pytest.approx(0.1 * (dry - kg["contingency"]))
 
 
 def test_propellant_is_that_of_the_equation_of_motion():
