@@ -17,7 +17,7 @@ from kernels.quantity import Vector
 from twin.structure import CohortParams, CohortStructure, Environment, Structure
 from twin.surfaces import Surfaces
 
-POINTS = 32  # of an orbit: 64 change the mean force by less than 0.1 %
+POINTS = 32  # of an orbit: within 2e-5 of 256 points, up to an eccentricity of 0.01
 DATES = 24  # of a life, over which the propellant is sized
 SAMPLE = 32  # satellites of a cohort, for the same
 
