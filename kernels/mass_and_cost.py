@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.propulsion import Need
 from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, StructureFraction, Temperature
 from kernels.registry import part
 
@@ -43,19 +42,20 @@ def launch_parts_kg(
     structure_fraction: Array,
     margin_fraction: Array,
     tank_fraction: Array,
-    need: Need,
+    propellant_per_dry_kg: Array,
+    propellant_constant_kg: Array,
 ) -> dict[str, Array]:
     """Components, tanks, structure, margin and propellant of a satellite, which add up to its mass at launch. [kg]
 
-    Tanks weigh in proportion to the propellant, propellant with the dry mass, and dry mass with the tanks: linear, and
-    solved in closed form.
+    Propellant is affine in the dry mass, tanks weigh in proportion to it, and dry mass grows with the tanks: linear,
+    and solved in closed form.
     """
     grossed = (1.0 + margin_fraction) / (1.0 - structure_fraction)
     parts = {name: jnp.asarray(mass) for name, mass in components_kg.items()}
     own = sum(parts.values(), jnp.zeros(()))
-    burdened = own + tank_fraction * need.constant_kg
-    dry = grossed * burdened / (1.0 - grossed * tank_fraction * need.per_final_kg)
-    propellant = need.per_final_kg * dry + need.constant_kg
+    burdened = own + tank_fraction * propellant_constant_kg
+    dry = grossed * burdened / (1.0 - grossed * tank_fraction * propellant_per_dry_kg)
+    propellant = propellant_per_dry_kg * dry + propellant_constant_kg
     parts["tanks"] = tank_fraction * propellant
     parts["structure"] = (own + parts["tanks"]) * structure_fraction / (1.0 - structure_fraction)
     parts["contingency"] = dry - dry / (1.0 + margin_fraction)

@@ -85,9 +85,10 @@ def test_better_hardware_is_lighter(gradient, slot, key):
 
 
 def test_parts_add_up_and_keep_their_fractions():
-    need = propulsion.Need(jnp.asarray(0.05), jnp.asarray(12.0))
     components = {"array": jnp.asarray(300.0), "bus": jnp.asarray(200.0)}
-    parts = mass.launch_parts_kg(components, jnp.asarray(0.2), jnp.asarray(0.1), jnp.asarray(0.15), need)
+    parts = mass.launch_parts_kg(
+        components, jnp.asarray(0.2), jnp.asarray(0.1), jnp.asarray(0.15), jnp.asarray(0.05), jnp.asarray(12.0)
+    )
     kg = {name: float(value) for name, value in parts.items()}
     dry = sum(kg.values()) - kg["propellant"]
     assert kg["propellant"] == pytest.approx(0.05 * dry + 12.0)

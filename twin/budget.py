@@ -50,7 +50,7 @@ def budget(
     }
     need = propulsion.need(thruster, plan, drag_n, disposal_m_per_s)
     fractions = (body["structure_fraction"], body["margin_fraction"], thruster.tank_fraction)
-    parts = mass.launch_parts_kg(components, *fractions, need)
+    parts = mass.launch_parts_kg(components, *fractions, need.per_final_kg, need.constant_kg)
     mass_kg = sum(parts.values(), jnp.zeros(()))
     spent = jnp.expm1(disposal_m_per_s / thruster.exhaust_m_per_s)
     return Budget(

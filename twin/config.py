@@ -3,38 +3,25 @@
 A profile's schema is read off the kernels' signatures (`kernels.registry`); nothing is declared twice.
 """
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
-import kernels.accelerator
-import kernels.atmosphere
-import kernels.attitude
-import kernels.battery
-import kernels.battery_ageing
-import kernels.cell_damage
-import kernels.coolant_loop
-import kernels.drag
-import kernels.failures
-import kernels.mass_and_cost
-import kernels.operations
-import kernels.orbit
-import kernels.power_bus
-import kernels.propulsion
-import kernels.radiation
-import kernels.radiator
-import kernels.solar_array
-import kernels.solar_cell
-import kernels.sunlight
-import kernels.workload  # noqa: F401
+import kernels
 from kernels import registry
 from kernels.quantity import PRINTED, Quantity
 from twin.cross_checks import check_network, check_profiles
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
+
+# Every kernel registers its models and parameters when it is imported.
+for _module in pkgutil.iter_modules(kernels.__path__):
+    importlib.import_module(f"kernels.{_module.name}")
 
 PORTS = tuple(field.name for field in fields(Ports))
 FAILURES = ("none", "expected", "random")

@@ -17,7 +17,7 @@ from kernels.quantity import Vector
 from twin.structure import CohortParams, CohortStructure, Environment, Structure
 from twin.surfaces import Surfaces
 
-POINTS = 32  # of an orbit: 64 change the mean force by less than 0.1 %
+POINTS = 32  # of an orbit: within 2e-5 of 256 points, up to an eccentricity of 0.01
 DATES = 24  # of a life, over which the propellant is sized
 SAMPLE = 32  # satellites of a cohort, for the same
 
@@ -47,7 +47,8 @@ def mean_force_n(
     sun = sunlight.sun(sun_angles, 0.0).direction
     log_density = atmosphere.log_profile(environment.density, activity)
     area_m2 = _areas_m2(cohort, params, surfaces)
-    step_s = 2.0 * jnp.pi / rates.mean_anomaly_rad_per_s / POINTS
+    # From node to node, so that every latitude counts once: the force would change with the phase of the start by 4e-4.
+    step_s = 2.0 * jnp.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s) / POINTS
 
     def one_point(power_w: Array, k: Array) -> tuple[Array, None]:
         place = orbit.place(elements, rates, (k + 0.5) * step_s)
