@@ -16,6 +16,7 @@ from kernels.quantity import (
     Fluence,
     FluencePoints,
     Fraction,
+    GlassThickness,
     Optics,
     PositiveIrradiance,
     PositiveRatio,
@@ -23,7 +24,6 @@ from kernels.quantity import (
     Scalar,
     Spread,
     Temperature,
-    Thickness,
     VoltagePerKelvinPoints,
     VoltagePoints,
 )
@@ -59,7 +59,7 @@ class Build(NamedTuple):
 
 @part("solar_cell")
 def build(
-    *, areal_mass_kg_per_m2: ArealMass, cover_glass_thickness_m: Thickness, proton_to_electron_ratio: PositiveRatio
+    *, areal_mass_kg_per_m2: ArealMass, cover_glass_thickness_m: GlassThickness, proton_to_electron_ratio: PositiveRatio
 ) -> Build:
     """Mass of the cell with its adhesive, the glass on it, and how many 1 MeV electrons age it as one 10 MeV proton."""
     bare, glass = jnp.asarray(areal_mass_kg_per_m2), jnp.asarray(cover_glass_thickness_m)
