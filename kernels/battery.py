@@ -98,29 +98,22 @@ def equivalent_circuit(
     capacity = capacity_c * health
     cool = sm.ramp(max_temperature_k - temperature_k, temperature_band_k)
     warm = sm.ramp(temperature_k - min_charge_temperature_k, temperature_band_k)
-    rated_a = (
-        capacity * (charge_rate_per_h / const.HOUR_S) * sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
-    )
-    charge_a = jnp.minimum(rated_a, jnp.maximum(curve[-1] - rest, 0.0) / resistance)
-    rate_a = jnp.minimum(
-        capacity * (discharge_rate_per_h / const.HOUR_S) * cool, jnp.maximum(rest - curve[0], 0.0) / resistance
-    )
+    fading = sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
+    charge_a = _highest_current_a(capacity * charge_rate_per_h * fading, curve[-1] - rest, resistance)
+    rate_a = _highest_current_a(capacity * discharge_rate_per_h * cool, rest - curve[0], resistance)
+    charge_w = cells * charge_a * (voltage + resistance * charge_a)
 
     def discharge_w(floor: Scalar) -> Array:
         current_a = rate_a * sm.ramp(state_of_charge - floor, taper_fraction)
         return cells * current_a * (voltage - resistance * current_a)
 
-    return Pack(
-        cells=cells,
-        capacity_c=capacity,
-        resistance_ohm=resistance,
-        temperature_k=temperature_k,
-        open_circuit_voltage_v=curve,
-        entropic_coefficient_v_per_k=entropic,
-        charge_limit_w=cells * charge_a * (voltage + resistance * charge_a),
-        discharge_limit_w=discharge_w(0.0),
-        working_limit_w=discharge_w(reserve_fraction),
-    )
+    limits = (charge_w, discharge_w(0.0), discharge_w(reserve_fraction))
+    return Pack(cells, capacity, resistance, temperature_k, curve, entropic, *limits)
+
+
+def _highest_current_a(rated_c_per_h: Array, headroom_v: Array, resistance_ohm: Array) -> Array:
+    """Rated current, or less where it would take the terminals out of the range of the open-circuit voltages. [A]"""
+    return jnp.minimum(rated_c_per_h / const.HOUR_S, jnp.maximum(headroom_v, 0.0) / resistance_ohm)
 
 
 @part("battery")
