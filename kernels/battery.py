@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from kernels import constants as const
 from kernels import safe_math as sm
 from kernels.quantity import (
     ActivationTemperature,
@@ -32,8 +33,7 @@ from kernels.quantity import (
 )
 from kernels.registry import model, part
 
-HOUR_S = 3600.0
-REFERENCE_K = 298.15  # of the open-circuit voltage, the resistance and the rates of ageing
+REFERENCE_K = const.ROOM_TEMPERATURE_K  # of the open-circuit voltage and the resistance
 
 
 class Pack(NamedTuple):
@@ -93,40 +93,27 @@ def equivalent_circuit(
     rest = sm.interpolate(curve, state_of_charge)
     voltage = rest + (temperature_k - REFERENCE_K) * sm.interpolate(entropic, state_of_charge)
     empty = jnp.maximum(1.0 - state_of_charge / empty_resistance_charge, 0.0)
-    resistance = (
-        (resistance_ohm * resistance_growth)
-        * arrhenius(temperature_k, -resistance_activation_temperature_k)
-        * (1.0 + empty_resistance_rise * empty * empty)
-    )
+    warmth = sm.arrhenius(temperature_k, -resistance_activation_temperature_k, REFERENCE_K)
+    resistance = resistance_ohm * resistance_growth * warmth * (1.0 + empty_resistance_rise * empty * empty)
     capacity = capacity_c * health
     cool = sm.ramp(max_temperature_k - temperature_k, temperature_band_k)
     warm = sm.ramp(temperature_k - min_charge_temperature_k, temperature_band_k)
-    rated_a = capacity * (charge_rate_per_h / HOUR_S) * sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
-    charge_a = jnp.minimum(rated_a, jnp.maximum(curve[-1] - rest, 0.0) / resistance)
-    rate_a = jnp.minimum(
-        capacity * (discharge_rate_per_h / HOUR_S) * cool, jnp.maximum(rest - curve[0], 0.0) / resistance
-    )
+    fading = sm.ramp(1.0 - state_of_charge, taper_fraction) * warm * cool
+    charge_a = _highest_current_a(capacity * charge_rate_per_h * fading, curve[-1] - rest, resistance)
+    rate_a = _highest_current_a(capacity * discharge_rate_per_h * cool, rest - curve[0], resistance)
+    charge_w = cells * charge_a * (voltage + resistance * charge_a)
 
     def discharge_w(floor: Scalar) -> Array:
         current_a = rate_a * sm.ramp(state_of_charge - floor, taper_fraction)
         return cells * current_a * (voltage - resistance * current_a)
 
-    return Pack(
-        cells=cells,
-        capacity_c=capacity,
-        resistance_ohm=resistance,
-        temperature_k=temperature_k,
-        open_circuit_voltage_v=curve,
-        entropic_coefficient_v_per_k=entropic,
-        charge_limit_w=cells * charge_a * (voltage + resistance * charge_a),
-        discharge_limit_w=discharge_w(0.0),
-        working_limit_w=discharge_w(reserve_fraction),
-    )
+    limits = (charge_w, discharge_w(0.0), discharge_w(reserve_fraction))
+    return Pack(cells, capacity, resistance, temperature_k, curve, entropic, *limits)
 
 
-def arrhenius(temperature_k: Array, activation_temperature_k: Scalar) -> Array:
-    """Rate at a temperature over that at 25 C, for an activation energy over the gas constant. [K]"""
-    return jnp.exp(activation_temperature_k * (1.0 / REFERENCE_K - 1.0 / temperature_k))
+def _highest_current_a(rated_c_per_h: Array, headroom_v: Array, resistance_ohm: Array) -> Array:
+    """Rated current, or less where it would take the terminals out of the range of the open-circuit voltages. [A]"""
+    return jnp.minimum(rated_c_per_h / const.HOUR_S, jnp.maximum(headroom_v, 0.0) / resistance_ohm)
 
 
 @part("battery")

@@ -13,7 +13,6 @@ from jax import Array
 
 from kernels import constants as const
 from kernels import safe_math as sm
-from kernels.battery import HOUR_S, REFERENCE_K, arrhenius
 from kernels.quantity import (
     ActivationTemperature,
     Efficiency,
@@ -26,6 +25,7 @@ from kernels.quantity import (
 )
 from kernels.registry import part
 
+REFERENCE_K = const.ROOM_TEMPERATURE_K  # of cycle life and calendar loss
 END_OF_LIFE_LOSS = 0.2  # the loss at which a cell's cycle life is counted
 CYCLE_TEST_RATE_PER_H = 0.5  # cycle lives are published at about C/2
 
@@ -62,7 +62,7 @@ def cycle_loss_rate_per_s(
     depth = jnp.maximum(top - 0.5 * (before + after), 1e-6)
     warmth = 1.0 / REFERENCE_K - 1.0 / temperature_k
     stress = jnp.maximum(cycle_activation_temperature_k * warmth, -cold_cycle_activation_temperature_k * warmth)
-    hurry = jnp.maximum(1.0 + rate_stress_h * (fall * (HOUR_S / step_s) - CYCLE_TEST_RATE_PER_H), 0.0)
+    hurry = jnp.maximum(1.0 + rate_stress_h * (fall * (const.HOUR_S / step_s) - CYCLE_TEST_RATE_PER_H), 0.0)
     per_depth = jnp.exp((depth_exponent - 1.0) * jnp.log(depth) + stress)
     return END_OF_LIFE_LOSS * (depth_exponent / cycles_at_full_depth / step_s) * hurry * per_depth * fall
 
@@ -82,7 +82,11 @@ def calendar_square_rate_per_s(
     `calendar_charge_slope` between empty and full, relative to half charge.
     """
     of_charge = jnp.maximum(1.0 + calendar_charge_slope * (state_of_charge - 0.5), 0.0)
-    loss = first_year_calendar_loss * of_charge * arrhenius(temperature_k, calendar_activation_temperature_k)
+    loss = (
+        first_year_calendar_loss
+        * of_charge
+        * sm.arrhenius(temperature_k, calendar_activation_temperature_k, REFERENCE_K)
+    )
     return loss * loss / const.YEAR_S
 
 

@@ -26,6 +26,7 @@ STANDARD_GRAVITY_M_PER_S2 = 9.80665
 # JPL 96-9: the borosilicate cover glass of its damage coefficients.
 COVER_GLASS_KG_PER_M3 = 2554.0
 
+HOUR_S = 3600.0
 DAY_S = 86_400.0
 YEAR_S = 365.25 * DAY_S
 
@@ -34,3 +35,4 @@ SIDEREAL_ANGLE_J2000_RAD = radians(280.46061837)
 SIDEREAL_RATE_RAD_PER_DAY = radians(360.98564736629)
 EARTH_ROTATION_RAD_PER_S = 7.292115e-5  # WGS-84
 EARTH_FLATTENING = 1.0 / 298.257223563  # WGS-84
+ROOM_TEMPERATURE_K = 298.15  # 25 C, the reference of cell and battery data sheets

@@ -46,6 +46,11 @@ def power(base: Array, exponent: Scalar, floor: float = 1e-30) -> Array:
     return jnp.exp(exponent * jnp.log(jnp.maximum(base, floor)))
 
 
+def arrhenius(temperature_k: Array, activation_temperature_k: Scalar, reference_k: Scalar) -> Array:
+    """Rate at a temperature over that at a reference; activation energy over the gas constant, in kelvin."""
+    return jnp.exp(activation_temperature_k * (1.0 / reference_k - 1.0 / temperature_k))
+
+
 def ramp(x: Array, width: Scalar) -> Array:
     """0 below zero, x / width in between, 1 above the width: a proportional controller."""
     return clip(x / width, 0.0, 1.0)

@@ -52,7 +52,7 @@ def fade(charges, step_s, temperature_k, numbers):
 def cycle_loss(numbers, depth=1.0, rate_per_h=0.5, temperature_k=WARM_K) -> float:
     """Capacity lost in one cycle from full to a depth and back."""
     down = np.linspace(1.0, 1.0 - depth, 101)
-    step_s = depth / 100 / rate_per_h * battery.HOUR_S
+    step_s = depth / 100 / rate_per_h * const.HOUR_S
     return float(fade(jnp.asarray(np.concatenate([down, down[::-1]])), step_s, jnp.asarray(temperature_k), numbers))
 
 
@@ -245,7 +245,7 @@ def discharge(index: int) -> tuple[np.ndarray, ...]:
         ]
     time_s, voltage_v, current_a, celsius = np.array(lines).T
     load = current_a < -0.5
-    taken_ah = np.cumsum(np.where(load, -current_a, 0.0) * np.gradient(time_s)) / battery.HOUR_S
+    taken_ah = np.cumsum(np.where(load, -current_a, 0.0) * np.gradient(time_s)) / const.HOUR_S
     return taken_ah[load][1:], voltage_v[load][1:], -current_a[load][1:], celsius[load][1:] + 273.15
 
 
@@ -367,7 +367,13 @@ def our_charge(steps: int, solar_w_per_m2: float) -> np.ndarray:
     def one(charge, start_s):
         place = orbit.place(elements, rates, start_s + 0.5 * STEP_S)
         lit = sunlight.lit_fraction(
-            place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s, sun, STEP_S
+            place.direction,
+            place.direction_rate_per_s,
+            place.radius_m,
+            place.radius_rate_m_per_s,
+            sun,
+            STEP_S,
+            earth_flattening=0.0,
         )
         pack = registry.call(
             battery.equivalent_circuit, numbers, charge, jnp.asarray(WARM_K), jnp.ones(()), jnp.ones(())
