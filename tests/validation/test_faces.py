@@ -218,7 +218,7 @@ def test_view_factors_at_650_km() -> Measured:
 
 @functools.cache
 def ground(ratio: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The Earth's visible cap in 18 000 elements, up along z: direction from the satellite, solid angle over pi, normal."""
+    """The Earth's visible cap in 18 000 elements, up along z: direction to it, solid angle over pi, normal."""
     nodes, weights = np.polynomial.legendre.leggauss(100)
     cap = np.arccos(1.0 / ratio)
     angle, azimuth = np.meshgrid(0.5 * cap * (nodes + 1.0), (np.arange(180) + 0.5) / 90.0 * np.pi, indexing="ij")
