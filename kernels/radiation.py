@@ -85,21 +85,12 @@ class Exposure(NamedTuple):
     anomaly: Anomaly
 
 
-def _through(x: Array, knots: np.ndarray, values: list[Array]) -> Array:
-    """Piecewise linear through (knots, values), the end segments continued."""
-    slopes = [(b - a) / step for a, b, step in zip(values, values[1:], np.diff(knots), strict=False)]
-    y = values[0] + slopes[0] * (x - knots[0])
-    for before, after, knot in zip(slopes, slopes[1:], knots[1:], strict=False):
-        y = y + (after - before) * jnp.maximum(x - knot, 0.0)
-    return y
-
-
 def _log_trapped(dose_gy_per_s: Array, altitude_m: Array, shielding_m: Scalar) -> Array:
     """Logarithm of a tabulated dose rate, linear between the logarithms of altitude and shielding."""
     depth = jnp.log(jnp.asarray(shielding_m))
-    at_depth = [_through(depth, np.log(SHIELDS_M), list(jnp.log(row))) for row in dose_gy_per_s]
-    height_m = sm.clip(altitude_m, LOWEST_M, ALTITUDES_M[-1])
-    return _through(jnp.log(height_m), np.log(ALTITUDES_M), at_depth)
+    by_depth = jax.vmap(lambda row: sm.polyline(jnp.log(SHIELDS_M), row, depth))
+    height = jnp.log(sm.clip(altitude_m, LOWEST_M, ALTITUDES_M[-1]))
+    return sm.polyline(jnp.log(ALTITUDES_M), by_depth(jnp.log(dose_gy_per_s)), height)
 
 
 @model("radiation")
@@ -151,13 +142,10 @@ def dose_rate(field: Field, activity: Scalar) -> tuple[Array, Array]:
 
 def over_orbit(at: Callable[[Array], Field], semi_major_axis_m: Array, eccentricity: Array) -> Field:
     """Mean in time of the field along an orbit, by eight equal steps of half the eccentric anomaly."""
-    turns = [1.0 - eccentricity * cosine for cosine in np.cos((np.arange(8) + 0.5) * pi / 8)]
-    fields = [at(semi_major_axis_m * turn - EARTH_RADIUS_M) for turn in turns]
-
-    def mean(*rates: Array) -> Array:
-        return jnp.mean(jnp.stack([turn * rate for turn, rate in zip(turns, rates, strict=True)]), axis=0)
-
-    return jax.tree.map(mean, *fields)
+    cosine = np.cos((np.arange(8) + 0.5) * pi / 8)
+    turns = 1.0 - jnp.multiply.outer(cosine, eccentricity)
+    fields = jax.vmap(at)(semi_major_axis_m * turns - EARTH_RADIUS_M)
+    return jax.tree.map(lambda rates: jnp.mean(turns * rates, axis=0), fields)
 
 
 @part("radiation")
@@ -170,8 +158,8 @@ def anomaly(altitude_m: Array, inclination_rad: Array, *, anomaly_fraction: Frac
     above = (sm.clip(altitude_m, 3.5e5, 2.0e6) - 6.5e5) / 1e6
     concentration = 9.48 * jnp.exp(-2.20 * above)
     centre, inverse_width = -0.469 + 0.341 * above, 1.0 / (0.0479 + 0.1285 * above)
-    heights = [jnp.sin(inclination_rad) * np.sin(pi * ((k + 0.5) / 32 - 0.5)) for k in range(32)]
-    across = sum((jnp.exp(-inverse_width * (z - centre) ** 2) for z in heights), jnp.zeros(())) / len(heights)
+    z = jnp.multiply.outer(np.sin(pi * ((np.arange(32) + 0.5) / 32 - 0.5)), jnp.sin(inclination_rad))
+    across = jnp.mean(jnp.exp(-inverse_width * (z - centre) ** 2), axis=0)
     return Anomaly(concentration, centre, inverse_width, i0e(concentration) * across, jnp.asarray(anomaly_fraction))
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
 from kernels.constants import YEAR_S
@@ -109,10 +109,12 @@ def radiating_fin_efficiency(conduction_number: Array) -> Array:
     ends[0, 0], ends[-1] = 1.0, _SLOPE[-1]
     linear = inner[:, None] * (_SLOPE @ _SLOPE) + ends
     root = np.eye(count)[0]
-    t = jnp.ones(count)
-    for _ in range(8):
+
+    def newton(_: int, t: Array) -> Array:
         residual = linear @ t - inner * conduction_number * t**4 - root
-        t = t - jnp.linalg.solve(linear - jnp.diag(4.0 * inner * conduction_number * t**3), residual)
+        return t - jnp.linalg.solve(linear - jnp.diag(4.0 * inner * conduction_number * t**3), residual)
+
+    t = lax.fori_loop(0, 8, newton, jnp.ones(count))
     return -(_SLOPE[0] @ t) / conduction_number
 
 

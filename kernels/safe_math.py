@@ -74,16 +74,11 @@ def interpolate(curve: Curve, x: Array) -> Array:
     return y
 
 
-def polyline(x_points: Curve, y_points: Curve, x: Array) -> Array:
-    """Straight lines through points with rising x, as a sum of ramps; extrapolates the end segments."""
-    y = jnp.asarray(y_points[0]) + jnp.zeros_like(x)
-    before = 0.0
-    for k in range(len(x_points) - 1):
-        slope = (y_points[k + 1] - y_points[k]) / (x_points[k + 1] - x_points[k])
-        along = x - x_points[k]
-        y = y + (slope - before) * (along if k == 0 else jnp.maximum(along, 0.0))
-        before = slope
-    return y
+def polyline(x_points: Array, y_points: Array, x: Array) -> Array:
+    """Straight lines through points (point,) with rising x, the end segments continued; not for use in a step."""
+    slopes = jnp.diff(y_points) / jnp.diff(x_points)
+    ramps = jnp.maximum(x[..., None] - x_points[1:-1], 0.0)
+    return y_points[0] + slopes[0] * (x - x_points[0]) + jnp.sum(jnp.diff(slopes) * ramps, axis=-1)
 
 
 def integral(curve: Curve, x: Array) -> Array:

@@ -112,8 +112,8 @@ def current_voltage(
         max_power_current_coefficient_a_per_m2_k,
     )
     return Cell(
-        Points(*(jnp.maximum(sm.polyline(printed, column, now), 0.0) for column in voltages + currents)),
-        Points(*(sm.polyline(printed_coefficients, column, held) for column in changes)),
+        Points(*(jnp.maximum(sm.polyline(printed, jnp.asarray(column), now), 0.0) for column in voltages + currents)),
+        Points(*(sm.polyline(printed_coefficients, jnp.asarray(column), held) for column in changes)),
         jnp.asarray(reference_temperature_k),
         jnp.asarray(reference_irradiance_w_per_m2),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernels import atmosphere, drag, orbit, radiator, registry, sunlight
+from kernels import atmosphere, drag, orbit, registry, sunlight
 from kernels import constants as const
 from kernels import safe_math as sm
 from kernels.attitude import View
@@ -46,7 +46,6 @@ def mean_force_n(
     """
     sun = sunlight.sun(sun_angles, 0.0).direction
     log_density = atmosphere.log_profile(environment.density, activity)
-    area_m2 = _areas_m2(cohort, params, surfaces)
     # From node to node, so that every latitude counts once: the force would change with the phase of the start by 4e-4.
     step_s = 2.0 * jnp.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s) / POINTS
 
@@ -62,7 +61,7 @@ def mean_force_n(
         density = atmosphere.density_kg_per_m3(height_m, environment.density, log_density)
         model = registry.models("attitude")[cohort.model("attitude")]
         view: View = registry.call(model, params["attitude"], sun, up, place.orbit_normal)
-        drag_m2 = _drag_area_m2(cohort, params, surfaces, area_m2, _seen(view, sun, up, ahead), speed)
+        drag_m2 = _drag_area_m2(cohort, params, surfaces, _seen(view, sun, up, ahead), speed)
         force_n = drag.pressure_pa(density, speed) * drag_m2
         return power_w + force_n * sm.dot(ahead, velocity) / POINTS, None
 
@@ -100,16 +99,6 @@ def _sum(a: Vector, b: Vector) -> Vector:
     return (a[0] + b[0], a[1] + b[1], a[2] + b[2])
 
 
-def _areas_m2(cohort: CohortStructure, params: CohortParams, surfaces: Surfaces) -> list[Array]:
-    """Faces as the flow meets them: the fins of a radiator in full."""
-    areas = []
-    for area, optics, (_, owner) in zip(surfaces.area_m2, surfaces.optics, cohort.surface_optics, strict=True):
-        fins = owner in ("radiator", "radiator_second_face")
-        radiating = registry.call(radiator.fin_efficiency, params["radiator"], optics.emissivity) if fins else 1.0
-        areas.append(area / radiating)
-    return areas
-
-
 def _seen(view: View, sun: Vector, up: Vector, ahead: Vector) -> Mapping[str, Vector]:
     """A direction in body and in array axes, from the Sun and nadir that the attitude law gives in both."""
     zenith = sm.dot(sun, up)
@@ -130,13 +119,12 @@ def _drag_area_m2(
     cohort: CohortStructure,
     params: CohortParams,
     surfaces: Surfaces,
-    area_m2: list[Array],
     ahead: Mapping[str, Vector],
     speed: Array,
 ) -> Array:
     """Drag coefficient times area, summed over the faces. [m2]"""
     total: Any = 0.0
-    for surface, normal, area in zip(cohort.topology.surfaces, surfaces.normal, area_m2, strict=True):
+    for surface, normal, area in zip(cohort.topology.surfaces, surfaces.normal, surfaces.whole_m2, strict=True):
         cosine = sm.dot(normal, ahead[surface.frame])
         total = total + area * registry.call(drag.plate_coefficient, params["atmosphere"], cosine, speed)
     return total

@@ -53,7 +53,8 @@ class Surfaces(NamedTuple):
     """Numbers of the surfaces, each tuple in the order of the topology; shared by all satellites."""
 
     normal: tuple[tuple[Array, Array, Array], ...]
-    area_m2: tuple[Array, ...]
+    area_m2: tuple[Array, ...]  # that radiates: a radiator's times its fin efficiency
+    whole_m2: tuple[Array, ...]
     optics: tuple[Optics, ...]
     open_fraction: tuple[Array, ...]  # of the hemisphere, not filled by another surface
     views: dict[tuple[int, int], Array]  # view factor from one surface to another
@@ -75,27 +76,27 @@ def surfaces(
     coating = registry.call(radiator_kernel.aged_optics, params["coating"])
     component_optics = {"solar_cell": front, "array_rear": panel.rear, "coating": coating}
     # A fin that is colder than the fluid radiates less and absorbs less: it acts as a smaller face.
-    radiating_m2 = radiator.area_m2 * registry.call(
-        radiator_kernel.fin_efficiency, params["radiator"], coating.emissivity
-    )
+    fin = registry.call(radiator_kernel.fin_efficiency, params["radiator"], coating.emissivity)
     component_area = {
         "array": panel.area_m2,
-        "radiator": radiating_m2,
-        "radiator_second_face": radiating_m2 * radiator.second_face_fraction,
+        "radiator": radiator.area_m2,
+        "radiator_second_face": radiator.area_m2 * radiator.second_face_fraction,
         "bus": face_area_m2,
         "": jnp.ones(()),
     }
-    normals, areas, optics = [], [], []
+    normals, areas, wholes, optics = [], [], [], []
     for surface, (optics_of, area_of) in zip(cohort.topology.surfaces, cohort.surface_optics, strict=True):
         numbers = own[surface.name]
         normals.append((numbers["normal_x"], numbers["normal_y"], numbers["normal_z"]))
-        areas.append(component_area[area_of] * numbers["area_share"])
+        wholes.append(component_area[area_of] * numbers["area_share"])
+        areas.append(wholes[-1] * fin if area_of.startswith("radiator") else wholes[-1])
         optics.append(component_optics.get(optics_of) or Optics(numbers["absorptivity"], numbers["emissivity"]))
     views = _views(cohort, areas, [own[s.name]["blocked_fraction"] for s in cohort.topology.surfaces])
     emissivity = tuple(face.emissivity for face in optics)
     return Surfaces(
         tuple(normals),
         tuple(areas),
+        tuple(wholes),
         tuple(optics),
         open_fraction=_open_fractions(len(areas), views),
         views=views,
