@@ -164,7 +164,7 @@ def per_year(altitude_km: float, inclination_deg: float, solar: float = 0.0) -> 
     bound=15.0,
     unit="%",
     target=10.0,
-    reason="the derived figures fold six energies; at those six alone our fold is 8 % lower, at 23 it stands.",
+    reason="the derived figures fold six energies; at those alone ours is 8 % lower than at its 23.",
 )
 def test_trapped_fluence() -> Measured:
     errors, words = [], []
