@@ -139,7 +139,6 @@ def _longest_eclipse_s() -> float:
     period_s = float(2.0 * jnp.pi / rates.mean_anomaly_rad_per_s)
     times = jnp.asarray((np.arange(2000) + 0.5) * period_s / 2000)
     place = orbit.place(elements, rates, times)
-    lit = sunlight.lit_fraction(
-        place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s, sun, period_s / 2000
-    )
+    where = (place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
+    lit = sunlight.lit_fraction(*where, sun, period_s / 2000, earth_flattening=0.0)  # a round Earth, as published
     return float(jnp.mean(1.0 - lit)) * period_s
