@@ -150,7 +150,7 @@ def linear_efficiency(
     )
 
 
-def maximum_power_w_per_m2(cell: Cell, temperature_k: Array, irradiance_w_per_m2: Array) -> Array:
+def maximum_power_w_per_m2(cell: Cell, temperature_k: Scalar, irradiance_w_per_m2: Scalar) -> Array:
     """Maximum power per cell area. [W/m2]
 
     Current follows irradiance. The voltage's logarithm of irradiance is left out: 0.1 % between perihelion and

@@ -363,7 +363,7 @@ def basilisk_orbit(ours: dict) -> tuple[np.ndarray, np.ndarray]:
     earth.isCentralBody = True
     axis, eccentricity, inclination, node, perigee, anomaly = ours["elements"]
     orbit = orbitalMotion.ClassicElements()
-    orbit.a, orbit.e, orbit.i, orbit.Omega, orbit.omega, orbit.f = axis, 0.0, inclination, node, perigee, anomaly
+    orbit.a, orbit.e, orbit.i, orbit.Omega, orbit.omega, orbit.f = axis, 0.0, inclination, node, perigee, anomaly  # type: ignore[assignment]
     craft = spacecraft.Spacecraft()
     craft.hub.r_CN_NInit, craft.hub.v_CN_NInit = orbitalMotion.elem2rv(earth.mu, orbit)
     craft.gravField.gravBodies = spacecraft.GravBodyVector(list(gravity.gravBodies.values()))
