@@ -27,7 +27,7 @@ NAME, FIRST, SECOND = TLE.splitlines()[:3]
 ELEMENT_SETS = ["constellation=element_sets", "constellation.file=dawn_dusk_sso_2026-06-14.tle"]
 NUMBER = "must be a number, in the unit that its key names, without a unit of its own"
 HYDRA = "hydra.* settings belong to the command line"
-PROFILE = "must be the name of a profile; there are lfp_pack, nca_pack, nmc_pack, saft_ves180"
+PROFILE = "must be the name of a profile; there are lco_pack, lfp_pack, nca_pack, nmc_pack, saft_ves180"
 UNREADABLE = "cannot be read; write GROUP=PROFILE or KEY=VALUE"
 
 # Name: overrides, and what the sentence must hold.
