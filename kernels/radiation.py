@@ -142,10 +142,13 @@ def dose_rate(field: Field, activity: Scalar) -> tuple[Array, Array]:
 
 def over_orbit(at: Callable[[Array], Field], semi_major_axis_m: Array, eccentricity: Array) -> Field:
     """Mean in time of the field along an orbit, by eight equal steps of half the eccentric anomaly."""
-    cosine = np.cos((np.arange(8) + 0.5) * pi / 8)
-    turns = 1.0 - jnp.multiply.outer(cosine, eccentricity)
-    fields = jax.vmap(at)(semi_major_axis_m * turns - EARTH_RADIUS_M)
-    return jax.tree.map(lambda rates: jnp.mean(turns * rates, axis=0), fields)
+
+    def share(cosine: Array) -> Field:
+        turn = 1.0 - eccentricity * cosine
+        return jax.tree.map(lambda rate: turn * rate, at(semi_major_axis_m * turn - EARTH_RADIUS_M))
+
+    parts = jax.vmap(share)(jnp.cos((jnp.arange(8) + 0.5) * pi / 8))
+    return jax.tree.map(lambda rates: jnp.mean(rates, axis=0), parts)
 
 
 @part("radiation")
@@ -158,8 +161,9 @@ def anomaly(altitude_m: Array, inclination_rad: Array, *, anomaly_fraction: Frac
     above = (sm.clip(altitude_m, 3.5e5, 2.0e6) - 6.5e5) / 1e6
     concentration = 9.48 * jnp.exp(-2.20 * above)
     centre, inverse_width = -0.469 + 0.341 * above, 1.0 / (0.0479 + 0.1285 * above)
-    z = jnp.multiply.outer(np.sin(pi * ((np.arange(32) + 0.5) / 32 - 0.5)), jnp.sin(inclination_rad))
-    across = jnp.mean(jnp.exp(-inverse_width * (z - centre) ** 2), axis=0)
+    nodes = jnp.sin(pi * ((jnp.arange(32) + 0.5) / 32 - 0.5))
+    bells = jax.vmap(lambda node: jnp.exp(-inverse_width * (node * jnp.sin(inclination_rad) - centre) ** 2))(nodes)
+    across = jnp.mean(bells, axis=0)
     return Anomaly(concentration, centre, inverse_width, i0e(concentration) * across, jnp.asarray(anomaly_fraction))
 
 
