@@ -7,6 +7,7 @@ from jax import Array
 
 from kernels import safe_math as sm
 from kernels.quantity import (
+    Character,
     Count,
     Efficiency,
     Flops,
@@ -18,11 +19,11 @@ from kernels.quantity import (
     Power,
     RatePerYear,
     RelativePerKelvin,
+    Scalar,
     Temperature,
     ThermalResistance,
 )
 from kernels.registry import model, part
-from kernels.workload import Character
 
 SHUTDOWN_BAND_K = 5.0  # chips of a satellite do not trip at exactly the same temperature
 
@@ -70,7 +71,8 @@ class Result(NamedTuple):
 def _switching(clock: Array, law: Law) -> tuple[Array, Array]:
     """Clock times the square of core voltage, 1 at the rated clock, and its slope.
 
-    Voltage stays at its floor up to the knee and rises from there with the square of the clock above it.
+    Voltage over that at the rated clock is v + (1 - v) (max(clock - knee, 0) / (1 - knee))^2, v being its floor: it
+    fits the clock sweep of an A100 (M. Giordano, GPU power-frequency benchmarks, 2026).
     """
     span = 1.0 - law.voltage_knee
     above = jnp.maximum(clock - law.voltage_knee, 0.0) / span
@@ -151,59 +153,51 @@ def clock_scaled(
 ) -> Operation:
     """Limits of one accelerator: P = idle + leakage(T) + dynamic * clock * voltage(clock)^2 * saturation(load).
 
-    `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1. Core voltage over
-    that at clock fraction 1 is v + (1 - v) (max(clock - knee, 0) / (1 - knee))^2, v being `voltage_floor`: it fits the
-    clock sweep of an A100 (M. Giordano, GPU power-frequency benchmarks, 2026). The governor runs at
-    `max_clock_fraction` and lowers the clock until the chip meets its power cap, the die its temperature limit and the
-    memory stacks theirs. Die and stacks follow the cold plate within seconds, so heat allows (limit - plate) /
-    `junction_resistance_k_per_w` and (limit - plate) / (`memory_power_fraction` * `memory_resistance_k_per_w`).
-    Dies that would pass `shutdown_temperature_k` even without work are switched off. `idle_power_w` excludes leakage,
-    which doubles every ln 2 / `leakage_coefficient_per_k` and is held at exp(2) times its reference value.
-
+    `request` is the work asked as a fraction of what the chip does fully loaded at clock fraction 1. The governor runs
+    at `max_clock_fraction` and lowers the clock until the chip meets its power cap, the die its temperature limit and
+    the memory stacks theirs. Dies that would pass `shutdown_temperature_k` even without work are switched off.
     Work below `least_load` of the highest clock is gathered on as many accelerators as it fills to that load; the
     others sleep, clocks stopped and cores gated, at `sleep_power_w`.
     """
-    warmer = jnp.minimum(leakage_coefficient_per_k * (temperature_k - leakage_reference_k), 2.0)
-    active = idle_power_w + leakage_power_w * jnp.exp(warmer)
-    law = Law(
-        *(
-            jnp.asarray(value, dtype=active.dtype)
-            for value in (voltage_floor, voltage_knee, work.load_floor, work.half_load, max_clock_fraction)
-        )
-    )
+    active = idle_power_w + _leakage_w(temperature_k, leakage_power_w, leakage_coefficient_per_k, leakage_reference_k)
+    numbers = (voltage_floor, voltage_knee, work.load_floor, work.half_load, max_clock_fraction)
+    law = Law(*(jnp.asarray(number, dtype=active.dtype) for number in numbers))
     least = work.least_load * law.max_clock
     asked = jnp.minimum(request, law.max_clock)
-    awake = jnp.minimum(asked / least, 1.0)
-    served = jnp.maximum(asked, least)
-    asleep = jnp.minimum(sleep_power_w, active)
+    awake, served, asleep = (
+        jnp.minimum(asked / least, 1.0),
+        jnp.maximum(asked, least),
+        jnp.minimum(sleep_power_w, active),
+    )
     standing = asleep + awake * (active - asleep)
     dynamic = dynamic_power_w * work.power_intensity
-    memory_k_per_w = memory_power_fraction * memory_resistance_k_per_w
-    heat_w = jnp.minimum(
-        (max_temperature_k - plate_temperature_k) / junction_resistance_k_per_w,
-        (max_memory_temperature_k - plate_temperature_k) / memory_k_per_w,
-    )
-    asked_drive = _drive(law.max_clock, served, law)
-    cap_drive = jnp.maximum(power_cap_w - active, 0.0) / dynamic
+    asked_drive, cap_drive = _drive(law.max_clock, served, law), jnp.maximum(power_cap_w - active, 0.0) / dynamic
     asked_w = active + dynamic * jnp.minimum(asked_drive, cap_drive)
-    idling_k = plate_temperature_k + junction_resistance_k_per_w * standing
+    k_per_w = (junction_resistance_k_per_w, memory_power_fraction * memory_resistance_k_per_w)
+    limits_k = (max_temperature_k, max_memory_temperature_k)
+    heat_w = jnp.minimum(*((k - plate_temperature_k) / r for k, r in zip(limits_k, k_per_w, strict=True)))
     return Operation(
-        on=sm.ramp(shutdown_temperature_k - idling_k, SHUTDOWN_BAND_K),
+        on=sm.ramp(shutdown_temperature_k - plate_temperature_k - k_per_w[0] * standing, SHUTDOWN_BAND_K),
         standing_w=standing,
         dynamic_w=awake * dynamic,
         sleep_w=asleep,
         host_standing_w=jnp.asarray(host_idle_power_w),
-        host_dynamic_w=awake * (host_dynamic_power_w * work.power_intensity),
+        host_dynamic_w=awake * host_dynamic_power_w * work.power_intensity,
         asked_drive=asked_drive,
         cap_drive=cap_drive,
         heat_drive=jnp.maximum(heat_w - active, 0.0) / dynamic,
         request=served,
         peak_flops=awake * (peak_flops * work.work_efficiency),
-        asked_die_k=plate_temperature_k + junction_resistance_k_per_w * asked_w,
-        asked_memory_k=plate_temperature_k + memory_k_per_w * asked_w,
-        memory_k_per_w=jnp.asarray(memory_k_per_w),
+        asked_die_k=plate_temperature_k + k_per_w[0] * asked_w,
+        asked_memory_k=plate_temperature_k + k_per_w[1] * asked_w,
+        memory_k_per_w=jnp.asarray(k_per_w[1]),
         law=law,
     )
+
+
+def _leakage_w(temperature_k: Array, reference_w: Scalar, coefficient_per_k: Scalar, reference_k: Scalar) -> Array:
+    """Leakage: doubles every ln 2 / coefficient, held at exp(2) times its reference value."""
+    return reference_w * jnp.exp(jnp.minimum(coefficient_per_k * (temperature_k - reference_k), 2.0))
 
 
 @part("accelerator")

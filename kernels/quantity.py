@@ -18,6 +18,16 @@ class Optics(NamedTuple):
     emissivity: Array
 
 
+class Character(NamedTuple):
+    """What a kind of work makes of an accelerator."""
+
+    power_intensity: Array
+    work_efficiency: Array
+    load_floor: Array
+    half_load: Array
+    least_load: Array
+
+
 KNOTS = 21  # every curve that a step evaluates has this many equally spaced knots on [0, 1]
 PRINTED = -1  # a column of a printed table: as many values as its source has
 

@@ -1,11 +1,9 @@
 """Work asked of the fleet: steady, or following a trace of demand."""
 
-from typing import NamedTuple
-
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Efficiency, Fraction, PositiveRatio, Scalar
+from kernels.quantity import Character, Efficiency, Fraction, PositiveRatio, Scalar
 from kernels.registry import model, part
 
 
@@ -21,16 +19,6 @@ def trace(nominal_flops: Array, traced_flops: Array) -> Array:
     """Demand of a request trace, already in operations per second. [flop/s]"""
     del nominal_flops
     return traced_flops
-
-
-class Character(NamedTuple):
-    """What a kind of work makes of an accelerator."""
-
-    power_intensity: Array
-    work_efficiency: Array
-    load_floor: Array
-    half_load: Array
-    least_load: Array
 
 
 @part("workload")

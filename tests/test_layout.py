@@ -22,7 +22,7 @@ ALLOWED = {
     "zarr": TELEMETRY - {"twin/run.py"},
 }
 SHARED_KERNELS = {"quantity", "registry", "constants", "safe_math", "integrators"}
-MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 50  # a kernel's signature is a schema and does not count
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -63,7 +63,7 @@ def test_files_and_functions_are_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     functions = [f for f in ast.walk(ast.parse(text)) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
-    lengths = {f.name: (f.end_lineno or f.lineno) - f.lineno + 1 for f in functions}
+    lengths = {f.name: (f.end_lineno or f.lineno) - f.body[0].lineno + 1 for f in functions}
     assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION}
 
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import kernels
 from kernels import registry
 from kernels.quantity import PRINTED, Quantity
-from twin.cross_checks import check_network, check_profiles
+from twin.cross_checks import check_network, check_profiles, check_time
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
@@ -305,29 +305,6 @@ def thermal_network(values: Any) -> ThermalNetwork:
     return network
 
 
-def _check_time(time: Time) -> None:
-    """Durations and intervals are whole multiples of the step, and nest; all in whole milliseconds."""
-    counts = {}
-    for key in ("step_s", "duration_s", "save_every_s", "exchange_s", "chunk_s"):
-        value = getattr(time, key)
-        counts[key] = round(value * 1000)
-        if abs(value * 1000 - counts[key]) > 1e-6 * max(1.0, value):
-            raise ConfigError(f"time.{key} = {value!r}: must be a whole number of milliseconds")
-        if not counts[key] or counts[key] % counts["step_s"]:
-            raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {time.step_s:g}")
-    save, exchange = counts["save_every_s"], counts["exchange_s"]
-    if counts["duration_s"] % save:
-        raise ConfigError(
-            f"time.duration_s = {time.duration_s:g}: must be a whole multiple of "
-            f"time.save_every_s = {time.save_every_s:g}"
-        )
-    if max(save, exchange) % min(save, exchange):
-        raise ConfigError(
-            f"time.exchange_s = {time.exchange_s:g}: must divide time.save_every_s = {time.save_every_s:g} "
-            "or be a whole multiple of it"
-        )
-
-
 def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
     """Validate a composed configuration; ConfigError names the first key that is wrong.
 
@@ -341,7 +318,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         if key not in composed:
             raise ConfigError(f"{key}: missing")
     time = _validate("time", Time, composed["time"])
-    _check_time(time)
+    check_time(time)
     if composed["failures"] not in FAILURES:
         raise ConfigError(
             f"failures = {composed['failures']!r}: must be one of {', '.join(FAILURES)}"

@@ -5,6 +5,29 @@ from typing import Any
 from twin.refusal import ConfigError
 
 
+def check_time(time: Any) -> None:
+    """Durations and intervals are whole multiples of the step, and nest; all in whole milliseconds."""
+    counts = {}
+    for key in ("step_s", "duration_s", "save_every_s", "exchange_s", "chunk_s"):
+        value = getattr(time, key)
+        counts[key] = round(value * 1000)
+        if abs(value * 1000 - counts[key]) > 1e-6 * max(1.0, value):
+            raise ConfigError(f"time.{key} = {value!r}: must be a whole number of milliseconds")
+        if not counts[key] or counts[key] % counts["step_s"]:
+            raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {time.step_s:g}")
+    save, exchange = counts["save_every_s"], counts["exchange_s"]
+    if counts["duration_s"] % save:
+        raise ConfigError(
+            f"time.duration_s = {time.duration_s:g}: must be a whole multiple of "
+            f"time.save_every_s = {time.save_every_s:g}"
+        )
+    if max(save, exchange) % min(save, exchange):
+        raise ConfigError(
+            f"time.exchange_s = {time.exchange_s:g}: must divide time.save_every_s = {time.save_every_s:g} "
+            "or be a whole multiple of it"
+        )
+
+
 def check_profiles(profiles: dict[str, Any]) -> None:
     """ConfigError naming both keys when two numbers of a design contradict each other."""
     _check_cell(profiles["solar_cell"])

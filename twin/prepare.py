@@ -94,8 +94,6 @@ def _prepare_cohort(
 ) -> Cohort:
     params = {**params, "coolant_loop": _operating_loop(params["coolant_loop"])}
     panel = registry.call(array_kernel.panel, params["array"])
-    charge = registry.call(battery_kernel.first_charge, params["battery"])
-    cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
     operation = _nominal_operation(cohort, params)
@@ -104,7 +102,6 @@ def _prepare_cohort(
     drag_n = life_mean_force_n(structure, cohort, params, surfaces, each.elements, each.rates, environment, plan.life_s)
     radius_m = jnp.mean(each.elements.semi_major_axis_m)
     budget = build_budget(params, panel, accelerator.nominal_power_w(operation), drag_n, radius_m)
-    age_s, _ = registry.call(failures.lifetime, params["reliability"])
     shared = Shared(
         profiles={slot: profile for slot, profile in params.items() if slot not in DATA_SLOTS},
         network=network,
@@ -121,30 +118,36 @@ def _prepare_cohort(
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
+    state, slow = _first(cohort, params, each, budget)
+    return Cohort(shared, each, state, slow, budget)
+
+
+def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Budget) -> tuple[State, Slow]:
+    """State and slow variables at the start of the run, every satellite alike but for the dose of its orbit."""
     ones = each.present
+    charge = registry.call(battery_kernel.first_charge, params["battery"]) * ones
     everywhere_k: Array = registry.call(mass.first_temperature, params["satellite"]) * ones
     state = State(
         temperature_k=dict.fromkeys(cohort.topology.nodes, everywhere_k),
-        state_of_charge=charge * ones,
-        cycle_top=charge * ones,
+        state_of_charge=charge,
+        cycle_top=charge,
         backlog_flop=0.0 * ones,
     )
+    cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
+    age_s, _ = registry.call(failures.lifetime, params["reliability"])
+    since_start = ("drag_delta_v_m_per_s", "semi_major_axis_loss_m", "phase_lead_rad", "node_lead_rad")
     slow = Slow(
         battery_cycle_loss=cycle_loss * ones,
         battery_calendar_square=calendar_square * ones,
         electron_fluence_per_m2=age_s * 0.5 * sum(each.fluence),
-        accelerators_alive=modules["count"] * ones,
+        accelerators_alive=params["accelerator"]["count"] * ones,
         propellant_kg=budget.parts_kg["propellant"] * ones,
-        drag_delta_v_m_per_s=0.0 * ones,
-        semi_major_axis_loss_m=0.0 * ones,
-        phase_lead_rad=0.0 * ones,
-        node_lead_rad=0.0 * ones,
-        coating_life_fraction=jnp.asarray(params["coating"]["life_fraction"]) * ones,
+        coating_life_fraction=params["coating"]["life_fraction"] * ones,
         age_s=age_s * ones,
         dose_gy=age_s * sum(radiation.dose_rate(each.field, 0.5)),
-        **dict.fromkeys(failures.UPSETS, 0.0 * ones),
+        **dict.fromkeys((*since_start, *failures.UPSETS), 0.0 * ones),
     )
-    return Cohort(shared, each, state, slow, budget)
+    return state, slow
 
 
 def _operating_loop(loop: Profile) -> Profile:

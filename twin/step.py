@@ -27,7 +27,7 @@ from kernels import safe_math as sm
 from kernels.attitude import View
 from kernels.coolant_loop import Loop
 from kernels.power_bus import Allocation
-from kernels.quantity import Scalar, Vector
+from kernels.quantity import Character, Scalar, Vector
 from twin.ageing import Condition
 from twin.anchor import Anchor
 from twin.exchange import Inputs
@@ -112,8 +112,7 @@ def fluxes(
         served = sm.ratio(bus.essential_w, essential, 1e-3)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
-        turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * middle_s + anchor.anomaly_longitude_rad
-        dose_rate = radiation.dose_rate_at(anchor.exposure, place.direction, turned)
+        dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
         lost = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
         work = work._replace(compute_rate_flops=work.compute_rate_flops - lost)
     source = list(absorbed)
@@ -130,12 +129,17 @@ def fluxes(
         add_heat(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
-    heaters = served * (warmth + loop.heater_demand_w)
-    quality = loop.vapour_quality
+    heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
     return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate, lost)
 
 
-def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | workload.Character) -> Any:
+def _dose_rate_gy_per_s(anchor: Anchor, place: orbit.Place, time_s: Scalar) -> Array:
+    """Dose rate behind the shield where the satellite is: the anomaly turns with the Earth."""
+    turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s + anchor.anomaly_longitude_rad
+    return radiation.dose_rate_at(anchor.exposure, place.direction, turned)
+
+
+def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array | Vector | Character) -> Any:
     """The model that the structure names for a slot, with that slot's parameters."""
     return registry.call(registry.models(slot)[structure.model(slot)], shared.profiles[slot], *inputs)
 
