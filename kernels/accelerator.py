@@ -52,8 +52,7 @@ class Operation(NamedTuple):
     heat_drive: Array  # what the temperature limits of die and memory allow
     request: Array  # work asked, as a fraction of the peak
     peak_flops: Array  # of those awake
-    asked_die_k: Array  # where the die would go if it did all that work and cap allow
-    asked_memory_k: Array
+    overheat_k: Array  # of die or memory above its limit, did it all that work and cap allow
     memory_k_per_w: Array  # memory above the cold plate, per watt of chip power
     law: Law
 
@@ -188,8 +187,8 @@ def clock_scaled(
         heat_drive=jnp.maximum(heat_w - active, 0.0) / dynamic,
         request=served,
         peak_flops=awake * (peak_flops * work.work_efficiency),
-        asked_die_k=plate_temperature_k + k_per_w[0] * asked_w,
-        asked_memory_k=plate_temperature_k + k_per_w[1] * asked_w,
+        overheat_k=plate_temperature_k
+        + jnp.maximum(*(r * asked_w - k for k, r in zip(limits_k, k_per_w, strict=True))),
         memory_k_per_w=jnp.asarray(k_per_w[1]),
         law=law,
     )

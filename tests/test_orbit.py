@@ -13,12 +13,11 @@ from astropy.time import Time
 from astropy.utils import iers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from validation.engine import circular
 
 from kernels import constants as const
 from kernels import orbit, sunlight
-from kernels.cell_damage import FluenceRate
 from twin.anchor import anchor_at
-from twin.prepare import Each
 
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
@@ -276,7 +275,7 @@ def test_latitude_and_longitude_match_astropy():
     fixed = TEME(CartesianRepresentation(*(7e3 * vectors) * units.km), obstime=times).transform_to(ITRS(obstime=times))
     x, y, z = fixed.cartesian.xyz.to_value(units.km) / 7e3
     zero = jnp.zeros(200)
-    each = Each(orbit.Elements(*[zero + 7e6] * 6), orbit.Rates(*[zero] * 4), zero, zero, FluenceRate(zero, zero))
+    each = circular(zero + 6e5, zero, zero)
     anchor = anchor_at(each, jnp.asarray(times.jd - 2451545.0), jnp.zeros(()))
     latitude, longitude = orbit.latitude_longitude_rad(tuple(map(jnp.asarray, vectors)), anchor.sidereal_angle_rad)
     ours = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])

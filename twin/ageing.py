@@ -13,7 +13,7 @@ from kernels import safe_math as sm
 from kernels.constants import YEAR_S
 from twin.anchor import Anchor
 from twin.prepare import Shared
-from twin.state import Slow
+from twin.state import Slow, State
 from twin.structure import CohortStructure
 from twin.surfaces import Spread, light_m2
 
@@ -39,7 +39,7 @@ def condition(structure: CohortStructure, shared: Shared, slow: Slow) -> Conditi
     )
     array = shared.profiles["array"]
     cell = _cell(structure, shared, slow.electron_fluence_per_m2)
-    fresh = _cell(structure, shared, jnp.zeros_like(slow.electron_fluence_per_m2))
+    fresh = _cell(structure, shared, jnp.zeros(()))
     matched, matched_fresh = (1.0 - registry.call(solar_cell.mismatch_loss, array, c.reference) for c in (cell, fresh))
     kept = registry.call(solar_array.remaining, array, slow.age_s)
     coating = shared.profiles["coating"] | {"life_fraction": slow.coating_life_fraction}
@@ -65,10 +65,26 @@ def _power(cell: solar_cell.Cell) -> Array:
     return solar_cell.maximum_power_w_per_m2(cell, cell.reference_temperature_k, cell.reference_irradiance_w_per_m2)
 
 
-def slow_rates(structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
-    """Rates per second that stay the same through a block, under the names that `variables.SLOW` gives them."""
-    del structure
-    return _failure_rates(shared, anchor, slow) | _orbit_rates(shared, anchor, slow)
+def slow_rates(
+    structure: CohortStructure, shared: Shared, anchor: Anchor, slow: Slow, means: Rates, end: State
+) -> Rates:
+    """Rates per second over a block, under the names that `variables.SLOW` gives them.
+
+    `means` are the means of the block's steps, `end` is the state after it.
+    """
+    battery = structure.topology.nodes[structure.ports.battery[0]]
+    calendar = registry.call(
+        battery_ageing.calendar_square_rate_per_s,
+        shared.profiles["battery"],
+        end.state_of_charge,
+        end.temperature_k[battery],
+    )
+    return {
+        "battery_calendar_square_per_s": calendar,
+        "coating_life_per_s": means["sunlit_fraction"] * shared.coating_ageing_per_s,
+        **_failure_rates(shared, anchor, slow),
+        **_orbit_rates(shared, anchor, slow),
+    }
 
 
 def _failure_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:

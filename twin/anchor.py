@@ -23,7 +23,6 @@ class Anchor(NamedTuple):
     electron_fluence_per_m2_s: Array  # 1 MeV electrons that age the cells alike, (satellite,)
     exposure: radiation.Exposure
     anomaly_longitude_rad: Array
-    f107_sfu: Array  # solar activity of the date
     drag_n: Array  # mean drag over an orbit, (satellite,)
 
 
@@ -46,7 +45,6 @@ def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
         sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),
         sidereal_rate_rad_per_s=jnp.asarray(orbit.const.SIDEREAL_RATE_RAD_PER_DAY / orbit.const.DAY_S),
         electron_fluence_per_m2_s=quiet + activity * (active - quiet),
-        f107_sfu=jnp.zeros(()),
         drag_n=jnp.zeros_like(later),
         exposure=radiation.exposure(each.field, each.anomaly, activity),
         anomaly_longitude_rad=radiation.anomaly_longitude_rad(days),
@@ -63,11 +61,13 @@ def in_air(
     environment: Environment,
     time_s: Array,
 ) -> Anchor:
-    """The anchor on the orbit that the drag has left, with the activity and the drag of its date."""
+    """The anchor on the orbit that the drag has left, with the drag of its date.
+
+    The perigee keeps its rate: it matters to no circular orbit, and eccentric ones keep their shape.
+    """
     stretch = drag.stretch(each.elements.semi_major_axis_m, slow.semi_major_axis_loss_m)
     rates = anchor.rates._replace(
         node_rad_per_s=anchor.rates.node_rad_per_s * stretch**3.5,
-        argument_of_perigee_rad_per_s=anchor.rates.argument_of_perigee_rad_per_s * stretch**3.5,
         mean_anomaly_rad_per_s=anchor.rates.mean_anomaly_rad_per_s * stretch**1.5,
     )
     elements = anchor.elements._replace(
@@ -77,4 +77,4 @@ def in_air(
     )
     activity = activity_at(structure, shared.profiles, environment, environment.start_days + time_s / orbit.const.DAY_S)
     force_n = mean_force_n(cohort, shared.profiles, shared.surfaces, elements, rates, anchor.sun, environment, activity)
-    return anchor._replace(elements=elements, rates=rates, f107_sfu=activity.f107_sfu, drag_n=force_n)
+    return anchor._replace(elements=elements, rates=rates, drag_n=force_n)

@@ -93,8 +93,7 @@ def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapp
     chips = params["accelerator"]
     numbers: dict[str, Any] = {
         "max_accelerator_temperature_k": chips["max_temperature_k"],
-        "max_asked_die_temperature_k": chips["max_temperature_k"],
-        "max_asked_memory_temperature_k": chips["max_memory_temperature_k"],
+        "max_overheat_k": 0.0,
         "max_memory_temperature_k": chips["max_memory_temperature_k"],
         "max_battery_temperature_k": params["battery"]["max_temperature_k"],
         "min_battery_temperature_k": params["battery"]["min_charge_temperature_k"],

@@ -64,9 +64,9 @@ def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[V
     """Throttling: by die or memory, or by the radiator where coolant at its set point would have done."""
     if not flat["throttled_fraction"] > NOTICEABLE:
         return
-    names = {"die": "asked_die_temperature_upper_margin_k", "memory": "asked_memory_temperature_upper_margin_k"}
+    names = {"die": "accelerator_temperature_upper_margin_k", "memory": "memory_temperature_upper_margin_k"}
     part = min(names, key=lambda name: margin.get(names[name], 0.0))
-    over_k = -margin.get(names[part], 0.0)
+    over_k = -margin["overheat_upper_margin_k"]
     warm_k = flat["max_coolant_temperature_k"] - float(budget.set_point_k)
     held = (
         f"throttled {flat['throttled_fraction']:.1%} of the time; at the work asked the {part} would be {over_k:.1f} K"

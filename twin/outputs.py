@@ -13,6 +13,7 @@ from twin import variables
 from twin.ageing import Condition
 from twin.anchor import Anchor
 from twin.exchange import Inputs
+from twin.prepare import Shared
 from twin.state import Slow, State
 from twin.structure import CohortStructure
 
@@ -34,7 +35,6 @@ class Fluxes(NamedTuple):
     charged: battery.Charged
     heater_w: Array  # of battery and coolant loop
     dose_rate_gy_per_s: Array
-    lost_flops: Array  # to upsets
 
 
 def outputs(
@@ -60,18 +60,22 @@ def outputs(
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "dose_rate_gy_per_s": flux.dose_rate_gy_per_s,
-        "lost_flops": flux.lost_flops,
         "assigned_flops": inputs.assigned_flops,
         "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
         + work.memory_rise_k,
-        "asked_die_k": chips.asked_die_k,
-        "asked_memory_k": chips.asked_memory_k,
+        "overheat_k": chips.overheat_k,
         "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
         **telemetry_of_state(structure, after),
     }
+
+
+def of_block(shared: Shared, sums: Outputs, steps: int) -> Outputs:
+    """Sums that follow from those of a block: work lost to upsets, of which the steps have delivered the rest."""
+    down = shared.upsets.stopped_s_per_gy * sums["dose_rate_gy_per_s"] / steps
+    return {"lost_flops": sums["compute_rate_flops"] * down}
 
 
 def telemetry_of_slow(slow: Slow, condition: Condition) -> Outputs:

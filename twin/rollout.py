@@ -21,7 +21,7 @@ from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.exchange import Inputs, even_split
 from twin.failures import fail
-from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
+from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
 from twin.state import Slow, State
 from twin.step import step
@@ -229,6 +229,7 @@ def _run_tile(
         first = (interval * segment.blocks + block) * segment.steps
         numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
         (state, sums, extremes), _ = lax.scan(partial(one_step, now), (state, sums, extremes), numbers)
+        sums |= of_block(shared, sums, segment.steps)
         length_s = shared.slow_weight.astype(jnp.float64) * step_s
         totals = {
             t.name: totals[t.name] + sums[t.of].astype(jnp.float64) * length_s
@@ -236,7 +237,8 @@ def _run_tile(
             else extremes[t.name].astype(jnp.float64)
             for t in variables.TOTALS
         }
-        steady = slow_rates(cohort, shared, anchor, slow)
+        means = {name: sums[name] / segment.steps for name in variables.MEANS}
+        steady = slow_rates(cohort, shared, anchor, slow, means, state)
         advanced = {
             row.name: sums[row.of].astype(jnp.float64) * length_s
             if row.per == "step"
@@ -245,10 +247,9 @@ def _run_tile(
         }
         slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
-        frame: Frames = {name: sums[name] / segment.steps for name in variables.MEANS}
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
-        frame |= {name: ends[name] for name in variables.ENDS}
+        frame: Frames = means | {name: ends[name] for name in variables.ENDS}
         if structure.node_temperatures:
             frame["node_temperature_k"] = dict(state.temperature_k)
         return (state, slow, totals), frame

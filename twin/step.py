@@ -65,10 +65,15 @@ def step(
         cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
         backlog_flop=backlog,
     )
-    spent = {"coating_life_per_s": flux.lit * shared.coating_ageing_per_s}
-    return after, outputs(structure, inputs, flux, heat, after) | spent | _battery_ageing(
-        structure, shared, state, after, step_s
+    charges = (state.cycle_top, state.state_of_charge, after.state_of_charge)
+    faded = registry.call(
+        battery_ageing.cycle_loss_rate_per_s,
+        shared.profiles["battery"],
+        *charges,
+        _at(structure, state, "battery"),
+        step_s,
     )
+    return after, outputs(structure, inputs, flux, heat, after) | {"battery_cycle_loss_per_s": faded}
 
 
 def fluxes(
@@ -113,8 +118,8 @@ def fluxes(
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
         dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
-        lost = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
-        work = work._replace(compute_rate_flops=work.compute_rate_flops - lost)
+        stopped = failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
+        work = work._replace(compute_rate_flops=work.compute_rate_flops * (1.0 - stopped))
     source = list(absorbed)
     for port, heat_w in (
         ("array", -bus.array_w),
@@ -130,7 +135,7 @@ def fluxes(
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
-    return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate, lost)
+    return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate)
 
 
 def _dose_rate_gy_per_s(anchor: Anchor, place: orbit.Place, time_s: Scalar) -> Array:
@@ -168,22 +173,6 @@ def _array_available_w(
     array_k = _at(structure, state, "array")
     density = solar_cell.maximum_power_w_per_m2(condition.cell, array_k, irradiance_w_per_m2)
     return shared.panel.electric_area_m2 * condition.array_yield * density
-
-
-def _battery_ageing(
-    structure: CohortStructure, shared: Shared, state: State, after: State, step_s: Scalar
-) -> dict[str, Array]:
-    """Rates of the battery's fade in a step, by the names of `variables.SLOW`."""
-    profile, temperature_k = shared.profiles["battery"], _at(structure, state, "battery")
-    charges = (state.cycle_top, state.state_of_charge, after.state_of_charge)
-    return {
-        "battery_cycle_loss_per_s": registry.call(
-            battery_ageing.cycle_loss_rate_per_s, profile, *charges, temperature_k, step_s
-        ),
-        "battery_calendar_square_per_s": registry.call(
-            battery_ageing.calendar_square_rate_per_s, profile, state.state_of_charge, temperature_k
-        ),
-    }
 
 
 def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:

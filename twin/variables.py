@@ -117,10 +117,7 @@ TOTALS = (
     Total("power_limited_s", "s", "sum", "power_limited", "Time in which the bus limits the accelerators"),
     Total("underserved_s", "s", "sum", "underserved", "Time in which less than 95 % of the assigned work was done"),
     Total("max_accelerator_temperature_k", "K", "max", "accelerator_temperature_k", "Hottest die of the run"),
-    Total("max_asked_die_temperature_k", "K", "max", "asked_die_k", "Die if it did all that work and cap allow"),
-    Total(
-        "max_asked_memory_temperature_k", "K", "max", "asked_memory_k", "Memory if it did all that work and cap allow"
-    ),
+    Total("max_overheat_k", "K", "max", "overheat_k", "Die or memory above its limit, did it all that was asked"),
     Total("max_memory_temperature_k", "K", "max", "memory_temperature_k", "Hottest memory stacks of the run"),
     Total("max_coolant_temperature_k", "K", "max", "coolant_temperature_k", "Warmest coolant supply of the run"),
     Total("min_coolant_temperature_k", "K", "min", "coldest_coolant_k", "Coldest fluid anywhere in the loop"),
@@ -142,8 +139,8 @@ SLOW = (
     SlowRate("phase_lead_rad", "phase_lead_rad_per_s", per="block"),
     SlowRate("node_lead_rad", "node_lead_rad_per_s", per="block"),
     SlowRate("battery_cycle_loss", "battery_cycle_loss_per_s"),
-    SlowRate("battery_calendar_square", "battery_calendar_square_per_s"),
-    SlowRate("coating_life_fraction", "coating_life_per_s"),
+    SlowRate("battery_calendar_square", "battery_calendar_square_per_s", per="block"),
+    SlowRate("coating_life_fraction", "coating_life_per_s", per="block"),
     SlowRate("electron_fluence_per_m2", "electron_fluence_per_m2_s", per="block"),
     SlowRate("age_s", "age_s_per_s", per="block"),
     SlowRate("dose_gy", "dose_rate_gy_per_s"),
@@ -156,6 +153,6 @@ SLOW = (
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
-SUMMED = tuple(
-    dict.fromkeys([*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")])
-)
+DERIVED = ("lost_flops",)  # follow from the sums of a block, see `outputs.of_block`
+_wanted = [*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")]
+SUMMED = tuple(name for name in dict.fromkeys(_wanted) if name not in DERIVED)

@@ -9,7 +9,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 import twin
-from kernels import orbit, sunlight
+from kernels import cell_damage, orbit, radiation, sunlight
 from kernels.quantity import Scalar
 from twin.anchor import Anchor, anchor_at
 from twin.prepare import Each, prepare
@@ -33,7 +33,16 @@ def circular(altitude_m: Floats, inclination_rad: Floats, node_rad: Floats) -> E
     axis, inclination, node = (jnp.asarray(x, dtype=float) for x in (altitude_m, inclination_rad, node_rad))
     axis, zero = axis + orbit.const.EARTH_RADIUS_M, jnp.zeros_like(node)
     elements = orbit.Elements(axis, zero, inclination, node, zero, zero)
-    return Each(elements, orbit.secular_rates(axis, zero, inclination), zero, zero + 1.0)
+    return Each(
+        elements=elements,
+        rates=orbit.secular_rates(axis, zero, inclination),
+        forced_eccentricity=zero,
+        fluence=cell_damage.FluenceRate(zero, zero),
+        field=radiation.Field(zero, zero, zero),
+        anomaly=radiation.Anomaly(*[zero + 1.0] * 5),
+        random_key=zero,
+        present=zero + 1.0,
+    )
 
 
 def anchored(each: Each, start_days: Array, seconds: Array, kind: type = jnp.float64) -> tuple[Anchor, Array]:
