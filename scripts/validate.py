@@ -23,6 +23,15 @@ HEAD = """# Validation
 What the twin's physics was compared with, and by how much it differs. Written by `python scripts/validate.py`; the
 same comparisons run as tests (`pytest tests/validation`), which assert the bounds. A bound that is wider than the
 error aimed at says why.
+
+What a row shows depends on where the other side of its comparison comes from:
+
+- **independent**: a measurement, another program or another calculation that gave the model none of its numbers, or
+  data that the test itself keeps from the fit. A small error is evidence that the model is right.
+- **fit**: parameters were fitted to, or informed by, the data compared with. A small error shows that the law can
+  follow the data, not that it predicts other data.
+- **definition**: an identity, the twin's own equations solved in another way, or a published formula or figure with
+  its own inputs. A small error shows that the code does what it says, not that nature does.
 """
 
 
@@ -55,7 +64,7 @@ def _title(module: object) -> str:
 
 
 def _section(title: str, lines: list[str]) -> str:
-    head = "| what | against | error | bound | remarks | command |\n" + 6 * "| --- " + "|\n"
+    head = "| what | against | kind | error | bound | remarks | command |\n" + 7 * "| --- " + "|\n"
     return f"\n## {title}\n\n{head}" + "".join(lines)
 
 
@@ -73,10 +82,10 @@ def _line(row: Row, module: str) -> tuple[str, str]:
     if row.target is not None:
         words = f"{words} Aimed at {row.target:g}: {row.reason}".strip()
     path = f"tests/{module.replace('.', '/')}.py"
-    command = f"`pytest {path} -k {row.measure.__name__}`"
+    command = f"`pytest {path}::{row.measure.__name__}`"
     print(f"{row.what}: {error} ({time.perf_counter() - started:.1f} s)")
     bound = f"{row.bound:g} {row.unit}".strip()
-    return f"| {row.what} | {row.against} | {error} | {bound} | {words} | {command} |\n", state
+    return f"| {row.what} | {row.against} | {row.kind} | {error} | {bound} | {words} | {command} |\n", state
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from validation.test_battery import fade
 
 import twin
 from kernels import battery_ageing, registry
@@ -27,18 +28,6 @@ CALENDAR = {
     "calendar_activation_temperature_k": 5000.0,
     "calendar_charge_slope": 1.5,
 }
-
-
-@jax.jit
-def fade(charges, step_s, temperature_k, numbers):
-    """Capacity that a sequence of states of charge, one per step, wears off by cycles."""
-
-    def one(top, pair):
-        before, after = pair
-        rate = battery_ageing.cycle_loss_rate_per_s(top, before, after, temperature_k, step_s, **numbers)
-        return battery_ageing.cycle_top(top, before, after), rate * step_s
-
-    return jax.lax.scan(one, charges[0], (charges[:-1], charges[1:]))[1].sum()
 
 
 def ramps(corners, steps: int) -> jax.Array:

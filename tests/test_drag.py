@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from validation.test_drag import GAS
 
 import twin
 from kernels import atmosphere, drag, orbit, propulsion, registry
@@ -15,12 +16,6 @@ from twin import health
 from twin.inputs import thermosphere
 from twin.refusal import ConfigError
 
-GAS = {
-    "gas_temperature_k": 950.0,
-    "gas_molar_mass_kg_per_mol": 0.016,
-    "wall_temperature_k": 300.0,
-    "energy_accommodation": 0.93,
-}
 SHORT = ["constellation.satellites=2", "time.duration_s=6000", "precision=float64", "distributed.devices=1"]
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from kernels import constants as const
-from kernels import orbit, sunlight, thermal_network
-from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from kernels import orbit, sunlight
 
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
@@ -315,17 +314,6 @@ def test_view_factor_is_the_integral_over_the_earth(altitude_km):
     np.testing.assert_allclose(short, exact, rtol=0, atol=1e-6)
 
 
-def test_view_factors_at_650_km():
-    """Normal along the velocity, to nadir and to zenith: 0.241, 0.824 and 0; closed forms for the first two."""
-    ratio = 1.0 + 650e3 / RADIUS_M
-    edge, nadir, zenith = (
-        float(sunlight.earth_view_factor(jnp.asarray(c), jnp.asarray(ratio))) for c in (0.0, 1.0, -1.0)
-    )
-    assert edge == pytest.approx(0.241, abs=5e-4) and nadir == pytest.approx(0.824, abs=5e-4) and zenith == 0.0
-    assert edge == pytest.approx((np.arcsin(1 / ratio) - np.sqrt(ratio**2 - 1) / ratio**2) / np.pi, rel=1e-14)
-    assert nadir == pytest.approx(ratio**-2, rel=1e-14)
-
-
 @settings(deadline=None)
 @given(st.floats(-1.0, 1.0), st.floats(1.02, 20.0))
 def test_two_faces_of_a_plate_share_the_earth(cosine, ratio):
@@ -435,49 +423,3 @@ def test_gradient_of_the_albedo():
         step = np.where(np.arange(4) == k, 1e-6, 0.0)
         up, down = (lit(*(v + sign * d for v, d in zip(values, step, strict=True))) for sign in (1.0, -1.0))
         assert float(slope) == pytest.approx(float(up - down) / 2e-6, abs=1e-7)
-
-
-# --- Published balances of radiators ---------------------------------------------------------------------------------
-
-
-def emitted_w(temperature_k: float, emission_m2: float) -> float:
-    """Heat that one node radiates."""
-    one = (jnp.ones(()),)
-    numbers = thermal_network.Coefficients(one, (), (), (), (), (jnp.asarray(emission_m2),))
-    node = thermal_network.Topology(nodes=("plate",))
-    return -float(thermal_network.heat_flow_w(node, numbers, (), (jnp.zeros(()),), (jnp.asarray(temperature_k),))[0])
-
-
-@pytest.mark.parametrize(
-    ("infrared_absorptivity", "faces", "net_w_per_m2"), [(0.09, 1, 633.079), (0.92, 1, 584.760), (0.92, 2, 521.98)]
-)
-def test_starcloud_radiator(infrared_absorptivity, faces, net_w_per_m2):
-    """Starcloud, Why we should train AI in space, 2024: 633.08 W/m2 from two faces at 20 C.
-
-    The paper absorbs Earth infrared with the solar absorptivity and on one face; with the emissivity it is 584.76, and
-    with both faces in view of the Earth (F = 0.25 each) 521.98. Its sigma, 5.67e-8, is 7e-5 below CODATA's.
-    """
-    sky = sky_at(solar=1366.0, infrared=SIGMA * 253.15**4)
-    sunlit = 0.09 * float(sky.solar_w_per_m2)
-    earth = 0.25 * (infrared_absorptivity * float(sky.infrared_w_per_m2) + 0.09 * float(sky.albedo_w_per_m2))
-    emitted = emitted_w(293.15, 2 * 0.92)
-    assert emitted == pytest.approx(770.478, rel=1e-4) and sunlit == pytest.approx(122.94, rel=1e-12)
-    assert emitted - sunlit - faces * earth == pytest.approx(net_w_per_m2, rel=1e-4)
-
-
-def test_turyshev_radiator():
-    """Turyshev, arXiv 2604.27197: emissivity 0.90, view 0.85, 350 K, 150 W/m2 of environment; 1.25 MW; 5 kg/m2."""
-    emitted = emitted_w(350.0, 0.90 * 0.85)
-    assert emitted == pytest.approx(650.947, rel=1e-6)
-    area_m2 = 1.25e6 / (emitted - 150.0)
-    assert area_m2 == pytest.approx(2495.0, rel=1e-3) and area_m2 * 5.0 / 1000.0 == pytest.approx(12.476, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("emissivity", "power_w", "temperature_k"), [(0.91, 120e3, 337.10), (0.91, 150e3, 353.16), (0.80, 120e3, 346.21)]
-)
-def test_spacex_ai1_radiator(emissivity, power_w, temperature_k):
-    """SpaceX AI1, June 2026: 220 m2 of face against a sink of 220 K, no sunlight."""
-    emission_m2 = jnp.asarray(220.0 * emissivity)
-    sink_w = emitted_w(220.0, float(emission_m2))
-    assert emitted_w(temperature_k, float(emission_m2)) - sink_w == pytest.approx(power_w, rel=2e-4)

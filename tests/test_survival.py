@@ -18,11 +18,12 @@ def test_payload_is_off_in_its_window(start_s, share):
     assert payload_on(jnp.asarray(start_s), 300.0, **WINDOW) == pytest.approx(share, abs=1e-12)
 
 
+SAFE_MODE = ["experiment=safe_mode", "constellation.satellites=2"]
+
+
 @pytest.fixture(scope="module")
 def safe_mode():
-    return twin.simulate(twin.compose("simulate", ["experiment=safe_mode", "constellation.satellites=2"])).isel(
-        satellite=0
-    )
+    return twin.simulate(twin.compose("simulate", SAFE_MODE)).isel(satellite=0)
 
 
 def test_safe_mode_draws_nothing_for_the_payload_and_heats(safe_mode):
@@ -38,6 +39,14 @@ def test_safe_mode_cools_the_fluid_and_restarts(safe_mode):
     assert float(cold.coolant_temperature_k) < float(before.coolant_temperature_k) - 30.0
     assert float(after.compute_rate_flops) > 0.95 * float(before.compute_rate_flops)
     assert float(safe_mode.state_of_charge.min()) > 0.2
+
+
+def test_the_reference_coolant_freezes_in_safe_mode(safe_mode):
+    """As README says: the shipped heater does not keep the water glycol liquid; the summary says by how much."""
+    freezing_k = twin.compose("simulate", SAFE_MODE).cohorts[0].profiles["coolant_loop"].freezing_temperature_k
+    margin_k = json.loads(safe_mode.attrs["summary"])["fleet"]["coolant_temperature_lower_margin_k"]
+    assert margin_k < 0.0
+    assert float(safe_mode.coolant_temperature_k.min()) < freezing_k
 
 
 def test_hot_case_states_its_margins():

@@ -10,8 +10,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
+
+# What a row can show: scripts/validate.py explains the words above its table.
+Kind = Literal["independent", "fit", "definition"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Row:
     measure: Callable[[], float | Measured]
     target: float | None
     reason: str
+    kind: Kind
 
     def measured(self) -> Measured:
         """Run the comparison."""
@@ -41,14 +46,23 @@ class Row:
 
 
 def row(
-    what: str, *, against: str, bound: float, unit: str = "", target: float | None = None, reason: str = ""
+    what: str,
+    *,
+    against: str,
+    bound: float,
+    unit: str = "",
+    target: float | None = None,
+    reason: str = "",
+    kind: Kind = "independent",
 ) -> Callable[[Callable[[], float | Measured]], Callable[[], None]]:
     """Make a measurement a test that asserts `error <= bound`, and a row of the table."""
     if target is not None and not reason:
         raise TypeError(f"{what}: a bound wider than its target needs a reason")
+    if kind not in get_args(Kind):
+        raise TypeError(f"{what}: kind is {kind!r}, allowed: {', '.join(get_args(Kind))}")
 
     def decorate(measure: Callable[[], float | Measured]) -> Callable[[], None]:
-        made = Row(what, against, unit, bound, measure, target, reason)
+        made = Row(what, against, unit, bound, measure, target, reason, kind)
 
         @functools.wraps(measure)
         def test() -> None:

@@ -82,7 +82,9 @@ def operate(chip, work, die_k, request):
 STEADY = profile("workload", "steady")
 
 
-@row("A100 PCIe, power at locked clocks", against=f"{GIORDANO}: 5 clocks, 1005-1410 MHz", unit="%", bound=5.0)
+@row(
+    "A100 PCIe, power at locked clocks", against=f"{GIORDANO}: 5 clocks, 1005-1410 MHz", unit="%", bound=5.0, kind="fit"
+)
 def test_clock_sweep() -> Measured:
     chip = profile("accelerator", "a100_pcie")
     power, rate = [], []
@@ -95,7 +97,13 @@ def test_clock_sweep() -> Measured:
     return Measured(100.0 * max(error.max(), speed.max()), f"power {error.max():.1%}, throughput {speed.max():.1%}")
 
 
-@row("A100 PCIe, throughput under power caps", against=f"{GIORDANO}: 150-300 W at 1410 MHz", unit="%", bound=5.0)
+@row(
+    "A100 PCIe, throughput under power caps",
+    against=f"{GIORDANO}: 150-300 W at 1410 MHz",
+    unit="%",
+    bound=5.0,
+    kind="fit",
+)
 def test_power_caps() -> Measured:
     chip = profile("accelerator", "a100_pcie")
     power, rate, _ = np.array([operate(chip | {"power_cap_w": cap}, STEADY, SERVING_K, 2.0) for cap in CAPS[:, 0]]).T
@@ -103,14 +111,25 @@ def test_power_caps() -> Measured:
     return Measured(100.0 * error.max(), f"power itself within {watt.max():.1%}")
 
 
-@row("H100, matrix multiplication locked at 1000 MHz", against="single card, 2026: 360-420 W", unit="W", bound=30.0)
+@row(
+    "H100, matrix multiplication locked at 1000 MHz",
+    against="measured on a single card, 2026 (indicative): 360-420 W",
+    unit="W",
+    bound=30.0,
+)
 def test_h100_at_a_low_clock() -> Measured:
     chip = profile("accelerator", "h100_sxm")
     power, _, _ = operate(chip | {"max_clock_fraction": 1000.0 / 1830.0}, STEADY, chip["leakage_reference_k"], 2.0)
     return Measured(abs(float(power) - 390.0), f"{float(power):.0f} W, from the A100's voltage law")
 
 
-@row("H100, two idle states", against="single cards, 2026: 72.0 W asleep, 122.8 W at 48 C awake", unit="%", bound=2.0)
+@row(
+    "H100, two idle states",
+    against="72.0 W asleep (single card, 2026), 122.8 W awake at 48 C (serving telemetry, 2026-07-18)",
+    unit="%",
+    bound=2.0,
+    kind="definition",
+)
 def test_idle_states() -> Measured:
     chip = profile("accelerator", "h100_sxm")
     asleep, _, _ = operate(chip, STEADY, 303.15, 0.0)
@@ -119,7 +138,13 @@ def test_idle_states() -> Measured:
     return Measured(100.0 * error, f"{float(asleep):.1f} W and {float(at_work):.1f} W")
 
 
-@row("A100, energy of a kernel by die temperature", against="Wang and Chung, ML.ENERGY blog, 2026", unit="%", bound=1.5)
+@row(
+    "A100, energy of a kernel by die temperature",
+    against="Wang and Chung, ML.ENERGY blog, 2026",
+    unit="%",
+    bound=1.5,
+    kind="fit",
+)
 def test_leakage() -> Measured:
     chip, celsius = profile("accelerator", "a100_sxm"), KERNEL_ENERGY[:, 0]
     power, _, _ = operate(chip | {"power_cap_w": 1e4, "max_clock_fraction": 0.869}, STEADY, celsius + 273.15, 2.0)
@@ -157,12 +182,18 @@ def worst(gpu: str, *names: str) -> Measured:
     return Measured(max(errors.values()), ", ".join(f"{name} {error:.1f}" for name, error in errors.items()))
 
 
-@row("H100, serving power by load, shipped profiles", against=f"{ML_ENERGY}: 6 dense models", unit="%", bound=5.0)
+@row(
+    "H100, serving power by load, shipped profiles",
+    against=f"{ML_ENERGY}: 6 dense models",
+    unit="%",
+    bound=5.0,
+    kind="fit",
+)
 def test_serving_on_h100() -> Measured:
     return worst("H100", "llama_8b", "llama_70b", "llama_405b_fp8", "qwen3_8b", "qwen3_14b", "qwen3_32b")
 
 
-@row("B200, serving power by load, 32B and larger", against=f"{ML_ENERGY}: 4 models", unit="%", bound=5.0)
+@row("B200, serving power by load, 32B and larger", against=f"{ML_ENERGY}: 4 models", unit="%", bound=5.0, kind="fit")
 def test_serving_on_b200() -> Measured:
     return worst("B200", "llama_70b", "llama_405b", "llama_405b_fp8", "qwen3_32b")
 
@@ -174,6 +205,7 @@ def test_serving_on_b200() -> Measured:
     bound=28.0,
     target=5.0,
     reason="measured power falls and rises again with the batch: the host leaves gaps that no function of load has",
+    kind="fit",
 )
 def test_small_models_on_b200() -> Measured:
     return worst("B200", "llama_8b", "qwen3_8b", "qwen3_14b")
@@ -186,6 +218,7 @@ def test_small_models_on_b200() -> Measured:
     bound=10.0,
     target=5.0,
     reason="two mixture-of-experts models: repeats of a batch differ by 15 %, neighbouring batches by 14 %",
+    kind="fit",
 )
 def test_law_on_every_h100_configuration() -> Measured:
     errors = {}
@@ -259,14 +292,14 @@ def load_step() -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarr
 TELEMETRY = "GPU telemetry of Qwen3-8B served by one H100, 2026-07-18"
 
 
-@row("H100, power through a load step", against=f"{TELEMETRY}, after its first 18 s", unit="%", bound=10.0)
+@row("H100, power through a load step", against=f"{TELEMETRY}, after its first 18 s", unit="%", bound=10.0, kind="fit")
 def test_power_of_a_load_step() -> Measured:
     late, measured, power, _ = load_step()
     error = np.abs(power / measured["power_W"] - 1.0)
     return Measured(100.0 * error[late].max(), f"idle before it within {error[:4].max():.1%}")
 
 
-@row("H100, die through a load step", against=f"{TELEMETRY}, after its first 18 s", unit="K", bound=2.0)
+@row("H100, die through a load step", against=f"{TELEMETRY}, after its first 18 s", unit="K", bound=2.0, kind="fit")
 def test_die_of_a_load_step() -> Measured:
     """The sensor reads whole degrees, and so does ours; at steady load it reads 53 to 57."""
     late, measured, _, die = load_step()

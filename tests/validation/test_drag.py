@@ -58,7 +58,12 @@ def density(altitude_m: np.ndarray, f107_sfu: float, ap: float) -> np.ndarray:
     return np.asarray(atmosphere.density_kg_per_m3(jnp.asarray(altitude_m), table(), profile))
 
 
-@row("Mean density between the knots of the table, 225-950 km", against="NRLMSIS 2.1 (pymsis)", bound=0.04)
+@row(
+    "Mean density between the knots of the table, 225-950 km",
+    against="NRLMSIS 2.1 (pymsis), from which it was made",
+    bound=0.04,
+    kind="fit",
+)
 def test_density_between_knots() -> Measured:
     needs("pymsis")
     import pymsis
@@ -99,7 +104,13 @@ def test_density_against_the_predecessor() -> Measured:
     return Measured(max(abs(r - 1.0) for r in ratios), f"ratios {min(ratios):.2f}-{max(ratios):.2f}; {bulge}")
 
 
-@row("F10.7 of the record, 2020-2026", against="CelesTrak SW-All, daily 81-day means", bound=5.0, unit="sfu")
+@row(
+    "F10.7 of the record, 2020-2026",
+    against="CelesTrak SW-All, daily 81-day means, of which it has two a month",
+    bound=5.0,
+    unit="sfu",
+    kind="fit",
+)
 def test_record() -> Measured:
     with gzip.open(reference_data("space_weather/SW-All.csv.gz"), "rt") as file:
         daily = [r for r in csv.DictReader(file) if "2020-01-01" <= r["DATE"] <= "2026-07-31"]
@@ -132,7 +143,13 @@ def test_sphere() -> Measured:
     return Measured(worst, f"a plate in the flow has {plate:.2f}, each side of one along it {edge:.3f}")
 
 
-@row("Disposal from 650 km to a perigee of 50 km", against="170 m/s (Hohmann, first burn)", bound=0.5, unit="m/s")
+@row(
+    "Disposal from 650 km to a perigee of 50 km",
+    against="by hand: 170 m/s, first burn of a Hohmann transfer",
+    bound=0.5,
+    unit="m/s",
+    kind="definition",
+)
 def test_disposal() -> Measured:
     radius = jnp.asarray(const.EARTH_RADIUS_M + 650e3)
     delta_v = propulsion.disposal_delta_v_m_per_s(radius, jnp.asarray(50e3))
@@ -143,7 +160,7 @@ def test_disposal() -> Measured:
 
 @row(
     "Drag of 165 m2 on 1.7 t at 550 km, moderate activity, coefficient 2.2",
-    against="68 m/s a year (with NRLMSISE-00)",
+    against="by hand: 68 m/s a year, 0.5 rho v2 C A / m with the density of NRLMSISE-00",
     bound=0.12,
     target=0.02,
     reason="NRLMSIS 2.1 is 10 % thinner there; with the density of NRLMSISE-00 the kernel gives the published number",
@@ -305,8 +322,9 @@ def test_mean_drag_against_equations_of_motion() -> Measured:
 
 @row(
     "Decay and phase over 10 days from 400 km without station-keeping",
-    against="ordinary differential equation",
+    against="the same rates as a differential equation, by SciPy",
     bound=0.02,
+    kind="definition",
 )
 def test_decay_and_phase() -> Measured:
     cohort, prepared, anchor, _ = falling("orbit.altitude_m=400e3")

@@ -235,7 +235,13 @@ def test_basilisk() -> Measured:
 # --- Precision and gradients -----------------------------------------------------------------------------------------
 
 
-@row("Eclipse entry and exit through 5 years, float32 step", against="float64 step", bound=0.5, unit="s")
+@row(
+    "Eclipse entry and exit through 5 years, float32 step",
+    against="float64 step",
+    bound=0.5,
+    unit="s",
+    kind="definition",
+)
 def test_single_precision_over_five_years() -> Measured:
     """Six-hour chunks spread over five years: sunlight summed over each entry and exit, in steps of 10 s."""
     altitude_m = 1e3 * np.array([400.0, 550.0, 650.0, 1000.0])
@@ -252,7 +258,12 @@ def test_single_precision_over_five_years() -> Measured:
     return Measured(worst, f"{events} events")
 
 
-@row("Slope of an orbit's sunlit time by altitude, oblate Earth", against="central differences", bound=1e-5)
+@row(
+    "Slope of an orbit's sunlit time by altitude, oblate Earth",
+    against="central differences",
+    bound=1e-5,
+    kind="definition",
+)
 def test_gradient_by_altitude() -> Measured:
     """Relative; inclination and rates follow the altitude, 650 km dawn-dusk at the solstice, steps of 10 s."""
 

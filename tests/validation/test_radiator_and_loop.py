@@ -118,7 +118,12 @@ def test_vapour_pressure() -> Measured:
     )
 
 
-@row("Boiling loop in the network: vapour quality of 100 kW", against="heat balance of the evaporator", bound=1e-6)
+@row(
+    "Boiling loop in the network: vapour quality of 100 kW",
+    against="heat balance of the evaporator",
+    bound=1e-6,
+    kind="definition",
+)
 def test_vapour_quality() -> Measured:
     profile = ammonia()[0] | {"mass_flow_kg_per_s": 0.15, "heater_power_w": 0.0}
     topology = Topology(("plate", "one", "two"), flows=((0, 1, "main"), (1, 2, "main"), (2, 0, "main")))

@@ -190,6 +190,7 @@ def heat_w(time_s):
     against="2, from errors at steps of 40 to 5 s against SciPy's Radau at 1e-11",
     bound=0.1,
     unit="",
+    kind="definition",
 )
 def test_order_of_convergence() -> Measured:
     numbers, rates = mixed((0.9, 0.05, 1.6, 0.04), 0.3)
@@ -218,9 +219,10 @@ def test_order_of_convergence() -> Measured:
 
 @row(
     "Energy of the network over 1000 steps: heat in - heat out - change of stored heat",
-    against="0, relative to the heat in, float64",
+    against="conservation: 0, relative to the heat in, float64",
     bound=1e-13,
     unit="",
+    kind="definition",
 )
 def test_energy_balance() -> Measured:
     residuals = []
