@@ -17,7 +17,6 @@ from kernels.quantity import (
     PositivePower,
     PositiveRatio,
     Power,
-    RatePerYear,
     RelativePerKelvin,
     Scalar,
     Temperature,
@@ -207,15 +206,13 @@ def module(
     host_mass_kg: Mass,
     heat_capacity_j_per_k: HeatCapacity,
     plate_heat_capacity_j_per_k: HeatCapacity,
-    failure_rate_per_year: RatePerYear,
 ) -> dict[str, Array]:
-    """Number of accelerators on a satellite and, for each, masses, heat capacities of die and plate, failure rate."""
+    """Masses of all accelerators and of their hosts, and heat capacities of their dies and cold plates."""
     return {
-        "count": jnp.asarray(count),
-        "mass_kg": jnp.asarray(count) * (module_mass_kg + host_mass_kg),
+        "mass_kg": jnp.asarray(count) * module_mass_kg,
+        "host_mass_kg": jnp.asarray(count) * host_mass_kg,
         "heat_capacity_j_per_k": jnp.asarray(count) * heat_capacity_j_per_k,
         "plate_heat_capacity_j_per_k": jnp.asarray(count) * plate_heat_capacity_j_per_k,
-        "failure_rate_per_year": jnp.asarray(failure_rate_per_year),
     }
 
 

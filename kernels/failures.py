@@ -1,13 +1,10 @@
 """What fails: upsets that radiation causes and that pass, and accelerators that die with age."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import registry
 from kernels import safe_math as sm
 from kernels.constants import YEAR_S
 from kernels.quantity import (
@@ -16,6 +13,7 @@ from kernels.quantity import (
     Duration,
     PositiveCount,
     PositiveRatio,
+    RatePerYear,
     Scalar,
     WearOutShape,
     Years,
@@ -70,35 +68,63 @@ def stopped_fraction(stopped_s_per_gy: Scalar, dose_rate_gy_per_s: Array) -> Arr
     return down / (1.0 + down)
 
 
+class Hazard(NamedTuple):
+    """How the failure rate of an accelerator follows its age: burn-in, a constant rate and Weibull wear-out."""
+
+    base_rate_per_year: Array
+    burn_in_ratio: Array
+    burn_in_years: Array
+    wear_out_shape: Array
+    wear_out_scale_years: Array
+
+
+@part("accelerator")
+def base_rate(*, failure_rate_per_year: RatePerYear) -> Array:
+    """Failure rate of an accelerator between burn-in and wear-out. [1/year]"""
+    return jnp.asarray(failure_rate_per_year)
+
+
 @part("reliability")
-def cumulative_hazard(
-    age_years: Array,
+def hazard(
     base_rate_per_year: Scalar,
     *,
     burn_in_ratio: PositiveRatio,
     burn_in_years: Years,
     wear_out_shape: WearOutShape,
     wear_out_scale_years: Years,
-) -> Array:
-    """Expected failures of an accelerator up to an age: burn-in, a constant rate and Weibull wear-out.
+) -> Hazard:
+    """Burn-in starts at `burn_in_ratio` times the base rate and falls to it with `burn_in_years`; wear-out is added.
 
-    The rate starts at `burn_in_ratio` times the base rate and falls to it with `burn_in_years`; wear-out adds
-    (age / scale)^shape (Weibull, J. Appl. Mech. 18, 1951). Survival is exp(-hazard).
+    The base rate is per year.
     """
-    early = (burn_in_ratio - 1.0) * burn_in_years * -jnp.expm1(-age_years / burn_in_years)
-    return base_rate_per_year * (age_years + early) + sm.power(age_years / wear_out_scale_years, wear_out_shape)
+    numbers = (base_rate_per_year, burn_in_ratio, burn_in_years, wear_out_shape, wear_out_scale_years)
+    return Hazard(*map(jnp.asarray, numbers))
 
 
-def hazard_per_year(age_years: Array, base_rate_per_year: Scalar, profile: Mapping[str, Array]) -> Array:
+def cumulative_hazard(hazard: Hazard, age_years: Array) -> Array:
+    """Expected failures of an accelerator up to an age; it survives with a probability of exp(-hazard).
+
+    Wear-out adds (age / scale)^shape (Weibull, J. Appl. Mech. 18, 1951).
+    """
+    base, ratio, burn_in_years, shape, scale_years = hazard
+    early = (ratio - 1.0) * burn_in_years * -jnp.expm1(-age_years / burn_in_years)
+    return base * (age_years + early) + sm.power(age_years / scale_years, shape)
+
+
+def hazard_per_year(hazard: Hazard, age_years: Array) -> Array:
     """Rate at which an accelerator of an age fails: the slope of its cumulative hazard."""
-
-    def so_far(age: Array) -> Array:
-        return registry.call(cumulative_hazard, profile, age, base_rate_per_year)
-
-    return jax.jvp(so_far, (age_years,), (jnp.ones_like(age_years),))[1]
+    base, ratio, burn_in_years, shape, scale_years = hazard
+    early = 1.0 + (ratio - 1.0) * jnp.exp(-age_years / burn_in_years)
+    return base * early + shape / scale_years * sm.power(age_years / scale_years, shape - 1.0)
 
 
 @part("reliability")
-def lifetime(*, age_years: Age, dose_limit_gy: Dose) -> tuple[Array, Array]:
-    """Age at the start of the run [s], and the dose up to which accelerators are known to work as specified [Gy]."""
-    return jnp.asarray(age_years) * YEAR_S, jnp.asarray(dose_limit_gy)
+def first_age_s(*, age_years: Age) -> Array:
+    """Age at the start of the run. [s]"""
+    return jnp.asarray(age_years) * YEAR_S
+
+
+@part("reliability")
+def dose_limit(*, dose_limit_gy: Dose) -> Array:
+    """Dose up to which accelerators are known to work as specified. [Gy]"""
+    return jnp.asarray(dose_limit_gy)

@@ -1,4 +1,7 @@
-"""Types of physical parameters: unit, range and number of knots, written once beside the name."""
+"""Types of physical parameters: unit, range and number of knots, written once beside the name.
+
+`Optics` and `Character` are what one component tells another: of a face, and of a kind of work.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,82 +74,96 @@ def _not_negative(unit: str) -> Quantity:
     return Quantity(unit, minimum=0.0)
 
 
+# Numbers without a unit
+Coefficient = Annotated[Scalar, Quantity("")]
+Ratio = Annotated[Scalar, Quantity("", minimum=0.0)]
+PositiveRatio = Annotated[Scalar, Quantity("", above=0.0)]
 Fraction = Annotated[Scalar, Quantity("", 0.0, 1.0)]
-Flattening = Annotated[Scalar, Quantity("", 0.0, 0.1)]
+SmallFraction = Annotated[Scalar, Quantity("", 0.0, 0.5)]
 StructureFraction = Annotated[Scalar, Quantity("", 0.0, 0.9)]
 KneeFraction = Annotated[Scalar, Quantity("", 0.0, 0.95)]
 Efficiency = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]
-Ratio = Annotated[Scalar, Quantity("", minimum=0.0)]
-PositiveRatio = Annotated[Scalar, Quantity("", above=0.0)]
+CurveRatio = Annotated[Scalar, Quantity("", 0.6, 0.999)]
+Spread = Annotated[Scalar, Quantity("", 0.0, 0.1)]
+Flattening = Annotated[Scalar, Quantity("", 0.0, 0.1)]
 Eccentricity = Annotated[Scalar, Quantity("", 0.0, 0.9)]
+WearOutShape = Annotated[Scalar, Quantity("", 1.0, 20.0)]
+ApIndex = Annotated[Scalar, Quantity("", 0.0, 400.0)]
 Count = Annotated[Scalar, Quantity("", minimum=0.0, maximum=1e5)]
 PositiveCount = Annotated[Scalar, Quantity("", minimum=1.0, maximum=1e6)]
+
+# Times and rates
 Duration = Annotated[Scalar, Quantity("s", minimum=0.0)]
+TimeConstant = Annotated[Scalar, _positive("s")]
+Hours = Annotated[Scalar, _not_negative("h")]
+HourOfDay = Annotated[Scalar, Quantity("h", 0.0, 24.0)]
+Age = Annotated[Scalar, Quantity("years", 0.0, 100.0)]
+Years = Annotated[Scalar, Quantity("years", above=0.0, maximum=100.0)]
+RatePerHour = Annotated[Scalar, _positive("per_h")]
+RatePerYear = Annotated[Scalar, _not_negative("per_year")]
+
+# Geometry and motion
 Distance = Annotated[Scalar, Quantity("m", minimum=0.0)]
-Thickness = Annotated[Scalar, _positive("m")]
 Altitude = Annotated[Scalar, Quantity("m", 1.5e5, 1e8)]
+PerigeeHeight = Annotated[Scalar, Quantity("m", 0.0, 1e6)]
+Thickness = Annotated[Scalar, _positive("m")]
+GlassThickness = Annotated[Scalar, Quantity("m", 0.0, 1.5e-3)]
+Shielding = Annotated[Scalar, Quantity("m", 2e-3, 0.02)]
+Area = Annotated[Scalar, _positive("m2")]
+AreaOrNone = Annotated[Scalar, _not_negative("m2")]
 Angle = Annotated[Scalar, Quantity("rad", -6.3, 6.3)]
 Inclination = Annotated[Scalar, Quantity("rad", 0.0, 3.1415927)]
 PointingError = Annotated[Scalar, Quantity("rad", 0.0, 1.57)]
-HourOfDay = Annotated[Scalar, Quantity("h", 0.0, 24.0)]
-Area = Annotated[Scalar, _positive("m2")]
-AreaOrNone = Annotated[Scalar, _not_negative("m2")]
+Speed = Annotated[Scalar, _not_negative("m/s")]
+SpecificImpulse = Annotated[Scalar, Quantity("s", above=0.0, maximum=2e4)]
+
+# Matter and flow
 Mass = Annotated[Scalar, _not_negative("kg")]
 ArealMass = Annotated[Scalar, _not_negative("kg/m2")]
-SpecificEnergy = Annotated[Scalar, _positive("J/kg")]
 SpecificMass = Annotated[Scalar, _not_negative("kg/W")]
-MassFlow = Annotated[Scalar, _positive("kg/s")]
+MolarMass = Annotated[Scalar, Quantity("kg/mol", 1e-3, 0.1)]
 Density = Annotated[Scalar, _positive("kg/m3")]
+MassFlow = Annotated[Scalar, _positive("kg/s")]
 Pressure = Annotated[Scalar, _not_negative("Pa")]
 PositivePressure = Annotated[Scalar, _positive("Pa")]
-LatentHeat = Annotated[Scalar, _positive("J/kg")]
-Coefficient = Annotated[Scalar, Quantity("")]
+
+# Heat
+Temperature = Annotated[Scalar, Quantity("K", 1.0, 2000.0)]
+TemperatureWidth = Annotated[Scalar, Quantity("K", above=0.0, maximum=200.0)]
+ActivationTemperature = Annotated[Scalar, Quantity("K", 0.0, 2e4)]  # activation energy over the gas constant
 CoefficientKelvin = Annotated[Scalar, Quantity("K")]
 CoefficientPerKelvin = Annotated[Scalar, Quantity("per_K")]
-SpecificHeat = Annotated[Scalar, _positive("J/kg/K")]
+RelativePerKelvin = Annotated[Scalar, Quantity("per_K", -0.1, 0.1)]
 HeatCapacity = Annotated[Scalar, _not_negative("J/K")]
 ArealHeatCapacity = Annotated[Scalar, _not_negative("J/m2/K")]
+SpecificHeat = Annotated[Scalar, _positive("J/kg/K")]
+LatentHeat = Annotated[Scalar, _positive("J/kg")]
 Conductivity = Annotated[Scalar, _positive("W/m/K")]
 ThermalResistance = Annotated[Scalar, _positive("K/W")]
-Temperature = Annotated[Scalar, Quantity("K", 1.0, 2000.0)]
-ActivationTemperature = Annotated[Scalar, Quantity("K", 0.0, 2e4)]  # activation energy over the gas constant
-TemperatureWidth = Annotated[Scalar, Quantity("K", above=0.0, maximum=200.0)]
+
+# Energy, power and work
+Energy = Annotated[Scalar, _positive("J")]
+SpecificEnergy = Annotated[Scalar, _positive("J/kg")]
 Power = Annotated[Scalar, _not_negative("W")]
 PositivePower = Annotated[Scalar, _positive("W")]
 Irradiance = Annotated[Scalar, _not_negative("W/m2")]
 PositiveIrradiance = Annotated[Scalar, _positive("W/m2")]
-Energy = Annotated[Scalar, _positive("J")]
 Flops = Annotated[Scalar, _positive("flops")]
+
+# Electricity
 Voltage = Annotated[Scalar, _positive("V")]
-CurveRatio = Annotated[Scalar, Quantity("", 0.6, 0.999)]
-Fluence = Annotated[Scalar, _positive("per_m2")]
-GlassThickness = Annotated[Scalar, Quantity("m", 0.0, 1.5e-3)]
-TimeConstant = Annotated[Scalar, _positive("s")]
-FluencePoints = Annotated[Array | Sequence[Array], Quantity("per_m2", minimum=0.0, knots=PRINTED)]
+Resistance = Annotated[Scalar, _positive("ohm")]
+Charge = Annotated[Scalar, _positive("C")]
+VoltageCurve = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots=KNOTS)]
+VoltagePerKelvinCurve = Annotated[Array | Sequence[Array], Quantity("V/K", -0.01, 0.01, knots=KNOTS)]
 VoltagePoints = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots=PRINTED)]
 VoltagePerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("V/K", -0.1, 0.1, knots=PRINTED)]
 CurrentDensityPoints = Annotated[Array | Sequence[Array], Quantity("A/m2", above=0.0, knots=PRINTED)]
 CurrentDensityPerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("A/m2/K", -10.0, 10.0, knots=PRINTED)]
-Spread = Annotated[Scalar, Quantity("", 0.0, 0.1)]
-RelativePerKelvin = Annotated[Scalar, Quantity("per_K", -0.1, 0.1)]
-Charge = Annotated[Scalar, _positive("C")]
-Resistance = Annotated[Scalar, _positive("ohm")]
-RatePerHour = Annotated[Scalar, _positive("per_h")]
-Hours = Annotated[Scalar, _not_negative("h")]
-Years = Annotated[Scalar, Quantity("years", above=0.0, maximum=100.0)]
-Shielding = Annotated[Scalar, Quantity("m", 5e-4, 0.1)]
+
+# Sun and particles
+SolarFlux = Annotated[Scalar, Quantity("sfu", 50.0, 400.0)]
+Fluence = Annotated[Scalar, _positive("per_m2")]
+FluencePoints = Annotated[Array | Sequence[Array], Quantity("per_m2", minimum=0.0, knots=PRINTED)]
 Dose = Annotated[Scalar, _positive("Gy")]
 DoseRate = Annotated[Scalar, _positive("Gy/year")]
-Age = Annotated[Scalar, Quantity("years", 0.0, 100.0)]
-WearOutShape = Annotated[Scalar, Quantity("", 1.0, 20.0)]
-RatePerYear = Annotated[Scalar, _not_negative("per_year")]
-VoltageCurve = Annotated[Array | Sequence[Array], Quantity("V", above=0.0, knots=KNOTS)]
-SolarFlux = Annotated[Scalar, Quantity("sfu", 50.0, 400.0)]
-ApIndex = Annotated[Scalar, Quantity("", 0.0, 400.0)]
-MolarMass = Annotated[Scalar, Quantity("kg/mol", 1e-3, 0.1)]
-SpecificImpulse = Annotated[Scalar, Quantity("s", above=0.0, maximum=2e4)]
-
-Speed = Annotated[Scalar, _not_negative("m/s")]
-PerigeeHeight = Annotated[Scalar, Quantity("m", 0.0, 1e6)]
-SmallFraction = Annotated[Scalar, Quantity("", 0.0, 0.5)]
-VoltagePerKelvinCurve = Annotated[Array | Sequence[Array], Quantity("V/K", -0.01, 0.01, knots=KNOTS)]

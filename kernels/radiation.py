@@ -100,19 +100,19 @@ def spenvis_table(
     """Dose behind `shielding_m` of aluminium as SPENVIS tables it for 500-2000 km, 30 degrees and Sun-synchronous.
 
     Power laws between the nodes, below them and to other depths; held above 2000 km, where the belts are not tabled.
-    Between 30 and 75 degrees (or their retrograde counterparts) the
-    logarithm follows the inclination. Below 30 degrees the dose stays that of 30, which is too high. Solar maximum
-    scales the trapped part by AP-8 MAX over MIN, which holds where protons prevail, behind 5 mm and more.
-    `dose_factor` carries the belt models' uncertainty, a factor of 2 either way.
+    Between 30 and 75 degrees (or their retrograde counterparts) the logarithm follows the inclination. Below 30 degrees
+    the dose stays that of 30, which is too high. Solar maximum scales the trapped part by AP-8 MAX over MIN, which
+    holds where protons prevail, behind 5 mm and more. `dose_factor` carries the belt models' uncertainty, a factor of 2
+    either way.
     """
     polar = sm.ramp(jnp.minimum(inclination_rad, pi - inclination_rad) - INCLINED_RAD, POLAR_RAD - INCLINED_RAD)
     inclined = _log_trapped(jnp.asarray(INCLINED_30_GY_PER_S), altitude_m, shielding_m)
     solar = SOLAR_5_MM_GY_PER_S * (SHIELDS_M / SHIELDS_M[1]) ** SOLAR_EXPONENT
     synchronous = _log_trapped(jnp.asarray(SUN_SYNCHRONOUS_GY_PER_S - solar), altitude_m, shielding_m)
     trapped = dose_factor * jnp.exp((1.0 - polar) * inclined + polar * synchronous)
-    quiet = jnp.interp(altitude_m, MAXIMUM_ALTITUDES_M, MAXIMUM_RATIO)
+    at_maximum = jnp.interp(altitude_m, MAXIMUM_ALTITUDES_M, MAXIMUM_RATIO)
     solar_gy_per_s = SOLAR_5_MM_GY_PER_S * (shielding_m / SHIELDS_M[1]) ** SOLAR_EXPONENT
-    return Field(trapped, quiet * trapped, dose_factor * polar * solar_gy_per_s)
+    return Field(trapped, at_maximum * trapped, dose_factor * polar * solar_gy_per_s)
 
 
 @model("radiation")

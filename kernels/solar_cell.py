@@ -163,14 +163,6 @@ def maximum_power_w_per_m2(cell: Cell, temperature_k: Scalar, irradiance_w_per_m
     return power * irradiance_w_per_m2 / cell.reference_irradiance_w_per_m2
 
 
-def points(cell: Cell, temperature_k: Scalar, irradiance_w_per_m2: Scalar) -> Points:
-    """Points of the current-voltage curve at a temperature and an irradiance."""
-    warmer_k = temperature_k - cell.reference_temperature_k
-    suns = irradiance_w_per_m2 / cell.reference_irradiance_w_per_m2
-    moved = [value + change * warmer_k for value, change in zip(cell.reference, cell.per_kelvin, strict=True)]
-    return Points(moved[0], moved[1], moved[2] * suns, moved[3] * suns)
-
-
 def current_a_per_m2(points: Points, voltage_v: Array) -> Array:
     """Current at a voltage from 0 to open circuit: through the four points, with maximum power where it is printed.
 

@@ -87,6 +87,18 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ("thermal_network.ports.battery = 'batery': no such node", "(did you mean 'battery'?)"),
     ),
     "no bus": (["thermal_network.ports.bus=[]"], ("thermal_network.ports.bus: missing; components without a port",)),
+    "cells on two faces": (
+        ["thermal_network.surfaces.array_rear.optics=solar_cell"],
+        ("surfaces.array_rear.optics = 'solar_cell': only one face may carry the cells, and array_front does",),
+    ),
+    "cells on half a face": (
+        ["thermal_network.surfaces.array_front.area_share=0.5"],
+        ("thermal_network.surfaces.array_front.area_share = 0.5: must be 1, as the face carries the cells",),
+    ),
+    "a shield thinner than the tables": (
+        ["radiation.shielding_m=0.001"],
+        ("radiation.shielding_m = 0.001: must be at least 0.002 and at most 0.02 m",),
+    ),
     "node without a temperature": (
         ["+thermal_network.nodes.mast={heat_capacity_j_per_k:0.0}"],
         ("thermal_network.nodes.mast.heat_capacity_j_per_k = 0: a node without heat capacity needs a coupling",),

@@ -10,7 +10,7 @@ import yaml
 from synthetic_run import write_run
 
 from twin.config import ConfigError
-from twin.reporting import console, ranking
+from twin.reporting import console, human, ranking
 from twin.run import Progress
 
 
@@ -44,11 +44,26 @@ def test_table_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "76.9 °C (350.0 K), 12.0 K below limit",
         "18.0 %, 2.0 points below limit",
         "80.0 kg/kW",
+        "500 mGy, 19.5 Gy below limit",
+        "1.50 Gy a year",
+        "4.22 m/s a year",
+        "5.67 years",
+        "6.00",
     ):
         assert part in text
     assert "1.20 M satellite-steps/s on 1 x cpu" in text and str(tmp_path / "run" / "report.html") in text
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines() if "report.html" not in line) <= 100
+
+
+def test_life_has_rows_only_for_what_the_summary_has() -> None:
+    rows = dict(console._life({"propellant_life_years": None, "array_loss_per_year": 0.015}))
+    assert {label.strip(): str(text) for label, text in rows.items()} == {
+        "Life": "",
+        "Array loses": "1.5 % a year",
+        "Propellant lasts": human.NOTHING,
+    }
+    assert list(console._life({})) == []
 
 
 def test_table_has_a_column_per_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,14 +40,17 @@ def test_solar_cycle_rises_from_minimum_to_maximum():
 
 def test_hazard_burns_in_and_wears_out(profile):
     """The rate at once is burn-in times base; of wear-out alone, 1/e survive the scale."""
-    start = failures.hazard_per_year(jnp.asarray(0.0), 0.2, profile)
+    law = registry.call(failures.hazard, profile, 0.2)
+    start = failures.hazard_per_year(law, jnp.asarray(0.0))
     assert float(start) == pytest.approx(0.2 * 4.43, rel=1e-9)
-    worn = registry.call(failures.cumulative_hazard, profile, profile["wear_out_scale_years"], 0.0)
+    worn = failures.cumulative_hazard(law._replace(base_rate_per_year=0.0), profile["wear_out_scale_years"])
     assert float(worn) == pytest.approx(1.0)
     ages = jnp.linspace(0.01, 12.0, 50)
     shape, scale = (float(profile[name]) for name in ("wear_out_shape", "wear_out_scale_years"))
     by_hand = 0.2 * (1.0 + 3.43 * np.exp(-ages / 0.1)) + shape / scale * (ages / scale) ** (shape - 1.0)
-    np.testing.assert_allclose(failures.hazard_per_year(ages, 0.2, profile), by_hand, rtol=1e-9)
+    np.testing.assert_allclose(failures.hazard_per_year(law, ages), by_hand, rtol=1e-9)
+    slope = jax.vmap(jax.grad(lambda age: failures.cumulative_hazard(law, age)))(ages)
+    np.testing.assert_allclose(failures.hazard_per_year(law, ages), slope, rtol=1e-9)
 
 
 def test_a_crash_stops_a_host_and_an_upset_a_job(profile):

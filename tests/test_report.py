@@ -179,10 +179,30 @@ def test_coastline_is_on_the_map() -> None:
         (human.speed(1.19e6), "1.19 M satellite-steps/s"),
         (human.si(None, "W"), human.NOTHING),
         (human.quantity("accelerator_temperature_upper_margin_k", 12.0), "12.00 K"),
+        (human.quantity("max_dose_gy", 5.91e-4), "591 µGy"),
+        (human.quantity("dose_gy_per_year", 1.5), "1.50 Gy a year"),
+        (human.quantity("drag_delta_v_m_per_s_per_year", 4.22), "4.22 m/s a year"),
+        (human.quantity("array_loss_per_year", 0.015), "1.5 % a year"),
+        (human.quantity("propellant_life_years", 5.67), "5.67 years"),
+        (human.quantity("max_semi_major_axis_loss_m", 1234.0), "1.23 km"),
     ],
 )
 def test_numbers_as_people_read_them(text: str, expected: str) -> None:
     assert text == expected
+
+
+@pytest.mark.parametrize(("dose_gy", "level"), [(0.5, "good"), (18.5, "tight"), (21.0, "broken")])
+def test_dose_is_tight_in_the_last_tenth_of_what_is_allowed(dose_gy: float, level: str) -> None:
+    limit = next(limit for limit in human.LIMITS if limit.value == "max_dose_gy")
+    numbers = {"max_dose_gy": dose_gy, "dose_upper_margin_gy": 20.0 - dose_gy}
+    assert human.level(limit, numbers) == level
+    side = "above" if dose_gy > 20.0 else "below"
+    assert human.margin(limit, numbers) == f"{human.dose(abs(20.0 - dose_gy))} {side} limit"
+
+
+def test_every_number_of_the_summary_has_a_meaning() -> None:
+    assert [key for key in FLEET if not page._meaning(key)] == []
+    assert page._meaning("mass_power_electronics_kg") == "Part of the mass of one satellite: power electronics"
 
 
 def test_limits_are_recovered_from_margins() -> None:
@@ -190,6 +210,7 @@ def test_limits_are_recovered_from_margins() -> None:
     assert page.common_limits(summary) == {
         "max_memory_temperature_k": pytest.approx(368.0),
         "min_state_of_charge": pytest.approx(0.2),
+        "max_dose_gy": pytest.approx(20.0),
     }
 
 

@@ -90,8 +90,9 @@ def slow_rates(
 def _failure_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     """Age, and what is expected to fail: accelerators by their age, upsets by the mean dose of the orbit."""
     alive = slow.accelerators_alive
-    base = shared.profiles["accelerator"]["failure_rate_per_year"]
-    hazard = failures.hazard_per_year(slow.age_s / YEAR_S, base, shared.profiles["reliability"])
+    base = registry.call(failures.base_rate, shared.profiles["accelerator"])
+    law = registry.call(failures.hazard, shared.profiles["reliability"], base)
+    hazard = failures.hazard_per_year(law, slow.age_s / YEAR_S)
     exposed = shared.expected * alive * anchor.exposure.mean_gy_per_s
     return {
         "accelerators_alive_per_s": -shared.expected * alive * hazard / YEAR_S,

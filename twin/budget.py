@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from kernels import accelerator, failures, propulsion, registry, solar_cell
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
-from kernels import failures, propulsion, registry, solar_cell
 from kernels import mass_and_cost as mass
 from kernels import power_bus as bus_kernel
 from kernels import radiator as radiator_kernel
@@ -52,11 +52,11 @@ def budget(
     fractions = (body["structure_fraction"], body["margin_fraction"], thruster.tank_fraction)
     parts = mass.launch_parts_kg(components, *fractions, need.per_final_kg, need.constant_kg)
     mass_kg = sum(parts.values(), jnp.zeros(()))
-    spent = jnp.expm1(disposal_m_per_s / thruster.exhaust_m_per_s)
+    spent = propulsion.spent_fraction(disposal_m_per_s, thruster.exhaust_m_per_s)
     return Budget(
         mass_kg=mass_kg,
         parts_kg=parts,
-        disposal_kg=spent * (mass_kg - parts["propellant"]),
+        disposal_kg=spent / (1.0 - spent) * (mass_kg - parts["propellant"]),
         nominal_power_w=power_w,
         accelerators=jnp.asarray(params["accelerator"]["count"]),
         limits=_limits(params, radiator, loop | _boiling(params["coolant_loop"], loop)),
@@ -68,12 +68,12 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: A
     """Masses of what makes, stores, carries and uses the power."""
     cell_kg_per_m2 = registry.call(solar_cell.build, params["solar_cell"]).covered_kg_per_m2
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
-    chips = params["accelerator"]
+    modules = registry.call(accelerator.module, params["accelerator"])
     return {
         "array": panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2),
         "battery": pack_kg,
-        "accelerators": chips["count"] * chips["module_mass_kg"],
-        "hosts": chips["count"] * chips["host_mass_kg"],
+        "accelerators": modules["mass_kg"],
+        "hosts": modules["host_mass_kg"],
         "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], carried_w),
         "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], carried_w),
     }
@@ -100,7 +100,7 @@ def _limits(params: CohortParams, radiator: radiator_kernel.Radiator, loop: Mapp
         "max_radiator_temperature_k": radiator.max_temperature_k,
         "max_coolant_temperature_k": loop["max_temperature_k"],
         "min_coolant_temperature_k": jnp.maximum(loop["min_temperature_k"], radiator.min_temperature_k),
-        "max_dose_gy": registry.call(failures.lifetime, params["reliability"])[1],
+        "max_dose_gy": registry.call(failures.dose_limit, params["reliability"]),
         "min_state_of_charge": params["battery"]["reserve_fraction"],
     }
     if "dry_out_quality" in loop:

@@ -1,7 +1,8 @@
 """Checks that need two numbers at once: what no single range can refuse."""
 
-from typing import Any
+from typing import Any, NoReturn, get_args
 
+from kernels.quantity import CurveRatio
 from twin.refusal import ConfigError
 
 
@@ -37,7 +38,7 @@ def check_profiles(profiles: dict[str, Any]) -> None:
     _check_pattern(profiles["orbit"], profiles["constellation"])
 
 
-def _refuse(key: str, given: float, sentence: str) -> None:
+def _refuse(key: str, given: float, sentence: str) -> NoReturn:
     raise ConfigError(f"{key} = {given:g}: {sentence}")
 
 
@@ -77,12 +78,12 @@ def _check_sheet(cell: Any) -> None:
                 )
     if cell.fluence_points_per_m2[0] != 0.0:
         _refuse("solar_cell.fluence_points_per_m2.0", cell.fluence_points_per_m2[0], "must be 0, beginning of life")
+    ratio = get_args(CurveRatio)[1]
     for at_power, limit in ((points[1], points[0]), (points[3], points[2])):
         for k, (value, most) in enumerate(zip(getattr(cell, at_power), getattr(cell, limit), strict=True)):
-            if not 0.6 <= value / most <= 0.999:
-                _refuse(
-                    f"solar_cell.{at_power}.{k}", value, f"must be 0.6 to 0.999 of solar_cell.{limit}.{k} = {most:g}"
-                )
+            if not ratio.accepts(value / most):
+                span = f"{ratio.minimum:g} to {ratio.maximum:g}"
+                _refuse(f"solar_cell.{at_power}.{k}", value, f"must be {span} of solar_cell.{limit}.{k} = {most:g}")
 
 
 def _check_chip(chip: Any) -> None:
@@ -143,10 +144,11 @@ def massless(network: Any) -> list[str]:
 
 
 def check_network(network: Any) -> None:
-    """ConfigError naming a node that nothing gives a temperature.
+    """ConfigError naming a node that nothing gives a temperature, or a face that would count the cells twice.
 
     A node needs heat capacity, a boundary or a surface that emits, or a link that leads to a node with one.
     """
+    _check_cells(network.surfaces)
     held = set(network.nodes) - set(massless(network))
     held |= {b.node for b in network.boundaries.values() if b.conductance_w_per_k > 0}
     held |= {n for face in network.surfaces.values() if _emits(face) for n in face.nodes}
@@ -161,6 +163,20 @@ def check_network(network: Any) -> None:
                 f"thermal_network.nodes.{name}.heat_capacity_j_per_k = 0: a node without heat capacity needs a "
                 "coupling or a flow to a node that has some, a boundary, or a surface that emits"
             )
+
+
+def _check_cells(surfaces: Any) -> None:
+    """The light on the faces with cells is what the array makes electricity of, for the whole of its area."""
+    faces = [name for name, face in surfaces.items() if face.optics == "solar_cell"]
+    if len(faces) > 1:
+        raise ConfigError(
+            f"thermal_network.surfaces.{faces[1]}.optics = 'solar_cell': only one face may carry the cells, "
+            f"and {faces[0]} does"
+        )
+    for name in faces:
+        share = surfaces[name].area_share
+        if share != 1.0:
+            _refuse(f"thermal_network.surfaces.{name}.area_share", share, "must be 1, as the face carries the cells")
 
 
 def _emits(face: Any) -> bool:

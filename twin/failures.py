@@ -33,10 +33,11 @@ def fail(shared: Shared, each: Each, start_days: Array, from_s: Array, to_s: Arr
 def _one_day(shared: Shared, each: Each, start_days: Array, day: Array, slow: Slow) -> Slow:
     """Binomial deaths and Poisson upsets of one day; those that die are exposed for half of it."""
     alive, weight = slow.accelerators_alive, shared.slow_weight.astype(jnp.float64)
-    profile, base = shared.profiles["reliability"], shared.profiles["accelerator"]["failure_rate_per_year"]
-    first_s, _ = registry.call(failures.lifetime, profile)
+    profile = shared.profiles["reliability"]
+    law = registry.call(failures.hazard, profile, registry.call(failures.base_rate, shared.profiles["accelerator"]))
+    first_s = registry.call(failures.first_age_s, profile)
     ages = [(first_s + (day + k) * DAY_S * weight) / YEAR_S for k in (0, 1)]
-    before, after = (registry.call(failures.cumulative_hazard, profile, age, base) for age in ages)
+    before, after = (failures.cumulative_hazard(law, age) for age in ages)
     chance = jnp.broadcast_to(-jnp.expm1(before - after), alive.shape)
     dead = jnp.minimum(_each(jax.random.binomial, _keys(each, day, "accelerators"), alive, chance), alive)
     activity = solar_cycle_activity(start_days + day + 0.5)

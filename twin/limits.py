@@ -7,7 +7,10 @@ from twin.budget import Budget
 
 # A limit counts as binding when it holds the fleet back for more than this part of the time.
 NOTICEABLE = 1e-3
-BROKEN = -0.01  # of a margin, kelvins or parts: below it a limit counts as broken
+BROKEN = -0.01  # of a margin in its own unit: below it a limit counts as broken
+# A limit is near within so many kelvins, points of a fraction, or per cent of the dose allowed.
+NEAR = 20.0
+_UNITS = ("_k", "_gy")
 
 Flat = Mapping[str, Any]
 
@@ -27,6 +30,7 @@ WORDS = {
     "radiator_temperature_upper_margin_k": "radiator temperature too high",
     "state_of_charge_lower_margin": "state of charge too low",
     "vapour_quality_upper_margin": "dry-out of the evaporator",
+    "dose_upper_margin_gy": "radiation dose above what the accelerators were tested to",
 }
 
 
@@ -44,8 +48,13 @@ def _margin_name(limit: str) -> str:
     """max_battery_temperature_k becomes battery_temperature_upper_margin_k."""
     side, _, quantity = limit.partition("_")
     word = "upper" if side == "max" else "lower"
-    stem = quantity.removesuffix("_k")
-    return f"{stem}_{word}_margin" + ("_k" if stem != quantity else "")
+    unit = _unit(quantity)
+    return f"{quantity.removesuffix(unit)}_{word}_margin{unit}"
+
+
+def _unit(name: str) -> str:
+    """Unit that ends a name; none for a fraction."""
+    return next((unit for unit in _UNITS if name.endswith(unit)), "")
 
 
 def verdicts(flat: Flat, margin: Mapping[str, float], budget: Budget, duration_s: float) -> list[Verdict]:
@@ -57,7 +66,7 @@ def verdicts(flat: Flat, margin: Mapping[str, float], budget: Budget, duration_s
     if unmet > NOTICEABLE * max(flat["assigned_flop"], 1.0):
         share = unmet / flat["assigned_flop"]
         return [Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")]
-    return [Verdict("demand", _nearest(margin))]
+    return [Verdict("demand", _nearest(margin, budget))]
 
 
 def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[Verdict]:
@@ -98,14 +107,18 @@ def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:
 
 
 def _amount(name: str, size: float) -> str:
-    return f"{size:.1f} K" if name.endswith("_k") else f"{100.0 * size:.1f} points"
+    """Size of a margin in the unit that its name ends in."""
+    return {"_k": f"{size:.1f} K", "_gy": f"{size:.3g} Gy", "": f"{100.0 * size:.1f} points"}[_unit(name)]
 
 
-def _nearest(margin: Mapping[str, float]) -> str:
-    """The smallest margin, a point of charge or quality counting as a kelvin."""
+def _nearest(margin: Mapping[str, float], budget: Budget) -> str:
+    """The smallest margin, a point of charge or quality and a per cent of the dose allowed counting as a kelvin."""
     if not margin:
         return "no limit is modelled"
-    sizes = {name: value if name.endswith("_k") else 100.0 * value for name, value in margin.items()}
+    per = {"_k": 1.0, "": 100.0, "_gy": 100.0 / float(budget.limits.get("max_dose_gy", 1.0))}
+    sizes = {name: per[_unit(name)] * value for name, value in margin.items()}
     name = min(sizes, key=lambda key: sizes[key])
-    what = name.removesuffix("_k").removesuffix("_margin").replace("_", " ").replace(" upper", "").replace(" lower", "")
-    return f"nothing binds; nearest limit: {what}, {_amount(name, margin[name])} away"
+    if sizes[name] > NEAR:
+        return "nothing binds and no limit is near"
+    what = name.removesuffix(_unit(name)).removesuffix("_margin").removesuffix("_upper").removesuffix("_lower")
+    return f"nothing binds; nearest limit: {what.replace('_', ' ')}, {_amount(name, margin[name])} away"

@@ -62,8 +62,7 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
         "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
-        "battery_cycle_loss_per_year": jnp.mean(last[1].battery_cycle_loss - prepared.slow.battery_cycle_loss)
-        * (const.YEAR_S / duration_s),
+        **yearly(cohort, prepared, last[1], duration_s),
         "accelerators_alive": jnp.sum(last[1].accelerators_alive),
         "max_dose_gy": jnp.max(last[1].dose_gy),
         **{name: jnp.sum(getattr(last[1], name)) for name in failures.UPSETS},
@@ -71,6 +70,17 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
         **station_keeping(prepared, last[1], duration_s),
+    }
+
+
+def yearly(cohort: CohortStructure, prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
+    """What a year like the run takes of batteries and arrays, and the dose that it brings, means over satellites."""
+    first, per_year = prepared.slow, const.YEAR_S / duration_s
+    before, after = (condition(cohort, prepared.shared, slow).array_health for slow in (first, last))
+    return {
+        "battery_cycle_loss_per_year": per_year * jnp.mean(last.battery_cycle_loss - first.battery_cycle_loss),
+        "array_loss_per_year": per_year * jnp.mean(before - after),
+        "dose_gy_per_year": per_year * jnp.mean(last.dose_gy - first.dose_gy),
     }
 
 
@@ -158,6 +168,8 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
         "power_limited_fraction",
         "drag_delta_v_m_per_s_per_year",
         "battery_cycle_loss_per_year",
+        "array_loss_per_year",
+        "dose_gy_per_year",
     )
     metrics = {}
     for name in parts[0]:

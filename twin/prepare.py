@@ -134,7 +134,7 @@ def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Bu
         backlog_flop=0.0 * ones,
     )
     cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
-    age_s, _ = registry.call(failures.lifetime, params["reliability"])
+    age_s = registry.call(failures.first_age_s, params["reliability"])
     since_start = ("drag_delta_v_m_per_s", "semi_major_axis_loss_m", "phase_lead_rad", "node_lead_rad")
     slow = Slow(
         battery_cycle_loss=cycle_loss * ones,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twin.model import Model
 
 PLAIN_WIDTH, PLAIN_RANKING_WIDTH = 100, 160
+UPSETS = ("silent_corruptions", "memory_errors", "hangs", "crashes")
 COLOURS = {"good": "green", "tight": "yellow", "broken": "bold red", "none": ""}
 
 
@@ -142,6 +143,7 @@ def _rows(
     for limit in limits:
         yield f"  {limit.label}", _limit(limit, numbers, brief)
     yield from _work(numbers)
+    yield from _life(numbers)
 
 
 def _plain(label: str, text: str, style: str = "") -> Row:
@@ -200,6 +202,23 @@ def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
     yield _plain("Because", str(numbers["binding_reason"]))
     yield _plain("Power balance open by", f"{numbers['power_balance_residual']:.0e}")
     yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")
+
+
+def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    """What wears out or is used up, at the pace of the run; rows whose numbers the summary has."""
+    rows = [
+        ("Dose behind the shield", "dose_gy_per_year"),
+        ("Array loses", "array_loss_per_year"),
+        ("Battery loses by cycles", "battery_cycle_loss_per_year"),
+        ("Drag", "drag_delta_v_m_per_s_per_year"),
+        ("Propellant lasts", "propellant_life_years"),
+    ]
+    found = [_plain(label, human.quantity(key, numbers[key])) for label, key in rows if key in numbers]
+    if all(kind in numbers for kind in UPSETS):
+        found.append(_plain("Upsets by radiation", human.digits(sum(numbers[kind] for kind in UPSETS))))
+    if found:
+        yield "Life", Text()
+        yield from found
 
 
 def _warn(fraction: float) -> str:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 ZERO_CELSIUS_K = 273.15
 NOTHING = "-"
-# Below these margins a design counts as tight.
-TIGHT_K, TIGHT_CHARGE = 5.0, 0.05
+# Below these margins a design counts as tight: kelvins, points of a fraction, part of the dose allowed.
+TIGHT_K, TIGHT_POINTS, TIGHT_DOSE = 5.0, 0.05, 0.1
 _PREFIXES = {
     -12: "p",
     -9: "n",
@@ -44,6 +44,7 @@ LIMITS = (
     Limit("Battery, coldest", "min_battery_temperature_k", "battery_temperature_lower_margin_k"),
     Limit("Array, warmest", "max_array_temperature_k", "array_temperature_upper_margin_k"),
     Limit("State of charge, lowest", "min_state_of_charge", "state_of_charge_lower_margin"),
+    Limit("Radiation dose, highest", "max_dose_gy", "dose_upper_margin_gy"),
 )
 
 
@@ -124,6 +125,11 @@ def celsius(kelvin: Any) -> str:
     return f"{kelvin - ZERO_CELSIUS_K:.1f} °C ({kelvin:.1f} K)" if known(kelvin) else NOTHING
 
 
+def dose(gray: Any) -> str:
+    """Ionising dose: 5.91 mGy."""
+    return si(gray, "Gy")
+
+
 def duration(seconds: Any) -> str:
     """A time span in the unit that suits it: 95 min, 36 h, 1 day, 2.5 days."""
     if not known(seconds):
@@ -142,13 +148,19 @@ def level(limit: Limit, numbers: Mapping[str, Any]) -> str:
         return "none"
     if margin < 0:
         return "broken"
-    return "tight" if margin < (TIGHT_K if limit.value.endswith("_k") else TIGHT_CHARGE) else "good"
+    return "tight" if margin < _tight(limit, numbers[limit.value] + margin) else "good"
+
+
+def _tight(limit: Limit, most: float) -> float:
+    """Margin below which a design is tight against a limit; `most` is the value allowed."""
+    if limit.value.endswith("_gy"):
+        return TIGHT_DOSE * most
+    return TIGHT_K if limit.value.endswith("_k") else TIGHT_POINTS
 
 
 def reached(limit: Limit, numbers: Mapping[str, Any]) -> str:
-    """The extreme itself, in °C or per cent."""
-    value = numbers.get(limit.value)
-    return celsius(value) if limit.value.endswith("_k") else percent(value)
+    """The extreme itself, in °C, Gy or per cent."""
+    return quantity(limit.value, numbers.get(limit.value))
 
 
 def margin(limit: Limit, numbers: Mapping[str, Any]) -> str:
@@ -157,8 +169,13 @@ def margin(limit: Limit, numbers: Mapping[str, Any]) -> str:
     if value is None or not known(value):
         return ""
     above = limit.value.startswith("min") == (value >= 0)
-    size = f"{abs(value):.1f} K" if limit.value.endswith("_k") else f"{abs(100 * value):.1f} points"
-    return f"{size} {'above' if above else 'below'} limit"
+    size = abs(value)
+    words = f"{100 * size:.1f} points"
+    if limit.value.endswith("_k"):
+        words = f"{size:.1f} K"
+    elif limit.value.endswith("_gy"):
+        words = dose(size)
+    return f"{words} {'above' if above else 'below'} limit"
 
 
 def quantity(key: str, value: Any) -> str:
@@ -176,6 +193,10 @@ def quantity(key: str, value: Any) -> str:
 _BY_ENDING = {
     "residual": lambda value: f"{value:.1e}",
     "kg_per_kw": lambda value: f"{digits(value)} kg/kW",
+    "_gy_per_year": lambda value: f"{dose(value)} a year",
+    "_m_per_s_per_year": lambda value: f"{digits(value)} m/s a year",
+    "_loss_per_year": lambda value: f"{percent(value)} a year",
+    "_years": lambda value: f"{digits(value)} years",
     "fraction": percent,
     "state_of_charge": percent,
     "charge_lower_margin": percent,
@@ -184,6 +205,8 @@ _BY_ENDING = {
     "_flops": flops,
     "_flop": flop,
     "_kg": mass,
+    "_gy": dose,
+    "_m": lambda value: si(value, "m"),
     "_w": lambda value: si(value, "W"),
     "_j": lambda value: f"{energy(value)} ({si(value, 'J')})",
     "_k": celsius,

@@ -25,6 +25,13 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "mean_compute_rate_flops": "Work delivered over the duration of the run",
     "drag_delta_v_m_per_s_per_year": "Drag met, as a change of speed",
     "max_semi_major_axis_loss_m": "Altitude lost to drag by the lowest satellite",
+    "max_dose_gy": "Highest dose in silicon behind the shield of any satellite, since its launch",
+    "dose_gy_per_year": "Dose in silicon behind the shield in a year like this run, mean of the satellites",
+    "array_loss_per_year": "Array power that a year like this run takes, over that at beginning of life",
+    "silent_corruptions": "Results that radiation spoilt without a sign",
+    "memory_errors": "Memory errors by radiation that could not be corrected",
+    "hangs": "Accelerators that radiation stopped until their reset",
+    "crashes": "Hosts that radiation made reboot",
     "propellant_used_kg": "Propellant used to hold the altitude and to avoid collisions",
     "propellant_life_years": "How long the propellant lasts at this rate before only that for the disposal is left",
     "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
@@ -249,6 +256,8 @@ def _parts(facts: Facts) -> str:
 def _meaning(key: str) -> str:
     if "_margin" in key:
         return "Distance to the limit, negative when it is broken"
+    if key.startswith("mass_") and key != "mass_kg":
+        return f"Part of the mass of one satellite: {escape(key[5:-3].replace('_', ' '))}"
     return escape(MEANINGS.get(key, ""))
 
 
