@@ -10,8 +10,8 @@ from twin import limits
 DURATION_S = 1000.0
 ALLOWED = {
     "max_accelerator_temperature_k": 360.0,
-    "max_asked_die_temperature_k": 360.0,
-    "max_asked_memory_temperature_k": 370.0,
+    "max_memory_temperature_k": 370.0,
+    "max_overheat_k": 0.0,
     "max_battery_temperature_k": 318.0,
     "min_battery_temperature_k": 273.0,
     "max_coolant_temperature_k": 380.0,
@@ -31,8 +31,8 @@ EASY: dict[str, Any] = {
     "delivered_flop": 1e20,
     "work_lost_to_upsets_flop": None,
     "max_accelerator_temperature_k": 320.0,
-    "max_asked_die_temperature_k": 320.0,
-    "max_asked_memory_temperature_k": 330.0,
+    "max_memory_temperature_k": 330.0,
+    "max_overheat_k": -40.0,
     "max_battery_temperature_k": 296.0,
     "min_battery_temperature_k": 294.5,
     "max_coolant_temperature_k": 300.0,
@@ -42,6 +42,8 @@ EASY: dict[str, Any] = {
     "min_state_of_charge": 0.7,
     "max_dose_gy": 0.5,
 }
+
+HOT_DIE = {"throttled_fraction": 0.2, "max_overheat_k": 7.0, "max_accelerator_temperature_k": 360.0}
 
 
 def verdicts(**changed: Any) -> list[limits.Verdict]:
@@ -63,14 +65,14 @@ def test_margins_carry_the_unit_of_their_limit() -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "words"),
     [
-        ({"throttled_fraction": 0.2, "max_asked_die_temperature_k": 367.0}, "die temperature", "7.0 K above its limit"),
+        ({**HOT_DIE}, "die temperature", "the die would be 7.0 K above its limit"),
         (
-            {"throttled_fraction": 0.2, "max_asked_memory_temperature_k": 373.0},
+            {"throttled_fraction": 0.2, "max_overheat_k": 3.0, "max_memory_temperature_k": 370.0},
             "memory temperature",
             "the memory would be 3.0 K above its limit",
         ),
         (
-            {"throttled_fraction": 0.2, "max_asked_die_temperature_k": 367.0, "max_coolant_temperature_k": 310.0},
+            {**HOT_DIE, "max_coolant_temperature_k": 310.0},
             "radiator",
             "7.0 K too hot, and the coolant comes 12.0 K above its set point",
         ),
@@ -108,7 +110,7 @@ def test_work_lost_to_upsets_is_not_the_caps_doing() -> None:
 
 
 def test_all_that_binds_is_named() -> None:
-    found = verdicts(throttled_fraction=0.2, max_asked_die_temperature_k=367.0, min_state_of_charge=0.15)
+    found = verdicts(**HOT_DIE, min_state_of_charge=0.15)
     assert [verdict.name for verdict in found] == ["die temperature", "state of charge too low"]
 
 
