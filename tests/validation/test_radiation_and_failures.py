@@ -304,7 +304,8 @@ def test_titan_survival() -> Measured:
     survival = np.cumprod(1.0 - dead[order] / at_risk)
     ages = np.arange(1.0, 6.0)
     theirs = survival[np.searchsorted(years[order], ages) - 1]
-    ours = np.exp(-np.asarray(registry.call(failures.cumulative_hazard, shipped(), jnp.asarray(ages), 3.7e-4)))
+    hazard = registry.call(failures.hazard, shipped(), 3.7e-4)
+    ours = np.exp(-np.asarray(failures.cumulative_hazard(hazard, jnp.asarray(ages))))
     return Measured(
         float(np.abs(ours - theirs).max()), ", ".join(f"{a:.3f}/{b:.3f}" for a, b in zip(ours, theirs, strict=True))
     )
@@ -318,7 +319,7 @@ def test_titan_survival() -> Measured:
 )
 def test_burn_in() -> float:
     profile = shipped() | {"wear_out_scale_years": jnp.asarray(1e6)}
-    new, old = failures.hazard_per_year(jnp.asarray([0.0, 2.0]), 0.11, profile)
+    new, old = failures.hazard_per_year(registry.call(failures.hazard, profile, 0.11), jnp.asarray([0.0, 2.0]))
     return abs(float(new / old) / (18.6 / 4.2) - 1.0)
 
 
@@ -333,7 +334,8 @@ def test_llama_rate() -> Measured:
     config = twin.compose("simulate", ["accelerator=h100_sxm"])
     rate = config.cohorts[0].profiles["accelerator"].failure_rate_per_year
     profile = shipped() | {"burn_in_ratio": jnp.asarray(1.0), "wear_out_scale_years": jnp.asarray(1e6)}
-    count = 16384 * float(registry.call(failures.cumulative_hazard, profile, jnp.asarray(54 / 365.25), rate))
+    hazard = registry.call(failures.hazard, profile, rate)
+    count = 16384 * float(failures.cumulative_hazard(hazard, jnp.asarray(54 / 365.25)))
     return Measured(abs(count / 268.0 - 1.0), f"{count:.0f}")
 
 
