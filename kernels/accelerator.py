@@ -51,7 +51,7 @@ class Operation(NamedTuple):
     heat_drive: Array  # what the temperature limits of die and memory allow
     request: Array  # work asked, as a fraction of the peak
     peak_flops: Array  # of those awake
-    overheat_k: Array  # of die or memory above its limit, did it all that work and cap allow
+    overheat_k: Array  # of die or memory above its limit, did it the work asked, within its cap and no faster
     memory_k_per_w: Array  # memory above the cold plate, per watt of chip power
     law: Law
 
@@ -170,7 +170,7 @@ def clock_scaled(
     standing = asleep + awake * (active - asleep)
     dynamic = dynamic_power_w * work.power_intensity
     asked_drive, cap_drive = _drive(law.max_clock, served, law), jnp.maximum(power_cap_w - active, 0.0) / dynamic
-    asked_w = active + dynamic * jnp.minimum(asked_drive, cap_drive)
+    asked_w = active + dynamic * jnp.minimum(_switching(served, law)[0], cap_drive)
     k_per_w = (junction_resistance_k_per_w, memory_power_fraction * memory_resistance_k_per_w)
     limits_k = (max_temperature_k, max_memory_temperature_k)
     heat_w = jnp.minimum(*((k - plate_temperature_k) / r for k, r in zip(limits_k, k_per_w, strict=True)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, StructureFraction, Temperature
+from kernels.quantity import AreaOrNone, Fraction, HeatCapacity, Mass, StartTemperature, StructureFraction
 from kernels.registry import part
 
 
@@ -32,7 +32,7 @@ def structure(
 
 
 @part("satellite")
-def first_temperature(*, initial_temperature_k: Temperature) -> Array:
+def first_temperature(*, initial_temperature_k: StartTemperature) -> Array:
     """Temperature of every node at the start of a run. [K]"""
     return jnp.asarray(initial_temperature_k)
 

@@ -90,6 +90,7 @@ Eccentricity = Annotated[Scalar, Quantity("", 0.0, 0.9)]
 WearOutShape = Annotated[Scalar, Quantity("", 1.0, 20.0)]
 ApIndex = Annotated[Scalar, Quantity("", 0.0, 400.0)]
 Count = Annotated[Scalar, Quantity("", minimum=0.0, maximum=1e5)]
+StartTemperature = Annotated[Scalar, Quantity("K", 150.0, 450.0)]
 PositiveCount = Annotated[Scalar, Quantity("", minimum=1.0, maximum=1e6)]
 
 # Times and rates

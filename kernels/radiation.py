@@ -6,7 +6,7 @@ protons, which follow the activity and arrive at high latitude; these are spread
 
 from collections.abc import Callable
 from math import pi, radians
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from kernels.quantity import Altitude, DoseRate, Fraction, Inclination, Positive
 from kernels.registry import model, part
 
 RAD_GY = 0.01
+Rates = TypeVar("Rates")  # a tuple of arrays
 
 # SPENVIS (AP-8, AE-8, SAPPHIRE, SHIELDOSE-2), circular orbits, centre of a solid aluminium sphere: krad(Si) in 5 years,
 # the worse of solar minimum and maximum, at 500 ... 2000 km behind 2, 5, 10 mm. Published with an orbital data-centre
@@ -140,10 +141,10 @@ def dose_rate(field: Field, activity: Scalar) -> tuple[Array, Array]:
     return field.trapped_minimum_gy_per_s + activity * fall, 2.0 * activity * field.solar_gy_per_s
 
 
-def over_orbit(at: Callable[[Array], Field], semi_major_axis_m: Array, eccentricity: Array) -> Field:
-    """Mean in time of the field along an orbit, by eight equal steps of half the eccentric anomaly."""
+def over_orbit(at: Callable[[Array], Rates], semi_major_axis_m: Array, eccentricity: Array) -> Rates:
+    """Mean in time of rates along an orbit, by eight equal steps of half the eccentric anomaly."""
 
-    def share(cosine: Array) -> Field:
+    def share(cosine: Array) -> Rates:
         turn = 1.0 - eccentricity * cosine
         return jax.tree.map(lambda rate: turn * rate, at(semi_major_axis_m * turn - EARTH_RADIUS_M))
 

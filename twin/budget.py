@@ -26,6 +26,7 @@ class Budget(NamedTuple):
     accelerators: Array
     limits: dict[str, Array]
     set_point_k: Array  # of the coolant supply
+    payload_off_s: Array  # for which operations switch the payload off
 
 
 def budget(
@@ -61,6 +62,7 @@ def budget(
         accelerators=jnp.asarray(params["accelerator"]["count"]),
         limits=_limits(params, radiator, loop | _boiling(params["coolant_loop"], loop)),
         set_point_k=jnp.asarray(params["coolant_loop"]["set_point_k"]),
+        payload_off_s=jnp.asarray(params["operations"]["payload_off_for_s"]),
     )
 
 

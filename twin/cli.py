@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from twin.conf_path import conf_dir
 
 if TYPE_CHECKING:
@@ -86,6 +88,10 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
         plain = OmegaConf.to_container(
             OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]), resolve=True
         )
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f"{place.name}, line {place.line + 1}: " if place else ""
+        raise ConfigError(f"{where}not YAML: {getattr(error, 'problem', None) or error}") from None
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)

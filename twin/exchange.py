@@ -33,24 +33,25 @@ def even_split(
     exchange_s: float,
     fleet_sum: FleetSum,
 ) -> dict[str, Inputs]:
-    """Work for every satellite until the next exchange: the demand in proportion to nominal capacity.
+    """Work for every satellite until the next exchange: the demand in proportion to what each is able to do.
 
-    Work that waited is asked for on top, to be done within the interval, which begins `start_s` after the start of the
-    run. Arrays are (tiles, tile);
-    `fleet_sum` adds over all satellites of all devices.
+    Demand does not shrink with the fleet: what a failed accelerator or a payload that is off leaves undone counts as
+    such. Work that waited is asked for on top, to be done within the interval, which begins `start_s` after the start
+    of the run. Arrays are (tiles, tile); `fleet_sum` adds over all satellites of all devices.
     """
     profiles = next(iter(shared.values())).profiles
     on = registry.call(operations.payload_on, profiles["operations"], start_s, exchange_s)
-    capacity = {
-        name: on * shared[name].nominal_flops * slow[name].accelerators_alive * each[name].present for name in states
-    }
-    fleet = sum((fleet_sum(value) for value in capacity.values()), jnp.zeros(()))
+    one = {name: shared[name].nominal_flops * each[name].present for name in states}
+    new = {name: flops * shared[name].profiles["accelerator"]["count"] for name, flops in one.items()}
+    able = {name: on * flops * slow[name].accelerators_alive for name, flops in one.items()}
+    fleet, fleet_able = (sum(map(fleet_sum, values.values()), jnp.zeros(())) for values in (new, able))
     model = registry.models("workload")[structure.workload_model]
     demand = registry.call(model, profiles["workload"], fleet, traced_flops)
-    share = demand / jnp.maximum(fleet, 1.0)
+    some = fleet_able > 0.0
+    share = demand / jnp.maximum(jnp.where(some, fleet_able, fleet), 1.0)
     inputs = {}
-    for name, value in capacity.items():
-        assigned = value * share
+    for name, value in one.items():
+        assigned = jnp.where(some, able[name], new[name]) * share
         asked = assigned + states[name].backlog_flop / exchange_s * each[name].present
         kind = states[name].backlog_flop.dtype
         inputs[name] = Inputs(asked.astype(kind), assigned.astype(kind), (on * jnp.ones_like(value)).astype(kind))

@@ -7,6 +7,7 @@ from twin.budget import Budget
 
 # A limit counts as binding when it holds the fleet back for more than this part of the time.
 NOTICEABLE = 1e-3
+ORBIT_S, DRAINED = 5400.0, 0.05  # part of the load that a battery may lend over a run longer than an orbit
 BROKEN = -0.01  # of a margin in its own unit: below it a limit counts as broken
 # A limit is near within so many kelvins, points of a fraction, or per cent of the dose allowed.
 NEAR = 20.0
@@ -59,19 +60,32 @@ def _unit(name: str) -> str:
 
 def verdicts(flat: Flat, margin: Mapping[str, float], budget: Budget, duration_s: float) -> list[Verdict]:
     """What binds: heat and power while the satellites work, and limits that were broken; else the cap or the demand."""
-    found = [*_heat(flat, margin, budget), *_power(flat, duration_s), *_broken(margin)]
-    if found:
-        return found
-    unmet = flat["assigned_flop"] - flat["delivered_flop"] - (flat.get("work_lost_to_upsets_flop") or 0.0)
-    if unmet > NOTICEABLE * max(flat["assigned_flop"], 1.0):
-        share = unmet / flat["assigned_flop"]
-        return [Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")]
-    return [Verdict("demand", _nearest(margin, budget))]
+    found = [*_heat(flat, margin, budget), *_power(flat, duration_s), *_broken(margin), *_undone(flat, budget)]
+    return found or [Verdict("demand", _nearest(margin, budget))]
+
+
+def _undone(flat: Flat, budget: Budget) -> Iterator[Verdict]:
+    """Work that neither heat nor power left undone: switched off, stopped by upsets, failed, or above the cap."""
+    asked = max(flat["assigned_flop"], 1.0)
+    unmet, lost = asked - flat["delivered_flop"], flat.get("work_lost_to_upsets_flop") or 0.0
+    failed = 1.0 - flat["accelerators_alive"] / max(float(budget.accelerators) * flat["satellites"], 1e-9)
+    held = flat["throttled_fraction"] > NOTICEABLE or flat["power_limited_fraction"] > NOTICEABLE
+    if flat["assigned_flop"] <= 0.0 or not unmet > NOTICEABLE * asked:
+        return
+    if lost > NOTICEABLE * asked:
+        yield Verdict("upsets", f"{lost / asked:.1%} of the work asked was lost to them")
+    if failed > NOTICEABLE and budget.accelerators > 0.0:
+        yield Verdict("failed accelerators", f"{failed:.1%} of them had failed at the end")
+    if float(budget.payload_off_s) > 0.0:
+        yield Verdict("payload switched off", f"{unmet / asked:.1%} of the work asked was left undone")
+    elif not held and unmet - lost - failed * asked > NOTICEABLE * asked:
+        share = (unmet - lost) / asked
+        yield Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")
 
 
 def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[Verdict]:
     """Throttling: by die or memory, or by the radiator where coolant at its set point would have done."""
-    if not flat["throttled_fraction"] > NOTICEABLE:
+    if not min(flat["throttled_fraction"], flat["underserved_fraction"]) > NOTICEABLE:
         return
     names = {"die": "accelerator_temperature_upper_margin_k", "memory": "memory_temperature_upper_margin_k"}
     part = min(names, key=lambda name: margin.get(names[name], 0.0))
@@ -89,9 +103,14 @@ def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[V
 
 def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
     """Shedding: the array where it gives too little in all, the battery where it cannot carry what the array gives."""
+    shed_j, spare_j = flat["shed_energy_j"], flat["curtailed_energy_j"]
+    drained_j = -flat["battery_energy_j"]
+    if duration_s > ORBIT_S and drained_j > DRAINED * flat["load_energy_j"] and drained_j > spare_j:
+        mean_w = drained_j / (flat["satellites"] * duration_s)
+        yield Verdict("array", f"the batteries gave {mean_w / 1e3:.3g} kW in the mean that it did not give back")
+        return
     if not flat["power_limited_fraction"] > NOTICEABLE:
         return
-    shed_j, spare_j = flat["shed_energy_j"], flat["curtailed_energy_j"]
     mean_w = shed_j / max(flat["satellites"] * duration_s, 1e-9)
     held = f"short of power {flat['power_limited_fraction']:.1%} of the time, by {mean_w / 1e3:.3g} kW in the mean"
     if shed_j > spare_j:

@@ -23,6 +23,7 @@ ENERGIES = (
     "accelerator_energy_j",
     "battery_throughput_j",
     "battery_heat_j",
+    "battery_energy_j",
     "curtailed_energy_j",
     "conversion_loss_j",
     "shed_energy_j",

@@ -39,6 +39,9 @@ from twin.surfaces import surfaces as build_surfaces
 DATA_SLOTS = ("element_sets", "particle_fluence")
 
 
+LEAST = 1e-3  # accelerators that always conduct: without any their node would hang on nothing
+
+
 class Shared(NamedTuple):
     """Constants that all satellites of a cohort share: scalars and curves."""
 
@@ -240,14 +243,17 @@ def _fluence(params: CohortParams, elements: orbit.Elements) -> cell_damage.Flue
     table = cell_damage.FluenceTable(**params["particle_fluence"])
     solar = registry.call(cell_damage.solar_proton_factor, params["environment"])
     rear_m = registry.call(array_kernel.rear_shield_m, params["array"], cell.bare_kg_per_m2)
-    altitude_m = elements.semi_major_axis_m - orbit.const.EARTH_RADIUS_M
-    front, rear = (
-        cell_damage.fluence_rate(
-            table, altitude_m, elements.inclination_rad, shield_m, cell.proton_to_electron_ratio, solar
+
+    def at(altitude_m: Array) -> cell_damage.FluenceRate:
+        front, rear = (
+            cell_damage.fluence_rate(
+                table, altitude_m, elements.inclination_rad, shield_m, cell.proton_to_electron_ratio, solar
+            )
+            for shield_m in (cell.cover_glass_thickness_m, rear_m)
         )
-        for shield_m in (cell.cover_glass_thickness_m, rear_m)
-    )
-    return cell_damage.FluenceRate(*(a + b for a, b in zip(front, rear, strict=True)))
+        return cell_damage.FluenceRate(*(a + b for a, b in zip(front, rear, strict=True)))
+
+    return radiation.over_orbit(at, elements.semi_major_axis_m, elements.eccentricity)
 
 
 def _network(
@@ -275,7 +281,7 @@ def _network(
         for node in nodes:
             capacity[node] = capacity[node] + added / len(nodes)
 
-    chips = params["accelerator"]["count"] / params["accelerator"]["junction_resistance_k_per_w"]
+    chips = jnp.maximum(params["accelerator"]["count"], LEAST) / params["accelerator"]["junction_resistance_k_per_w"]
     conductance = tuple(
         own["couplings"][name]["conductance_w_per_k"] + (chips if component == "accelerator" else 0.0)
         for name, component in zip(cohort.coupling_names, cohort.coupling_components, strict=True)

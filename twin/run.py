@@ -16,7 +16,7 @@ import xarray as xr
 import yaml
 
 from twin import health, metrics, rollout, run_folder, store
-from twin.config import Config
+from twin.config import Config, ConfigError
 from twin.model import Model, build
 from twin.prepare import Cohort, prepare
 from twin.structure import Structure
@@ -27,6 +27,8 @@ _prepare = jax.jit(prepare, static_argnums=0)
 _lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
 _all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
 _run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
+
+HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
 
 class _CompileTime:
@@ -82,6 +84,8 @@ def simulate(
     if folder is not None and run_folder.holds_run(folder, config):
         return store.open_run(folder)
     model = build(config) if model is None else model
+    cohorts = _prepare(model.structure, model.params, model.environment)
+    _check_masses(cohorts)
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
     writer = None
@@ -92,7 +96,7 @@ def simulate(
     kept: list[dict[str, np.ndarray]] = []
     sink = kept.append if writer is None else writer.append
     try:
-        cohorts, carry = _advance(model, axes, sink, watch, clock)
+        carry = _advance(model, cohorts, axes, sink, watch, clock)
         fleet, each = _all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
     except (Exception, KeyboardInterrupt) as error:
@@ -113,13 +117,17 @@ def simulate(
 
 
 def _advance(
-    model: Model, axes: store.Axes, sink: Callable[[dict[str, np.ndarray]], None], watch: Watch | None, clock: Clock
-) -> tuple[dict[str, Cohort], rollout.Carry]:
+    model: Model,
+    cohorts: dict[str, Cohort],
+    axes: store.Axes,
+    sink: Callable[[dict[str, np.ndarray]], None],
+    watch: Watch | None,
+    clock: Clock,
+) -> rollout.Carry:
     """Run all chunks; each one's frames are checked and handed to `sink`."""
     structure, schedule = model.structure, model.structure.schedule
     devices = devices_of(structure)
     satellites = sum(cohort.satellites for cohort in structure.cohorts)
-    cohorts = _prepare(structure, model.params, model.environment)
     tiles = _lay_out(structure, cohorts, len(devices))
     carry = tiles.carry
     names = [str(name) for name in axes.name]
@@ -149,7 +157,19 @@ def _advance(
             steps = done + segment.total_steps
             speed = segment.total_steps * satellites / took_s
             watch(Progress(steps, schedule.steps, axes.time[frame - 1], speed))
-    return cohorts, carry
+    return carry
+
+
+def _check_masses(cohorts: Mapping[str, Cohort]) -> None:
+    """ConfigError when the tanks for a design's manoeuvres outgrow what they carry: no launch mass exists."""
+    for name, cohort in cohorts.items():
+        mass_kg = float(cohort.budget.mass_kg)
+        if not 0.0 < mass_kg < HEAVIEST_KG:
+            impulse_s = float(cohort.shared.profiles["propulsion"]["specific_impulse_s"])
+            raise ConfigError(
+                f"propulsion.specific_impulse_s = {impulse_s:g}: no launch mass of {name} carries the propellant of "
+                "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
+            )
 
 
 def devices_of(structure: Structure) -> tuple[Any, ...]:

@@ -204,7 +204,7 @@ def _chips(
 
 def _live_network(structure: CohortStructure, shared: Shared, condition: Condition) -> thermal_network.Coefficients:
     """The network with the conductance of the accelerators that still work: dead ones carry no heat."""
-    alive = sm.ratio(condition.accelerators_alive, shared.profiles["accelerator"]["count"], 1e-6)
+    alive = jnp.maximum(sm.ratio(condition.accelerators_alive, shared.profiles["accelerator"]["count"], 1e-6), 1e-3)
     conductance = tuple(
         value * alive if component == "accelerator" else value
         for value, component in zip(shared.network.conductance_w_per_k, structure.coupling_components, strict=True)

@@ -43,6 +43,9 @@ MSISE_00 = (
 )
 
 
+LIT = {"sunlit_fraction": jnp.ones(())}  # what a block averages, for the ageing that no row here looks at
+
+
 @cache
 def table() -> atmosphere.Table:
     return thermosphere.density()
@@ -333,7 +336,7 @@ def test_decay_and_phase() -> Measured:
 
     @jax.jit
     def advance(slow, now):
-        rates = slow_rates(cohort, prepared.shared, now, slow)
+        rates = slow_rates(cohort, prepared.shared, now, slow, LIT, prepared.state)
         changes = {
             "drag_delta_v_m_per_s": "drag_m_per_s2",
             "semi_major_axis_loss_m": "semi_major_axis_loss_m_per_s",
@@ -349,7 +352,7 @@ def test_decay_and_phase() -> Measured:
 
     def fall(t: float, y: np.ndarray) -> list[float]:
         now = prepared.slow._replace(semi_major_axis_loss_m=jnp.full(2, y[0]))
-        rates = slow_rates(cohort, prepared.shared, anchor(now, jnp.asarray(t)), now)
+        rates = slow_rates(cohort, prepared.shared, anchor(now, jnp.asarray(t)), now, LIT, prepared.state)
         return [float(rates["semi_major_axis_loss_m_per_s"][0]), base * ((1.0 - y[0] / axis) ** -1.5 - 1.0)]
 
     path = solve_ivp(fall, (0.0, 10.0 * const.DAY_S), [0.0, 0.0], rtol=1e-7, max_step=const.DAY_S)

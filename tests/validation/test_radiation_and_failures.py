@@ -358,8 +358,10 @@ def test_random_means_are_expected() -> Measured:
     end_s = jnp.asarray(DAYS * DAY_S)
     drawn = jax.jit(fail)(shared, each, days, jnp.asarray(0.0), end_s, first)
 
+    state, lit = tiles.carry.state[cohort.name], {"sunlit_fraction": jnp.ones(())}  # for ageing that is not compared
+
     def block(slow, time_s):
-        rates = ageing.slow_rates(cohort, shared, anchor_at(each, days, time_s), slow)
+        rates = ageing.slow_rates(cohort, shared, anchor_at(each, days, time_s), slow, lit, state)
         return slow._replace(**{n: getattr(slow, n) + 600.0 * rates[f"{n}_per_s"] for n in names}), None
 
     names = ("age_s", "accelerators_alive", *failures.UPSETS)
