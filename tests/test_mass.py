@@ -14,6 +14,7 @@ from kernels import mass_and_cost as mass
 from kernels import propulsion
 from kernels.constants import YEAR_S
 from twin.prepare import prepare
+from twin.refusal import ConfigError
 
 SIZES = [
     ("array", "area_m2"),
@@ -132,3 +133,12 @@ def test_summary_lists_the_parts():
     parts = [value for name, value in numbers.items() if name.startswith("mass_") and name != "mass_kg"]
     assert len(parts) == 14
     assert sum(parts) == pytest.approx(numbers["satellite_mass_kg"]) == pytest.approx(numbers["mass_kg"])
+
+
+def test_a_design_that_no_propellant_carries_is_refused(tmp_path) -> None:
+    config = twin.compose(
+        "simulate", ["propulsion.specific_impulse_s=70", "orbit.altitude_m=3e7", "orbit=mid_inclination_550"]
+    )
+    with pytest.raises(ConfigError, match=r"propulsion.specific_impulse_s = 70: no launch mass of reference carries"):
+        twin.simulate(config, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -202,8 +202,11 @@ def _check_first(arguments: Any, session: _Session) -> None:
             _show_finished(folder)
             sys.exit(0)
         from twin.model import build
+        from twin.run import prepared
 
-        session.ready[tuple(arguments.overrides)] = (config, build(config))
+        model = build(config)
+        prepared(model)  # refuses what has no launch mass before anything is written
+        session.ready[tuple(arguments.overrides)] = (config, model)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)

@@ -140,4 +140,4 @@ def _nearest(margin: Mapping[str, float], budget: Budget) -> str:
     if sizes[name] > NEAR:
         return "nothing binds and no limit is near"
     what = name.removesuffix(_unit(name)).removesuffix("_margin").removesuffix("_upper").removesuffix("_lower")
-    return f"nothing binds; nearest limit: {what.replace('_', ' ')}, {_amount(name, margin[name])} away"
+    return f"nothing binds; nearest limit: {what.replace('_', ' ')}, {_amount(name, max(margin[name], 0.0))} away"

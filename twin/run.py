@@ -84,8 +84,7 @@ def simulate(
     if folder is not None and run_folder.holds_run(folder, config):
         return store.open_run(folder)
     model = build(config) if model is None else model
-    cohorts = _prepare(model.structure, model.params, model.environment)
-    _check_masses(cohorts)
+    cohorts = prepared(model)
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
     writer = None
@@ -160,16 +159,17 @@ def _advance(
     return carry
 
 
-def _check_masses(cohorts: Mapping[str, Cohort]) -> None:
-    """ConfigError when the tanks for a design's manoeuvres outgrow what they carry: no launch mass exists."""
+def prepared(model: Model) -> dict[str, Cohort]:
+    """Constants and first state of a built run; ConfigError when no launch mass carries a design's propellant."""
+    cohorts = _prepare(model.structure, model.params, model.environment)
     for name, cohort in cohorts.items():
-        mass_kg = float(cohort.budget.mass_kg)
-        if not 0.0 < mass_kg < HEAVIEST_KG:
+        if not 0.0 < float(cohort.budget.mass_kg) < HEAVIEST_KG:
             impulse_s = float(cohort.shared.profiles["propulsion"]["specific_impulse_s"])
             raise ConfigError(
                 f"propulsion.specific_impulse_s = {impulse_s:g}: no launch mass of {name} carries the propellant of "
                 "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
             )
+    return cohorts
 
 
 def devices_of(structure: Structure) -> tuple[Any, ...]:
