@@ -27,6 +27,10 @@ EASY: dict[str, Any] = {
     "power_limited_fraction": 0.0,
     "shed_energy_j": 0.0,
     "curtailed_energy_j": 0.0,
+    "battery_energy_j": 0.0,
+    "load_energy_j": 1e9,
+    "underserved_fraction": 0.0,
+    "accelerators_alive": 10.0,
     "assigned_flop": 1e20,
     "delivered_flop": 1e20,
     "work_lost_to_upsets_flop": None,
@@ -43,19 +47,23 @@ EASY: dict[str, Any] = {
     "max_dose_gy": 0.5,
 }
 
-HOT_DIE = {"throttled_fraction": 0.2, "max_overheat_k": 7.0, "max_accelerator_temperature_k": 360.0}
+BUDGET: Any = SimpleNamespace(limits=ALLOWED, set_point_k=298.0, accelerators=10.0, payload_off_s=0.0)
+HOT_DIE = {
+    "throttled_fraction": 0.2,
+    "underserved_fraction": 0.2,
+    "max_overheat_k": 7.0,
+    "max_accelerator_temperature_k": 360.0,
+}
 
 
 def verdicts(**changed: Any) -> list[limits.Verdict]:
     """What binds a design at ease, once these numbers differ."""
     flat = EASY | changed
-    budget: Any = SimpleNamespace(limits=ALLOWED, set_point_k=298.0)
-    return limits.verdicts(flat, limits.margins(flat, budget), budget, DURATION_S)
+    return limits.verdicts(flat, limits.margins(flat, BUDGET), BUDGET, DURATION_S)
 
 
 def test_margins_carry_the_unit_of_their_limit() -> None:
-    budget: Any = SimpleNamespace(limits=ALLOWED, set_point_k=298.0)
-    found = limits.margins(EASY, budget)
+    found = limits.margins(EASY, BUDGET)
     assert found["dose_upper_margin_gy"] == 19.5
     assert found["battery_temperature_lower_margin_k"] == 21.5
     assert found["state_of_charge_lower_margin"] == pytest.approx(0.5)
@@ -67,7 +75,12 @@ def test_margins_carry_the_unit_of_their_limit() -> None:
     [
         ({**HOT_DIE}, "die temperature", "the die would be 7.0 K above its limit"),
         (
-            {"throttled_fraction": 0.2, "max_overheat_k": 3.0, "max_memory_temperature_k": 370.0},
+            {
+                **HOT_DIE,
+                "max_overheat_k": 3.0,
+                "max_accelerator_temperature_k": 330.0,
+                "max_memory_temperature_k": 370.0,
+            },
             "memory temperature",
             "the memory would be 3.0 K above its limit",
         ),
@@ -106,6 +119,18 @@ def test_what_binds_is_named_with_its_size(changed: dict[str, float], name: str,
 
 def test_work_lost_to_upsets_is_not_the_caps_doing() -> None:
     (found,) = verdicts(delivered_flop=8e19, work_lost_to_upsets_flop=2e19)
+    assert found.name == "upsets"
+
+
+def test_failed_accelerators_and_a_drained_battery_are_named() -> None:
+    (found,) = verdicts(delivered_flop=7e19, accelerators_alive=7.0)
+    assert found.name == "failed accelerators" and "30.0% of them" in found.reason
+    (found,) = limits.verdicts(EASY | {"battery_energy_j": -2e8}, {}, BUDGET, 2.0e4)
+    assert found.name == "array" and "10 kW in the mean" in found.reason
+
+
+def test_heat_that_leaves_no_work_undone_does_not_bind() -> None:
+    (found,) = verdicts(**HOT_DIE | {"underserved_fraction": 0.0})
     assert found.name == "demand"
 
 
