@@ -32,7 +32,8 @@ class Character(NamedTuple):
 
 
 KNOTS = 21  # every curve that a step evaluates has this many equally spaced knots on [0, 1]
-PRINTED = -1  # a column of a printed table: as many values as its source has
+PRINTED = -1  # a column of a printed table: as many values as its source has, at most PRINTED_MOST
+PRINTED_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ TimeConstant = Annotated[Scalar, _positive("s")]
 Hours = Annotated[Scalar, _not_negative("h")]
 HourOfDay = Annotated[Scalar, Quantity("h", 0.0, 24.0)]
 Age = Annotated[Scalar, Quantity("years", 0.0, 100.0)]
+Lifetime = Annotated[Scalar, Quantity("years", above=0.0, maximum=1e6)]
 Years = Annotated[Scalar, Quantity("years", above=0.0, maximum=100.0)]
 RatePerHour = Annotated[Scalar, _positive("per_h")]
 RatePerYear = Annotated[Scalar, _not_negative("per_year")]

@@ -15,10 +15,10 @@ from kernels.quantity import (
     Conductivity,
     Efficiency,
     Fraction,
+    Lifetime,
     Optics,
     Temperature,
     Thickness,
-    Years,
 )
 from kernels.registry import part
 
@@ -139,7 +139,7 @@ def aged_optics(
 
 
 @part("coating")
-def ageing_rate_per_s(*, design_life_years: Years) -> Array:
+def ageing_rate_per_s(*, design_life_years: Lifetime) -> Array:
     """Rate at which a coating's life passes in sunlight, where ultraviolet light and what it fixes darken it. [1/s]
 
     Whatever the angle of the light: contamination, particles and reflected light reach a shaded face as well.

@@ -75,10 +75,14 @@ def interpolate(curve: Curve, x: Array) -> Array:
 
 
 def polyline(x_points: Array, y_points: Array, x: Array) -> Array:
-    """Straight lines through points (point,) with rising x, the end segments continued; not for use in a step."""
+    """Straight lines through points (point,) with rising x, the end segments continued; not for use in a step.
+
+    The first point may stand several times.
+    """
     if len(x_points) == 1:
         return y_points[0] + jnp.zeros_like(x)
-    slopes = jnp.diff(y_points) / jnp.diff(x_points)
+    apart = jnp.diff(x_points)
+    slopes = jnp.diff(y_points) / jnp.where(apart > 0.0, apart, 1.0)
     ramps = jnp.maximum(jnp.subtract.outer(x, x_points[1:-1]), 0.0)
     return y_points[0] + slopes[0] * (x - x_points[0]) + ramps @ jnp.diff(slopes)
 

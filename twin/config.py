@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 import kernels
 from kernels import registry
-from kernels.quantity import PRINTED, Quantity
+from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
 from twin.cross_checks import check_network, check_profiles, check_time
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
@@ -229,7 +229,7 @@ def _field(quantity: Quantity, default: float | None) -> tuple[Any, Any]:
 
     number = Annotated[float, AfterValidator(check)]
     if quantity.knots == PRINTED:
-        number = Annotated[list[number], Field(min_length=1, max_length=50)]
+        number = Annotated[list[number], Field(min_length=1, max_length=PRINTED_MOST)]
     elif quantity.knots:
         number = Annotated[list[number], Field(min_length=quantity.knots, max_length=quantity.knots)]
     return (number, ... if default is None else default)

@@ -10,6 +10,7 @@ from jax import Array
 
 from kernels import orbit, registry
 from kernels.constants import EARTH_RADIUS_M
+from kernels.quantity import PRINTED, PRINTED_MOST
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
@@ -157,9 +158,18 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
 
 
 def _numbers(slot: str, profile: Any) -> dict[str, Array]:
-    """Every number of a profile as a float64 array, under its own name."""
+    """Every number of a profile as a float64 array, under its own name.
+
+    Printed columns are filled up in front with their first value, so that a longer table is no other shape.
+    """
     schema = registry.schema(slot, getattr(profile, "model", None))
-    return {name: jnp.asarray(getattr(profile, name), dtype=jnp.float64) for name in schema}
+    numbers = {}
+    for name, parameter in schema.items():
+        number = getattr(profile, name)
+        if parameter.quantity.knots == PRINTED:
+            number = [number[0]] * (PRINTED_MOST - len(number)) + list(number)
+        numbers[name] = jnp.asarray(number, dtype=jnp.float64)
+    return numbers
 
 
 def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, Catalogue, list[str]]:
