@@ -49,7 +49,7 @@ def _with_margins(flat: Flat, budget: Budget, duration_s: float) -> Flat:
         "satellite_mass_kg": float(budget.mass_kg),
         **{f"mass_{part}_kg": float(mass) for part, mass in budget.parts_kg.items()},
         "binding_limit": " and ".join(verdict.name for verdict in found),
-        "binding_reason": "; ".join(f"{verdict.name}: {verdict.reason}" for verdict in found),
+        "binding_reason": found[0].reason if len(found) == 1 else "; ".join(f"{v.name}: {v.reason}" for v in found),
     }
 
 
