@@ -141,6 +141,13 @@ def test_refused(settings, words):
         twin.build(twin.compose("simulate", [*SHORT, *settings]))
 
 
+def test_a_record_outside_the_range_is_refused(tmp_path):
+    record = tmp_path / "record.csv"
+    record.write_text("date,f107_81day_sfu,ap\n2026-01-01,150,10\n2027-01-01,1e9,10\n")
+    with pytest.raises(ConfigError, match=r"f107_81day_sfu = 1e\+09: must be at least 50 and at most 400 sfu"):
+        twin.build(twin.compose("simulate", [*SHORT, f"atmosphere.file={record}"]))
+
+
 def test_lower_orbit_runs_ahead(falling):
     """The phase at the end is that of the mean motion grown by three halves of the loss over the axis."""
     axis = jnp.asarray(EARTH_RADIUS_M + 450e3)

@@ -103,7 +103,7 @@ def _heat(flat: Flat, margin: Mapping[str, float], budget: Budget) -> Iterator[V
 
 def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
     """Shedding: the array where it gives too little in all, the battery where it cannot carry what the array gives."""
-    shed_j, spare_j = flat["shed_energy_j"], flat["curtailed_energy_j"]
+    shed_j, spare_j = flat["shed_energy_j"], max(flat["curtailed_energy_j"], 0.0)
     drained_j = -flat["battery_energy_j"]
     if duration_s > ORBIT_S and drained_j > DRAINED * flat["load_energy_j"] and drained_j > spare_j:
         mean_w = drained_j / (flat["satellites"] * duration_s)

@@ -9,13 +9,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from kernels.atmosphere import Record, Table
+from kernels import registry
+from kernels.atmosphere import Record, Table, constant
 from twin.conf_path import conf_dir
 from twin.inputs.data_files import find, read_text
 from twin.refusal import ConfigError
 
 DENSITY = "nrlmsis21_mean_density.csv"
 J2000 = date(2000, 1, 1)  # at noon
+# What `atmosphere.f107_sfu` and `atmosphere.ap` may be, a record may hold.
+LIMITS = tuple(registry.parameters(constant)[name].quantity for name in ("f107_sfu", "ap"))
 
 
 def activity(profile: Any) -> Record:
@@ -38,6 +41,10 @@ def activity(profile: Any) -> Record:
         raise ConfigError(f"{where}: must have the columns date (2026-06-01), f107_81day_sfu, ap ({error})") from None
     if len(days) < 2 or not (np.diff(days) > 0).all() or not np.isfinite(columns).all():
         raise ConfigError(f"{where}: must hold at least two dates in order, with finite numbers")
+    for name, values, limit in zip(("f107_81day_sfu", "ap"), columns, LIMITS, strict=True):
+        wrong = next((value for value in values if not limit.accepts(value)), None)
+        if wrong is not None:
+            raise ConfigError(f"{where}: {name} = {wrong:g}: must be {limit.allowed}")
     return Record(jnp.asarray(days), *map(jnp.asarray, columns))
 
 
