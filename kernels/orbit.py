@@ -316,4 +316,4 @@ def latitude_longitude_rad(direction: Vector, sidereal_angle_rad: Array) -> tupl
     sine, cosine = jnp.sin(sidereal_angle_rad), jnp.cos(sidereal_angle_rad)
     east = cosine * direction[1] - sine * direction[0]
     prime = cosine * direction[0] + sine * direction[1]
-    return sm.arcsin(direction[2]), jnp.arctan2(east, prime)
+    return sm.arcsin(direction[2]), sm.arctan2(east, prime)

@@ -71,7 +71,7 @@ def _lit_integral(x: Array) -> Array:
     """Integral from -1 to x of the visible part of a disc cut by a straight limb at -x radii."""
     inside = sm.clip(x, -1.0, 1.0)
     root = sm.sqrt(1.0 - inside * inside, 1e-12)
-    disc = 0.5 * inside + (inside * jnp.arctan2(inside, root) + root - root**3 / 3.0) / jnp.pi
+    disc = 0.5 * inside + (inside * sm.arctan2(inside, root) + root - root**3 / 3.0) / jnp.pi
     return disc + jnp.maximum(x - 1.0, 0.0)
 
 
@@ -165,7 +165,7 @@ def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
     cos_c = sm.where(cut, cos_g, 0.0)
     chord = sm.sqrt(1.0 - h2 * cos_c * cos_c, 1e-10)
     # asin(depth / (ratio sin)) and acos(-depth cot), without the clamp that an inverse sine needs at the seam.
-    beyond, within = jnp.arctan2(depth, chord), jnp.arctan2(chord, -depth * cos_c)
+    beyond, within = sm.arctan2(depth, chord), sm.arctan2(chord, -depth * cos_c)
     partial = 0.5 - beyond / jnp.pi + (cos_c * within - depth * chord) / (jnp.pi * h2)
     return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)
 

@@ -154,8 +154,8 @@ def test_draws_do_not_depend_on_the_schedule():
 def test_draws_belong_to_the_satellite_and_the_seed():
     """Tiles, padding and more satellites change no satellite's draws; another seed changes most."""
     expected = after(DAILY)
-    np.testing.assert_array_equal(after(DAILY, "precision.tile=8"), expected)
-    more = after(DAILY, "constellation.satellites=70", "constellation.planes=1", "precision.tile=64")
+    np.testing.assert_array_equal(after(DAILY, "distributed.tile=8"), expected)
+    more = after(DAILY, "constellation.satellites=70", "constellation.planes=1", "distributed.tile=64")
     one = after(DAILY, "constellation.planes=1")
     np.testing.assert_array_equal(more[:, :37], one)
     other = after(DAILY, "seed=1")
@@ -192,7 +192,7 @@ def test_random_run_is_the_same_on_any_schedule():
     """One device, or two with small tiles, shorter chunks and other exchanges: the same accelerators die."""
     ours, summary = simulated("failures=random", "distributed.devices=1")
     theirs, other = simulated(
-        "failures=random", "distributed.devices=2", "precision.tile=8", "time.chunk_s=14400", "time.exchange_s=7200"
+        "failures=random", "distributed.devices=2", "distributed.tile=8", "time.chunk_s=14400", "time.exchange_s=7200"
     )
     np.testing.assert_array_equal(ours.accelerators_alive, theirs.accelerators_alive)
     assert {name: summary[name] for name in COUNTED} == {name: other[name] for name in COUNTED}

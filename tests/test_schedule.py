@@ -37,12 +37,12 @@ def assert_same(ours, theirs, tolerance=2e-5):
 
 @pytest.mark.parametrize("tile", [8, 64])
 def test_tiles_do_not_change_results(untiled, tile):
-    assert_same(simulate(ONE_DEVICE, f"precision.tile={tile}"), untiled)
+    assert_same(simulate(ONE_DEVICE, f"distributed.tile={tile}"), untiled)
 
 
 def test_two_devices_do_not_change_results(untiled):
     assert len(jax.devices()) == 2
-    assert_same(simulate("distributed.devices=2", "precision.tile=8"), untiled)
+    assert_same(simulate("distributed.devices=2", "distributed.tile=8"), untiled)
 
 
 def test_chunks_do_not_change_results(untiled):

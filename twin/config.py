@@ -58,20 +58,20 @@ class Time(Strict):
 
 
 class Precision(Strict):
-    """Number format of State and step, and how many satellites share a tile."""
+    """Number format of State and step."""
 
     name: str = ""
     dtype: Literal["float32", "float64"]
-    tile: int = Field(ge=1, le=1_000_000)
     sources: dict[str, str] = {}
 
 
 class Distributed(Strict):
-    """Devices that share the fleet."""
+    """Devices that share the fleet, and how many satellites each runs at once; 0 leaves the number to the program."""
 
     name: str = ""
     platform: Literal["auto", "cpu", "cuda"]
     devices: int = Field(ge=0, le=100_000)
+    tile: int = Field(ge=0, le=100_000_000)
     sources: dict[str, str] = {}
 
 

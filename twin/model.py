@@ -1,5 +1,7 @@
 """From a validated configuration to structure, parameters and environment: every number becomes a float64 array."""
 
+import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,6 +26,7 @@ from twin.surfaces import exchange_links
 # 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
 J2000_MS = 946_728_000_000
 DAY_MS = 86_400_000
+CACHED_TILE = 128  # satellites whose step stays in a core's cache, and in one thread of XLA
 LOWEST_PERIGEE_M = 1.0e5  # below it no satellite completes an orbit
 
 
@@ -57,6 +60,7 @@ def build(config: Config) -> Model:
         catalogue[cohort.name] = names
         notes += remarks
         cohorts.append(_cohort_structure(cohort, len(names.names)))
+    devices, tile = _layout(config.distributed, sum(cohort.satellites for cohort in cohorts))
     structure = Structure(
         cohorts=tuple(cohorts),
         schedule=_schedule(config),
@@ -64,8 +68,8 @@ def build(config: Config) -> Model:
         atmosphere_model=config.atmosphere.model,
         failures=config.failures,
         precision=config.precision.dtype,
-        tile=config.precision.tile,
-        devices=config.distributed.devices,
+        tile=tile,
+        devices=devices,
         node_temperatures=config.output.node_temperatures,
     )
     environment = Environment(
@@ -84,9 +88,15 @@ def build(config: Config) -> Model:
 
 
 def _use_devices(distributed: Distributed) -> None:
-    """Choose the platform before JAX does; ConfigError when this machine lacks it, or has too few devices."""
+    """Choose the platform before JAX does; ConfigError when this machine lacks it, or has too few devices.
+
+    Every core of a CPU is a device of its own, unless XLA_FLAGS says how many there are.
+    """
     if distributed.platform != "auto":
         jax.config.update("jax_platforms", distributed.platform)
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with contextlib.suppress(RuntimeError):  # JAX has started already, with the devices that it has
+            jax.config.update("jax_num_cpu_devices", _cores())
     try:
         found = len(jax.devices())
     except (RuntimeError, AssertionError):
@@ -97,6 +107,19 @@ def _use_devices(distributed: Distributed) -> None:
         )
     if distributed.devices > found:
         raise ConfigError(f"distributed.devices = {distributed.devices}: this machine has {found}; 0 takes all")
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _layout(distributed: Distributed, satellites: int) -> tuple[int, int]:
+    """Devices that share the fleet, and satellites that each runs at once."""
+    found = len(jax.devices())
+    devices = distributed.devices or min(found, max(satellites // CACHED_TILE, 1))
+    on_cpu = jax.default_backend() == "cpu"
+    return devices, distributed.tile or (CACHED_TILE if on_cpu else -(-satellites // devices))
 
 
 def _check_plane(plane: Any) -> None:

@@ -174,7 +174,7 @@ def prepared(model: Model) -> dict[str, Cohort]:
 
 def devices_of(structure: Structure) -> tuple[Any, ...]:
     """Devices that share the fleet."""
-    return tuple(jax.devices())[: structure.devices or None]
+    return tuple(jax.devices())[: structure.devices]
 
 
 def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[tuple[int, rollout.Segment, np.ndarray]]:

@@ -82,8 +82,8 @@ class Structure:
     atmosphere_model: str
     failures: str  # "none", "expected" or "random"
     precision: str  # "float32" or "float64"
-    tile: int  # satellites per tile
-    devices: int  # that share the fleet; 0: all
+    tile: int  # satellites that a device runs at once
+    devices: int  # that share the fleet
     node_temperatures: bool
 
 
