@@ -257,28 +257,33 @@ def eccentric_anomaly(mean_anomaly_rad: Array, eccentricity: Array) -> tuple[Arr
     sin_m, cos_m = jnp.sin(mean_anomaly_rad), jnp.cos(mean_anomaly_rad)
     guess = eccentricity * sin_m * lax.rsqrt(1.0 - 2.0 * eccentricity * cos_m + eccentricity**2)
     anomaly = mean_anomaly_rad + guess
+    sine, cosine = jnp.sin(anomaly), jnp.cos(anomaly)
     for _ in range(2):
-        sine, cosine = jnp.sin(anomaly), jnp.cos(anomaly)
         error = anomaly - eccentricity * sine - mean_anomaly_rad
         slope = 1.0 - eccentricity * cosine
-        anomaly = anomaly - error / (slope - 0.5 * eccentricity * sine * error / slope)
-    return jnp.sin(anomaly), jnp.cos(anomaly)
+        change = -error / (slope - 0.5 * eccentricity * sine * error / slope)
+        anomaly = anomaly + change
+        sine, cosine = sm.turned(sine, cosine, change)
+    return sine, cosine
+
+
+def _turned_with_time(start_rad: Array, turn_rad: Array) -> tuple[Array, Array]:
+    """Sine and cosine of an angle that drifts slowly; those of its start are computed once per chunk."""
+    return sm.turned(jnp.sin(start_rad), jnp.cos(start_rad), turn_rad)
 
 
 def place(elements: Elements, rates: Rates, time_s: Scalar) -> Place:
     """Position and velocity `time_s` after the instant of the elements, secular rates included.
 
-    `time_s` stays within a chunk, so that no angle grows beyond a few tens of radians.
+    `time_s` stays within a chunk of at most a day: node and perigee turn by a series, good to 1e-10 that far.
     """
     e = elements.eccentricity
     sine, cosine = eccentric_anomaly(elements.mean_anomaly_rad + rates.mean_anomaly_rad_per_s * time_s, e)
     flat = sm.sqrt(1.0 - e * e)
     shrink = 1.0 - e * cosine
     radius = elements.semi_major_axis_m * shrink
-    perigee = elements.argument_of_perigee_rad + rates.argument_of_perigee_rad_per_s * time_s
-    node = elements.node_rad + rates.node_rad_per_s * time_s
-    sin_p, cos_p = jnp.sin(perigee), jnp.cos(perigee)
-    sin_n, cos_n = jnp.sin(node), jnp.cos(node)
+    sin_p, cos_p = _turned_with_time(elements.argument_of_perigee_rad, rates.argument_of_perigee_rad_per_s * time_s)
+    sin_n, cos_n = _turned_with_time(elements.node_rad, rates.node_rad_per_s * time_s)
     sin_i, cos_i = jnp.sin(elements.inclination_rad), jnp.cos(elements.inclination_rad)
 
     # Along and across the line of apsides, as a unit vector; then turned by the argument of perigee.

@@ -49,7 +49,7 @@ ARC_TANGENT = (
 
 
 def arctan2(y: Array, x: Array) -> Array:
-    """Angle of the point (x, y), -pi to pi; in single precision by a polynomial, within 3e-7 rad.
+    """Angle of the point (x, y), -pi to pi; in single precision by a polynomial, within 3e-7 rad and 2e-5 of its slope.
 
     The library's function is computed one number at a time on a CPU (8 ns each, and the loop around it as well), and
     some kernel compilers lack it.
@@ -67,6 +67,17 @@ def arctan2(y: Array, x: Array) -> Array:
     angle = jnp.where(steep, 0.5 * jnp.pi - angle, angle)
     angle = jnp.where(x < 0.0, jnp.pi - angle, angle)
     return jnp.where(y < 0.0, -angle, angle)
+
+
+def turned(sine: Array, cosine: Array, angle: Array) -> tuple[Array, Array]:
+    """Sine and cosine of an angle that has grown by another one, small enough for a series: 0.3 rad, within 1e-10.
+
+    On a CPU a sine costs as much as fifty multiplications.
+    """
+    square = angle * angle
+    up = angle * (1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0)))
+    along = 1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0 * (1.0 - square / 56.0)))
+    return sine * along + cosine * up, cosine * along - sine * up
 
 
 def arcsin(x: Array) -> Array:
@@ -102,9 +113,11 @@ def interpolate(curve: Curve, x: Array) -> Array:
     """
     knots = len(curve)
     slopes = [(curve[k + 1] - curve[k]) * (knots - 1) for k in range(knots - 1)]
-    y = curve[0] + slopes[0] * x
-    for k in range(1, knots - 1):
-        y = y + (slopes[k] - slopes[k - 1]) * jnp.maximum(x - k / (knots - 1), 0.0)
+    bends = [(k / (knots - 1), slopes[k] - slopes[k - 1]) for k in range(1, knots - 1)]
+    # max(x, knot) rather than max(x - knot, 0): one operation less for every knot and satellite.
+    y = curve[0] - sum(knot * bend for knot, bend in bends) + slopes[0] * x
+    for knot, bend in bends:
+        y = y + bend * jnp.maximum(x, knot)
     return y
 
 

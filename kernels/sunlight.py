@@ -170,6 +170,14 @@ def earth_view_factor(cos_nadir: Array, radius_ratio: Array) -> Array:
     return jnp.maximum(sm.where(cut, partial, jnp.maximum(full, 0.0)), 0.0)
 
 
+def opposite_view_factor(view_factor: Array, cos_nadir: Array, radius_ratio: Array) -> Array:
+    """View factor to the Earth of a plate's other face; `view_factor` and `cos_nadir` are those of the first.
+
+    The difference of both is the net flux through the plate, that of a sphere with its plane cut by no horizon.
+    """
+    return jnp.maximum(view_factor - cos_nadir / (radius_ratio * radius_ratio), 0.0)
+
+
 def sunlit_view_factor(
     view_factor: Array, cos_nadir: Array, cos_sun: Array, cos_sun_zenith: Array, radius_ratio: Array
 ) -> Array:

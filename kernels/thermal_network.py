@@ -26,6 +26,7 @@ class Surface:
     nodes: tuple[int, ...]
     frame: str  # "body" or "array"
     partner: str | None = None  # the surface that blocks a part of its view
+    opposite: int | None = None  # an earlier surface that faces the other way
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Step(NamedTuple):
     radiated_w: tuple[Array, ...]
 
 
+def fourth_power(temperature_k: Array) -> Array:
+    """Fourth power by two squarings, the same everywhere, so that it is computed once."""
+    square = temperature_k * temperature_k
+    return square * square
+
+
 def upstream_shares(
     topology: Topology, numbers: Coefficients, capacity_rate_w_per_k: tuple[Array, ...]
 ) -> dict[int, tuple[int, Array]]:
@@ -91,7 +98,7 @@ def heat_flow_w(
 ) -> tuple[Array, ...]:
     """Net heat into each node. [W] `capacity_rate_w_per_k` is mass flow times specific heat, per flow link."""
     flow = list(source_w)
-    fourth = [t * t * t * t for t in temperature_k]
+    fourth = [fourth_power(t) for t in temperature_k]
     for (i, j), conductance in zip(topology.conductive, numbers.conductance_w_per_k, strict=True):
         heat = conductance * (temperature_k[j] - temperature_k[i])
         flow[i], flow[j] = flow[i] + heat, flow[j] - heat
@@ -117,7 +124,7 @@ def jacobian_w_per_k(
     temperature_k: tuple[Array, ...],
 ) -> dict[tuple[int, int], Array]:
     """Derivative of `heat_flow_w` by temperature, only the entries that are not zero by construction."""
-    cubed = [4.0 * SIGMA * t * t * t for t in temperature_k]
+    cubed = [(4.0 * SIGMA) * (t * t * t) for t in temperature_k]
     entries = {(i, i): -area * cubed[i] for i, area in enumerate(numbers.emission_m2)}
 
     def add(i: int, j: int, value: Array) -> None:
@@ -193,7 +200,7 @@ def step(
         temperature_k,
     )
     glow = [
-        step_mean(start**4, (start + u) ** 4, 4.0 * start**3, u, v)
+        step_mean(fourth_power(start), fourth_power(start + u), 4.0 * (start * start * start), u, v)
         for start, u, v in zip(temperature_k, first, second, strict=True)
     ]
     mean = list(glow)

@@ -139,7 +139,7 @@ def test_keplers_equation(highest, accuracy):
     """Residual of M = E - e sin E over the whole turn."""
     eccentricity, mean = jnp.meshgrid(jnp.linspace(0.0, highest, 31), jnp.linspace(-jnp.pi, jnp.pi, 4001))
     sine, cosine = map(np.asarray, jax.jit(orbit.eccentric_anomaly)(mean, eccentricity))
-    np.testing.assert_allclose(sine**2 + cosine**2, 1.0, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(sine**2 + cosine**2, 1.0, rtol=0, atol=accuracy)
     residual = np.arctan2(sine, cosine) - np.asarray(eccentricity) * sine - np.asarray(mean)
     residual -= 2.0 * np.pi * np.round(residual / (2.0 * np.pi))
     assert np.abs(residual).max() < accuracy

@@ -17,10 +17,11 @@ if "jax" in sys.modules:
 else:
     os.environ["JAX_ENABLE_X64"] = "1"
 
-# Without it XLA on CPU computes the whole step anew for every output: three times slower to run, twice to compile.
-_FUSE = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion=true"
+# For XLA on CPU. Without the first it computes the whole step anew for every output: three times slower to run, twice
+# to compile. The second makes the steps of a tile one machine function, without a task per operation: a fifth faster.
+_OPTIONS = "xla_cpu_use_multi_output_fusion=true,xla_cpu_small_while_loop_byte_threshold=4000000"
 if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FUSE}".strip()
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_extra_options={_OPTIONS}".strip()
 
 if TYPE_CHECKING:
     from twin.cli import compose as compose

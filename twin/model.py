@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,17 @@ from kernels.constants import EARTH_RADIUS_M
 from kernels.quantity import PRINTED, PRINTED_MOST
 from kernels.thermal_network import Surface, Topology
 from twin.conf_path import conf_dir
-from twin.config import COHORT_SLOTS, FLEET_SLOTS, PORTS, CohortConfig, Config, ConfigError, Distributed, ThermalNetwork
+from twin.config import (
+    COHORT_SLOTS,
+    FLEET_SLOTS,
+    PORTS,
+    CohortConfig,
+    Config,
+    ConfigError,
+    Distributed,
+    Face,
+    ThermalNetwork,
+)
 from twin.cross_checks import massless
 from twin.inputs import element_sets, particle_fluence, thermosphere, traces
 from twin.inputs.data_files import find
@@ -241,14 +251,31 @@ def _network_numbers(network: ThermalNetwork) -> dict[str, Any]:
     return {kind: numbers(getattr(network, kind)) for kind in kinds}
 
 
+def _opposites(faces: Sequence[Face]) -> list[int | None]:
+    """For each surface an earlier one that faces exactly the other way, if there is one that has none itself."""
+    opposites: list[int | None] = []
+    for face in faces:
+        away = (-face.normal_x, -face.normal_y, -face.normal_z)
+        found = (
+            j
+            for j, other in enumerate(faces[: len(opposites)])
+            if opposites[j] is None
+            and other.frame == face.frame
+            and (other.normal_x, other.normal_y, other.normal_z) == away
+        )
+        opposites.append(next(found, None))
+    return opposites
+
+
 def _cohort_structure(cohort: CohortConfig, satellites: int) -> CohortStructure:
     network = cohort.thermal_network
     nodes = tuple(network.nodes)
     at = {node: i for i, node in enumerate(nodes)}
     on_bus = network.ports.get("bus", [])  # where a component without a port of its own sits
+    faces = list(network.surfaces.values())
     surfaces = tuple(
-        Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner)
-        for name, face in network.surfaces.items()
+        Surface(name, tuple(at[n] for n in face.nodes), face.frame, face.partner, opposite)
+        for name, face, opposite in zip(network.surfaces, faces, _opposites(faces), strict=True)
     )
     flows = tuple(
         (at[a], at[b], flow.branch) for flow in network.flows for a, b in zip(flow.path, flow.path[1:], strict=False)

@@ -190,13 +190,17 @@ def absorbed_w(
     zenith = -sm.dot(view.sun_body, view.nadir_body)
     zero = jnp.zeros_like(lit)
     absorbed, reflected, direct = [zero for _ in structure.topology.nodes], zero, zero
-    faces = structure.topology.surfaces
+    faces, views = structure.topology.surfaces, []
     for k, (surface, others) in enumerate(zip(faces, in_sight(faces), strict=True)):
         axes: tuple[Vector, Vector] = (
             (view.sun_array, view.nadir_array) if surface.frame == "array" else (view.sun_body, view.nadir_body)
         )
         cos_sun, cos_nadir = sm.dot(numbers.normal[k], axes[0]), sm.dot(numbers.normal[k], axes[1])
-        earth = sunlight.earth_view_factor(cos_nadir, ratio) * numbers.open_fraction[k]
+        if surface.opposite is None:
+            views.append(sunlight.earth_view_factor(cos_nadir, ratio))
+        else:
+            views.append(sunlight.opposite_view_factor(views[surface.opposite], -cos_nadir, ratio))
+        earth = views[k] * numbers.open_fraction[k]
         sunshine = jnp.maximum(cos_sun, 0.0) * sky.solar_w_per_m2
         albedo = sunlight.sunlit_view_factor(earth, cos_nadir, cos_sun, zenith, ratio) * sky.albedo_w_per_m2
         for place, other in enumerate(others):
