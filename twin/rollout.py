@@ -222,6 +222,8 @@ def _run_tile(
         sums = {name: value + out[name] for name, value in sums.items()}
         return state, sums, _extremes(extremes, out)
 
+    stepped = partial(block_steps, structure.block_schedule, one_step)
+
     def one_block(carry: tuple[State, Slow, Totals], block: Array):
         state, slow, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
@@ -229,10 +231,7 @@ def _run_tile(
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
         now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
-        own, stepped = (anchor, inputs, now), (state, sums, extremes)
-        state, sums, extremes = block_steps(
-            structure.block_schedule, one_step, shared, own, stepped, first, segment.steps
-        )
+        state, sums, extremes = stepped(shared, (anchor, inputs, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
         length_s = shared.slow_weight.astype(jnp.float64) * step_s
         totals = {
