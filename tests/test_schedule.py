@@ -1,17 +1,24 @@
 """One step under every schedule: tiled, sharded, in chunks, lowered for CUDA; and nothing compiles twice."""
 
+import json
+import re
+from dataclasses import replace
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import mosaic_gpu as plgpu
 
 import twin
-from twin import rollout, run
+from kernels import safe_math as sm
+from twin import block_schedule, rollout, run
 from twin.ageing import condition
 from twin.anchor import anchor_at
+from twin.block_steps import block_steps
 from twin.exchange import Inputs
+from twin.prepare import prepare
+from twin.state import State
 from twin.step import step
 
 SHORT = ["time.duration_s=6000", "time.save_every_s=300", "constellation.satellites=37", "output.report=false"]
@@ -78,83 +85,143 @@ def test_numbers_do_not_recompile(untiled):
     assert run._run_chunk._cache_size() == compiled
 
 
-@pytest.fixture(scope="module")
-def one_step():
-    """The float32 step of the reference satellite as a function of arrays, and its arguments."""
-    model = twin.build(twin.compose("simulate", ["constellation.satellites=128", ONE_DEVICE]))
-    cohort = model.structure.cohorts[0]
-    tiles = run._lay_out(model.structure, run._prepare(model.structure, model.params, model.environment), 1)
-    carry = tiles.carry
-    parts = (tiles.each, carry.state, carry.slow)
-    each, state, slow = (jax.tree.map(lambda leaf: leaf[0], part[cohort.name]) for part in parts)
-    now = condition(cohort, tiles.shared[cohort.name], slow)
-    now = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), now)
-    anchor = anchor_at(each, model.environment.start_days, jnp.asarray(0.0))
-    anchor = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), anchor)
-    asked = jnp.full(128, 5e16, jnp.float32)
+def traceable(satellites):
+    """Structure of the reference fleet, its tiles as shapes, and its environment; nothing is computed."""
+    overrides = [f"constellation.satellites={satellites}", f"distributed.tile={satellites}", ONE_DEVICE]
+    model = twin.build(twin.compose("simulate", overrides))
+    cohorts = jax.eval_shape(partial(prepare, model.structure), model.params, model.environment)
+    tiles = jax.eval_shape(partial(rollout.lay_out, model.structure), cohorts)
+    return model.structure, tiles, model.environment
+
+
+def test_float32_step_has_no_float64():
+    structure, tiles, environment = traceable(128)
+    cohort = structure.cohorts[0]
+
+    def single(tree):
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), tree)
+
+    def prepared(each, state, slow, shared):
+        each, state, slow = jax.tree.map(lambda leaf: leaf[0], (each, state, slow))
+        anchor = single(anchor_at(each, environment.start_days, jnp.zeros(())))
+        return anchor, state, single(condition(cohort, shared, slow))
 
     def function(shared, anchor, inputs, state, now, start_s):
         return step(cohort, shared, anchor, inputs, state, now, start_s, jnp.float32(10.0))
 
-    return function, (
-        tiles.shared[cohort.name],
-        anchor,
-        Inputs(asked, asked, jnp.ones(128, jnp.float32)),
-        state,
-        now,
-        jnp.zeros((), jnp.float32),
+    shared, *parts = (part[cohort.name] for part in (tiles.shared, tiles.each, tiles.carry.state, tiles.carry.slow))
+    anchor, state, now = jax.eval_shape(prepared, *parts, shared)
+    inputs = Inputs(*[jnp.ones(128, jnp.float32)] * 3)
+    assert "f64" not in str(jax.make_jaxpr(function)(shared, anchor, inputs, state, now, jnp.float32(0.0)))
+
+
+@pytest.fixture(scope="module")
+def in_kernel():
+    return simulate(ONE_DEVICE, "distributed.schedule=kernel")
+
+
+def test_kernel_gives_the_same_run(untiled, in_kernel):
+    """Blocks as interpreted kernels equal blocks as scans to float32 round-off."""
+    assert_same(in_kernel, untiled)
+    assert json.loads(in_kernel.summary)["run"]["schedule"] == "kernel"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(jax.default_backend() == "cpu", reason="needs a GPU")
+def test_compiled_kernel_gives_the_same_run():
+    assert_same(simulate("distributed.schedule=kernel"), simulate("distributed.schedule=scan"))
+
+
+def test_on_a_cpu_the_schedule_is_a_scan(untiled):
+    run_facts = json.loads(untiled.summary)["run"]
+    assert run_facts["schedule"] == "scan" and not run_facts["notes"]
+
+
+def test_an_open_schedule_is_measured(untiled, in_kernel):
+    """Both schedules are tried on the first chunk, and the run goes on with the one that it names."""
+    config = twin.compose("simulate", [*SHORT, ONE_DEVICE])
+    model = twin.build(config)
+    open_model = model._replace(structure=replace(model.structure, block_schedule="auto"))
+    result = twin.simulate(config, model=open_model)
+    facts = json.loads(result.summary)["run"]
+    assert f"Steps run as a {facts['schedule']}, " in facts["notes"][0]
+    assert_same(result, untiled)
+
+
+class Trial:
+    """First chunks that take a stated time by a clock that stands still otherwise."""
+
+    def __init__(self, monkeypatch, seconds, drift_k=0.0):
+        self.now_s, self.seconds, self.drift_k = 0.0, seconds, drift_k
+        monkeypatch.setattr(block_schedule.time, "perf_counter", lambda: self.now_s)
+
+    def __call__(self, schedule):
+        self.now_s += self.seconds[schedule]
+        node_k = jnp.asarray([300.0, 310.0]) + (self.drift_k if schedule == "kernel" else 0.0)
+        charge = jnp.asarray([0.5, 0.6])
+        return rollout.Carry({"fleet": State({"bus": node_k}, charge, charge, 0.0 * charge)}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "drift_k", "schedule", "remark"),
+    [
+        ({"scan": 3.0, "kernel": 1.0}, 0.0, "kernel", "Steps run as a kernel, 3 times as fast"),
+        ({"scan": 3.0, "kernel": 1.0}, 0.01, "kernel", "Steps run as a kernel, 3 times as fast"),
+        ({"scan": 1.0, "kernel": 2.0}, 0.0, "scan", "Steps run as a scan, 2 times as fast"),
+        ({"scan": 3.0, "kernel": 1.0}, 1.0, "scan", "does not give the same numbers"),
+        ({"scan": 3.0, "kernel": 1.0}, np.nan, "scan", "does not give the same numbers"),
+        ({"scan": 3.0}, 0.0, "scan", "does not run here ('kernel')"),
+    ],
+)
+def test_the_faster_schedule_wins_if_it_is_right(monkeypatch, seconds, drift_k, schedule, remark):
+    chosen, told = block_schedule.choose(Trial(monkeypatch, seconds, drift_k))
+    assert chosen == schedule and remark in told
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["distributed.schedule=triton"], "distributed.schedule = 'triton': "),
+        (["distributed.schedule=kernel", "precision=float64"], "the kernel computes in float32"),
+    ],
+)
+def test_bad_schedules_are_refused(overrides, sentence):
+    with pytest.raises(twin.ConfigError, match=re.escape(sentence)):
+        twin.compose("simulate", overrides)
+
+
+def cool(shared, own, carry, number):
+    """A step as small as can be: shared numbers and curve, a scalar and an array of one's own, the step's number."""
+    (rate, curve), (sky_k, source_k) = shared, own
+    drop = rate * (carry["k"] - sky_k) - source_k * sm.interpolate(curve, carry["k"] / 400.0)
+    return {"k": carry["k"] - drop, "clock": carry["clock"] + number.astype(jnp.float32)}
+
+
+@pytest.mark.parametrize("satellites", [3, 128, 300])
+def test_programs_cover_every_satellite(satellites):
+    k = jnp.linspace(200.0, 350.0, satellites, dtype=jnp.float32)
+    shared = (jnp.float32(0.1), jnp.linspace(0.0, 1.0, 3, dtype=jnp.float32))
+    own = (jnp.float32(3.0), k / 100.0)
+    first = jnp.asarray(4, jnp.int32)
+    scan, kernel = (
+        jax.jit(block_steps, static_argnums=(0, 1, 6))(
+            schedule, cool, shared, own, {"k": k, "clock": jnp.zeros_like(k)}, first, 5
+        )
+        for schedule in ("scan", "kernel")
     )
+    np.testing.assert_allclose(kernel["k"], scan["k"], rtol=1e-6)
+    np.testing.assert_array_equal(kernel["clock"], np.full(satellites, 4 + 5 + 6 + 7 + 8))
 
 
-def test_float32_step_has_no_float64(one_step):
-    function, arguments = one_step
-    assert "f64" not in str(jax.make_jaxpr(function)(*arguments))
-
-
-def test_step_lowers_for_cuda_under_xla(one_step):
-    function, arguments = one_step
-    assert jax.jit(function).trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
-
-
-def test_step_lowers_as_one_cuda_kernel(one_step):
-    """Mosaic GPU takes the whole step: curves as sums of ramps, roots by `rsqrt`, angles by `atan2`."""
-    function, arguments = one_step
-    leaves, tree = jax.tree.flatten(arguments)
-    results = jax.tree.leaves(jax.eval_shape(function, *arguments))
-    knots = [leaf.ndim == 1 and leaf.shape != (128,) for leaf in leaves]
-
-    def body(*references):
-        values = [
-            [reference[k] for k in range(leaf.shape[0])] if curve else reference[...]
-            for reference, leaf, curve in zip(references, leaves, knots, strict=False)
-        ]
-        for out, value in zip(
-            references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True
-        ):
-            out[...] = jnp.broadcast_to(value, (128,))
-
-    shapes = [jax.ShapeDtypeStruct((128,), jnp.float32) for _ in results]
-    kernel = plgpu.kernel(body, out_type=shapes, grid=(1,), grid_names=("block",))
-    assert "mosaic_gpu" in jax.jit(kernel).trace(*leaves).lower(lowering_platforms=("cuda",)).as_text()
-
-
-def test_kernel_gives_the_same_numbers(one_step):
-    """The step traced inside a kernel, interpreted on the CPU, equals the step under XLA."""
-    function, arguments = one_step
-    leaves, tree = jax.tree.flatten(arguments)
-    expected = jax.tree.leaves(jax.jit(function)(*arguments))
-
-    def body(*references):
-        values = [reference[...] for reference in references[: len(leaves)]]
-        for out, value in zip(
-            references[len(leaves) :], jax.tree.leaves(function(*tree.unflatten(values))), strict=True
-        ):
-            out[...] = jnp.broadcast_to(value, (128,))
-
-    shapes = [jax.ShapeDtypeStruct((128,), jnp.float32) for _ in expected]
-    for ours, theirs in zip(pl.pallas_call(body, out_shape=shapes, interpret=True)(*leaves), expected, strict=True):
-        scale = float(jnp.abs(theirs).max()) or 1.0
-        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5)
+@pytest.mark.parametrize("schedule", ["scan", "kernel"])
+def test_chunk_lowers_for_cuda(schedule):
+    """The whole chunk, its blocks as kernels of Mosaic GPU or as scans; nothing is run."""
+    structure, tiles, environment = traceable(200)
+    structure = replace(structure, block_schedule=schedule)
+    chunk = jax.jit(partial(rollout.run_chunk, structure, rollout.Segment(2, 1, 30)))
+    arguments = (tiles.shared, tiles.each, environment, jnp.zeros(()), jnp.zeros(2), tiles.carry)
+    lowered = chunk.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
+    assert ("mosaic_gpu" in lowered) == (schedule == "kernel")
 
 
 def test_segments_cover_every_step_once():

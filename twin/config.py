@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import kernels
 from kernels import registry
 from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
-from twin.cross_checks import check_network, check_profiles, check_time
+from twin.cross_checks import check_network, check_profiles, check_schedule, check_time
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
@@ -66,12 +66,16 @@ class Precision(Strict):
 
 
 class Distributed(Strict):
-    """Devices that share the fleet, and how many satellites each runs at once; 0 leaves the number to the program."""
+    """Devices that share the fleet, how many satellites each runs at once, and how it runs the steps of a block.
+
+    0 leaves a number to the program, auto the schedule.
+    """
 
     name: str = ""
     platform: Literal["auto", "cpu", "cuda"]
     devices: int = Field(ge=0, le=100_000)
     tile: int = Field(ge=0, le=100_000_000)
+    schedule: Literal["auto", "scan", "kernel"]
     sources: dict[str, str] = {}
 
 
@@ -324,14 +328,17 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
             f"failures = {composed['failures']!r}: must be one of {', '.join(FAILURES)}"
             f"{nearest(str(composed['failures']), FAILURES)}"
         )
+    precision = _validate("precision", Precision, composed["precision"])
+    distributed = _validate("distributed", Distributed, composed["distributed"])
+    check_schedule(distributed, precision)
     seed = composed["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed!r}: must be a whole number from 0 to 2^63 - 1")
     own = dict(cohorts) if cohorts else {_cohort_name(composed): composed}
     return Config(
         time=time,
-        precision=_validate("precision", Precision, composed["precision"]),
-        distributed=_validate("distributed", Distributed, composed["distributed"]),
+        precision=precision,
+        distributed=distributed,
         output=_validate("output", Output, composed["output"]),
         failures=composed["failures"],
         seed=seed,

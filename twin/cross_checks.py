@@ -29,6 +29,15 @@ def check_time(time: Any) -> None:
         )
 
 
+def check_schedule(distributed: Any, precision: Any) -> None:
+    """The kernel of the steps computes in float32 alone."""
+    if distributed.schedule == "kernel" and precision.dtype != "float32":
+        raise ConfigError(
+            f"distributed.schedule = 'kernel' with precision.dtype = {precision.dtype!r}: the kernel computes in "
+            "float32; choose precision=float32, or distributed.schedule=scan"
+        )
+
+
 def check_profiles(profiles: dict[str, Any]) -> None:
     """ConfigError naming both keys when two numbers of a design contradict each other."""
     _check_cell(profiles["solar_cell"])

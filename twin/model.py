@@ -80,6 +80,7 @@ def build(config: Config) -> Model:
         precision=config.precision.dtype,
         tile=tile,
         devices=devices,
+        block_schedule=_block_schedule(config),
         node_temperatures=config.output.node_temperatures,
     )
     environment = Environment(
@@ -130,6 +131,13 @@ def _layout(distributed: Distributed, satellites: int) -> tuple[int, int]:
     devices = distributed.devices or min(found, max(satellites // CACHED_TILE, 1))
     on_cpu = jax.default_backend() == "cpu"
     return devices, distributed.tile or (CACHED_TILE if on_cpu else -(-satellites // devices))
+
+
+def _block_schedule(config: Config) -> str:
+    """How the steps of a block run; what is left open stays so only where there is something to measure."""
+    chosen = config.distributed.schedule
+    no_kernel = jax.default_backend() == "cpu" or config.precision.dtype != "float32"
+    return "scan" if chosen == "auto" and no_kernel else chosen
 
 
 def _check_plane(plane: Any) -> None:

@@ -6,7 +6,7 @@ gradients, sweeps and sharded runs all call `run_chunk`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from jax.sharding import Mesh, PartitionSpec
 from twin import variables
 from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
+from twin.block_steps import block_steps
 from twin.exchange import Inputs, even_split
 from twin.failures import fail
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
@@ -29,6 +30,7 @@ from twin.structure import CohortStructure, Environment, Structure
 
 Totals = dict[str, Array]
 Frames = dict[str, Any]
+Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
 
 
 class Carry(NamedTuple):
@@ -212,13 +214,15 @@ def _run_tile(
     step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
 
-    @jax.checkpoint
-    def one_step(now: Condition, carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
+    def one_step(shared: Shared, own: tuple[Anchor, Inputs, Condition], carry: Stepped, number: Array) -> Stepped:
+        anchor, inputs, now = own
         state, sums, extremes = carry
         start_s = number.astype(kind) * kind.type(step_s)
         state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
         sums = {name: value + out[name] for name, value in sums.items()}
-        return (state, sums, _extremes(extremes, out)), None
+        return state, sums, _extremes(extremes, out)
+
+    stepped = partial(block_steps, structure.block_schedule, one_step)
 
     def one_block(carry: tuple[State, Slow, Totals], block: Array):
         state, slow, totals = carry
@@ -227,8 +231,7 @@ def _run_tile(
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
         now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
-        numbers = first + jnp.arange(segment.steps, dtype=jnp.int32)
-        (state, sums, extremes), _ = lax.scan(partial(one_step, now), (state, sums, extremes), numbers)
+        state, sums, extremes = stepped(shared, (anchor, inputs, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
         length_s = shared.slow_weight.astype(jnp.float64) * step_s
         totals = {
@@ -265,7 +268,11 @@ def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Ar
 
 
 def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Carry:
-    """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept."""
+    """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept.
+
+    It may be differentiated, so steps are scanned whatever the structure says: the kernel goes forward only.
+    """
+    structure = replace(structure, block_schedule="scan")
     schedule = structure.schedule
     per_chunk = schedule.chunk_steps // schedule.exchange_steps
     whole, rest = divmod(schedule.steps, schedule.chunk_steps)

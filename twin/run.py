@@ -4,7 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from twin import health, metrics, rollout, run_folder, store
+from twin import block_schedule, health, metrics, rollout, run_folder, store
 from twin.config import Config, ConfigError
 from twin.model import Model, build
 from twin.prepare import Cohort, prepare
@@ -28,6 +28,10 @@ _lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
 _all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
 _run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
+# Schedule of the steps and a remark for each structure that has been measured in this process.
+_measured: dict[Structure, tuple[str, str]] = {}
+
+Chunk = tuple[int, rollout.Segment, np.ndarray]  # steps done before it, segment, demand
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
 
@@ -85,6 +89,8 @@ def simulate(
         return store.open_run(folder)
     model = build(config) if model is None else model
     cohorts = prepared(model)
+    tiles = _lay_out(model.structure, cohorts, model.structure.devices)
+    model = _settled(model, tiles)
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
     writer = None
@@ -95,7 +101,7 @@ def simulate(
     kept: list[dict[str, np.ndarray]] = []
     sink = kept.append if writer is None else writer.append
     try:
-        carry = _advance(model, cohorts, axes, sink, watch, clock)
+        carry = _advance(model, tiles, axes, sink, watch, clock)
         fleet, each = _all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
     except (Exception, KeyboardInterrupt) as error:
@@ -117,7 +123,7 @@ def simulate(
 
 def _advance(
     model: Model,
-    cohorts: dict[str, Cohort],
+    tiles: rollout.Tiles,
     axes: store.Axes,
     sink: Callable[[dict[str, np.ndarray]], None],
     watch: Watch | None,
@@ -125,25 +131,14 @@ def _advance(
 ) -> rollout.Carry:
     """Run all chunks; each one's frames are checked and handed to `sink`."""
     structure, schedule = model.structure, model.structure.schedule
-    devices = devices_of(structure)
     satellites = sum(cohort.satellites for cohort in structure.cohorts)
-    tiles = _lay_out(structure, cohorts, len(devices))
     carry = tiles.carry
     names = [str(name) for name in axes.name]
     frame = 0
-    for done, segment, demand in _chunks(structure, np.asarray(model.environment.traced_flops)):
+    for chunk in _chunks(structure, np.asarray(model.environment.traced_flops)):
+        done, segment, _ = chunk
         began, compiled_s = time.perf_counter(), _compile_time.total_s
-        carry, raw = _run_chunk(
-            structure,
-            segment,
-            devices,
-            tiles.shared,
-            tiles.each,
-            model.environment,
-            jnp.asarray(done * schedule.step_s),
-            jnp.asarray(demand),
-            carry=carry,
-        )
+        carry, raw = _through(model, tiles, chunk, carry)
         frames = to_frames(structure, raw)
         took_s = max(time.perf_counter() - began - (_compile_time.total_s - compiled_s), 1e-9)
         clock.stepping_s += took_s
@@ -157,6 +152,42 @@ def _advance(
             speed = segment.total_steps * satellites / took_s
             watch(Progress(steps, schedule.steps, axes.time[frame - 1], speed))
     return carry
+
+
+def _through(
+    model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
+) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
+    """Carry after a chunk and its frames; the carry before it is used up."""
+    structure, (done, segment, demand) = model.structure, chunk
+    return _run_chunk(
+        structure,
+        segment,
+        devices_of(structure),
+        tiles.shared,
+        tiles.each,
+        model.environment,
+        jnp.asarray(done * structure.schedule.step_s),
+        jnp.asarray(demand),
+        carry=carry,
+    )
+
+
+def _settled(model: Model, tiles: rollout.Tiles) -> Model:
+    """The model with a schedule for the steps of its blocks: where it is open, the faster one of the first chunk."""
+    structure = model.structure
+    if structure.block_schedule != "auto":
+        return model
+    if structure not in _measured:
+        first = next(_chunks(structure, np.asarray(model.environment.traced_flops)))
+
+        def first_chunk(schedule: str) -> rollout.Carry:
+            tried = model._replace(structure=replace(structure, block_schedule=schedule))
+            return _through(tried, tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
+
+        _measured[structure] = block_schedule.choose(first_chunk)
+    schedule, remark = _measured[structure]
+    settled = replace(structure, block_schedule=schedule)
+    return model._replace(structure=settled, notes=(*model.notes, remark))
 
 
 def prepared(model: Model) -> dict[str, Cohort]:
@@ -177,8 +208,8 @@ def devices_of(structure: Structure) -> tuple[Any, ...]:
     return tuple(jax.devices())[: structure.devices]
 
 
-def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[tuple[int, rollout.Segment, np.ndarray]]:
-    """Steps done, segment and demand of every chunk."""
+def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[Chunk]:
+    """All chunks of a run, one after the other."""
     schedule = structure.schedule
     done = first = 0
     while done < schedule.steps:
@@ -261,6 +292,7 @@ def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
         "satellite_steps_per_s": round(steps / max(clock.stepping_s, 1e-9)),
         "step_s": structure.schedule.step_s,
         "duration_s": structure.schedule.steps * structure.schedule.step_s,
+        "schedule": structure.block_schedule,
         "device": f"{len(devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
         **_versions(structure),
     }

@@ -84,6 +84,7 @@ class Structure:
     precision: str  # "float32" or "float64"
     tile: int  # satellites that a device runs at once
     devices: int  # that share the fleet
+    block_schedule: str  # of a block's steps: "scan", "kernel", or "auto" until a run has measured both
     node_temperatures: bool
 
 
