@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.experimental import pallas as pl
 
 from twin.prepare import Shared
 
@@ -44,6 +43,8 @@ def _scan(one_step: OneStep[Carry], shared: Shared, own: Own, carry: Carry, firs
 
 def _kernel(one_step: OneStep[Carry], shared: Shared, own: Own, carry: Carry, first: Array, steps: int) -> Carry:
     """Satellites are padded to whole programs; what they share goes in as one vector, as kernels capture no arrays."""
+    from jax.experimental import pallas as pl  # half a second that a scan need not wait for
+
     leaves, tree = jax.tree.flatten((shared, own, carry))
     begun, carry_tree = jax.tree.flatten(carry)
     shares = len(jax.tree.leaves(shared))
@@ -104,6 +105,7 @@ def _launch(program: Program, shapes: Sequence[jax.ShapeDtypeStruct], *arguments
 
 def _interpret(program: Program, shapes: Sequence[jax.ShapeDtypeStruct], *arguments: Array) -> tuple[Array, ...]:
     """The programs one after the other, as operations of XLA."""
+    from jax.experimental import pallas as pl
 
     def body(*references: Any) -> None:
         program(pl.program_id(0), *references)
