@@ -184,10 +184,15 @@ def step(
     numbers: Coefficients,
     capacity_rate_w_per_k: tuple[Array, ...],
     source_w: tuple[Array, ...],
+    early_w: tuple[Array, ...],
     temperature_k: tuple[Array, ...],
     step_s: Scalar,
 ) -> Step:
-    """Temperatures after a step with constant sources, and the radiated heat that closes the balance."""
+    """Temperatures after a step, and the radiated heat that closes the balance.
+
+    `source_w` is the mean of each node's source over the step and `early_w` the mean of (1/2 - u) times the source, u
+    being the time since the start over the step: 0 for a steady one. Massless nodes know the mean alone.
+    """
     temperature_k = settled_k(topology, numbers, capacity_rate_w_per_k, source_w, temperature_k)
 
     def right_hand_side(temperatures: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -198,6 +203,7 @@ def step(
         jacobian_w_per_k(topology, numbers, capacity_rate_w_per_k, temperature_k),
         tuple(capacity / step_s for capacity in numbers.heat_capacity_j_per_k),
         temperature_k,
+        tuple(jnp.zeros_like(heat) if node in topology.massless else heat for node, heat in enumerate(early_w)),
     )
     glow = [
         step_mean(fourth_power(start), fourth_power(start + u), 4.0 * (start * start * start), u, v)

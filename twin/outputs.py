@@ -26,6 +26,7 @@ class Fluxes(NamedTuple):
     lit: Array
     absorbed_w: Array  # by all surfaces, electricity included
     source_w: tuple[Array, ...]  # heat into each node of the thermal network
+    early_w: tuple[Array, ...]  # its first moment: what comes early in the step, see `thermal_network.step`
     capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
     vapour_quality: Array
     bus: Allocation

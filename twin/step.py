@@ -54,7 +54,7 @@ def step(
         temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
         network = _live_network(structure, shared, condition)
         heat = thermal_network.step(
-            structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
+            structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, flux.early_w, temperatures, step_s
         )
     with jax.named_scope("stores"):
         done = flux.work.compute_rate_flops
@@ -91,8 +91,9 @@ def fluxes(
         middle_s = start_s + 0.5 * step_s
         place = orbit.place(anchor.elements, anchor.rates, middle_s)
         view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
-        exposure = (view, sky, lit, place.radius_m)
-        absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, condition.light_m2, *exposure)
+        faces = shared.surfaces, condition.light_m2
+        steady, sunny, reflected, direct = absorbed_w(structure, *faces, view, sky, place.radius_m)
+        absorbed = [heat + lit.fraction * light for heat, light in zip(steady, sunny, strict=True)]
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
@@ -113,19 +114,18 @@ def fluxes(
         # A step may be sunlit in part: solving the bus for each part keeps energy, and gradients with respect to the
         # instant of an eclipse, right whatever the step.
         sunlit, dark = powered(direct + reflected), powered(reflected)
-        bus, work, shed = jax.tree.map(lambda a, b: lit * a + (1.0 - lit) * b, sunlit, dark)
+        bus, work, shed = jax.tree.map(lambda a, b: b + lit.fraction * (a - b), sunlit, dark)
+        early_bus, early_work, _ = jax.tree.map(lambda a, b: lit.lean * (a - b), sunlit, dark)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
         dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
         stopped = failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
         work = work._replace(compute_rate_flops=work.compute_rate_flops * (1.0 - stopped))
-    source = list(absorbed)
+    source, early = list(absorbed), [lit.lean * light for light in sunny]
+    _add_electric_heat(structure, source, bus, work)
+    _add_electric_heat(structure, early, early_bus, early_work)
     for port, heat_w in (
-        ("array", -bus.array_w),
-        ("accelerator", work.chip_heat_w),
-        ("host", work.host_heat_w),
-        ("power_electronics", bus.conversion_loss_w),
         ("battery", charged.heat_w + served * warmth),
         ("bus", served * shared.housekeeping_w),
         ("pump", served * loop.pump_power_w),
@@ -135,7 +135,21 @@ def fluxes(
     total = sum(absorbed[1:], absorbed[0])
     rates = _capacity_rates(structure, loop, served)
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
-    return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate)
+    lasting = lit.fraction, total, tuple(source), tuple(early), rates, quality
+    return Fluxes(*lasting, bus, chips, shed, work, charged, heaters, dose_rate)
+
+
+def _add_electric_heat(
+    structure: CohortStructure, source: list[Array], bus: Allocation, work: accelerator.Result
+) -> None:
+    """Heat that goes on and off with the light; what the array gives away as electricity does not warm it."""
+    for port, heat_w in (
+        ("array", -bus.array_w),
+        ("accelerator", work.chip_heat_w),
+        ("host", work.host_heat_w),
+        ("power_electronics", bus.conversion_loss_w),
+    ):
+        add_heat(source, getattr(structure.ports, port), heat_w)
 
 
 def _dose_rate_gy_per_s(anchor: Anchor, place: orbit.Place, time_s: Scalar) -> Array:
@@ -157,10 +171,10 @@ def _at(structure: CohortStructure, state: State, port: str) -> Array:
 
 def _light(
     structure: CohortStructure, shared: Shared, place: orbit.Place, sun: sunlight.Sun, step_s: Scalar
-) -> tuple[View, sunlight.Sky, Array]:
-    """Attitude, radiation fields and step-mean lit fraction at the middle of a step."""
+) -> tuple[View, sunlight.Sky, sunlight.Lit]:
+    """Attitude and radiation fields at the middle of a step, and the light in the course of it."""
     track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
-    lit = registry.call(sunlight.lit_fraction, shared.profiles["environment"], *track, sun, step_s)
+    lit: sunlight.Lit = registry.call(sunlight.lit, shared.profiles["environment"], *track, sun, step_s)
     view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
     sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au)
     return view, sky, lit
