@@ -54,14 +54,23 @@ def step(
         temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
         network = _live_network(structure, shared, condition)
         heat = thermal_network.step(
-            structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, flux.early_w, temperatures, step_s
+            structure.topology,
+            network,
+            _valve(structure, shared, flux.served),
+            flux.source_w,
+            temperatures,
+            step_s,
+            flux.early_w,
         )
     with jax.named_scope("stores"):
         done = flux.work.compute_rate_flops
         backlog = workload.waiting_flop(state.backlog_flop, inputs.assigned_flops, done, shared.carry_over, step_s)
+    end_k = dict(zip(structure.topology.nodes, heat.temperature_k, strict=True))
     after = State(
-        temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
+        temperature_k=end_k,
+        rise_k={node: end_k[node] - state.temperature_k[node] for node in structure.sensed},
         state_of_charge=flux.charged.state_of_charge,
+        charge_rise=flux.charged.state_of_charge - state.state_of_charge,
         cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
         backlog_flop=backlog,
     )
@@ -97,7 +106,8 @@ def fluxes(
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
-        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, *wear)
+        expected_charge = state.state_of_charge + 0.5 * state.charge_rise
+        pack = _call(structure, shared, "battery", expected_charge, battery_k, *wear)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state, condition)
@@ -133,9 +143,8 @@ def fluxes(
     ):
         add_heat(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
-    rates = _capacity_rates(structure, loop, served)
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
-    lasting = lit.fraction, total, tuple(source), tuple(early), rates, quality
+    lasting = lit.fraction, total, tuple(source), tuple(early), served, quality
     return Fluxes(*lasting, bus, chips, shed, work, charged, heaters, dose_rate)
 
 
@@ -164,9 +173,9 @@ def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array 
 
 
 def _at(structure: CohortStructure, state: State, port: str) -> Array:
-    """Temperature of the (first) node of a port."""
+    """Temperature of the (first) node of a port, as expected in the middle of the step."""
     node = structure.topology.nodes[getattr(structure.ports, port)[0]]
-    return state.temperature_k[node]
+    return state.temperature_k[node] + 0.5 * state.rise_k[node]
 
 
 def _light(
@@ -190,14 +199,9 @@ def _array_available_w(
 
 
 def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
-    """Coolant loop as its controllers run it on the temperatures at the start of the step."""
-    return _call(
-        structure,
-        shared,
-        "coolant_loop",
-        _at(structure, state, "radiator_outlet"),
-        _at(structure, state, "coolant_return"),
-    )
+    """Coolant loop as its controllers run it, at the temperatures that the middle of the step will have."""
+    outlet_k, return_k = (_at(structure, state, port) for port in ("radiator_outlet", "coolant_return"))
+    return _call(structure, shared, "coolant_loop", outlet_k, return_k)
 
 
 def _chips(
@@ -226,12 +230,15 @@ def _live_network(structure: CohortStructure, shared: Shared, condition: Conditi
     return shared.network._replace(conductance_w_per_k=conductance)
 
 
-def _capacity_rates(structure: CohortStructure, loop: Loop, served: Array) -> tuple[Array, ...]:
+def _valve(structure: CohortStructure, shared: Shared, served: Array) -> thermal_network.Valve:
     """Flow of each link: the pump slows with the power it gets, the radiator branch loses what is bypassed."""
-    main = loop.capacity_rate_w_per_k * jnp.maximum(served, 0.02)
-    branch = {
-        "main": main,
-        "radiator": main * (1.0 - loop.bypass_fraction),
-        "bypass": main * loop.bypass_fraction,
-    }
-    return tuple(branch[name] for _, _, name in structure.topology.flows)
+    ports, branches = structure.ports, [branch for _, _, branch in structure.topology.flows]
+
+    def rates(outlet_k: Array, return_k: Array) -> tuple[Array, ...]:
+        loop: Loop = _call(structure, shared, "coolant_loop", outlet_k, return_k)
+        main = loop.capacity_rate_w_per_k * jnp.maximum(served, 0.02)
+        bypassed = main * loop.bypass_fraction
+        flow = {"main": main, "radiator": main - bypassed, "bypass": bypassed}
+        return tuple(flow[branch] for branch in branches)
+
+    return thermal_network.Valve((ports.radiator_outlet[0], ports.coolant_return[0]), rates)

@@ -53,6 +53,12 @@ class CohortStructure:
         """Name of the model that fills a slot."""
         return dict(self.models)[slot]
 
+    @property
+    def sensed(self) -> tuple[str, ...]:
+        """Nodes whose temperature controllers and cells read."""
+        names = ("accelerator", "cold_plate", "coolant_return", "radiator_outlet", "battery", "array")
+        return tuple(dict.fromkeys(self.topology.nodes[getattr(self.ports, name)[0]] for name in names))
+
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
