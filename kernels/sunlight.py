@@ -107,7 +107,7 @@ class Limb(NamedTuple):
 
 
 def _limb(place: Vector, place_rate: Vector, gravity_per_s2: Array, toward_sun: Vector) -> Limb:
-    """Height of the Sun above the limb seen from a place, in radii of the sphere, that falls by gravity times itself."""
+    """The Sun over the limb, from a place in radii that gravity pulls down by `gravity_per_s2` times itself."""
     depth, depth_rate = -sm.dot(place, toward_sun), -sm.dot(place_rate, toward_sun)
     square, half_square_rate = sm.dot(place, place), sm.dot(place, place_rate)
     half_square_bend = sm.dot(place_rate, place_rate) - gravity_per_s2 * square

@@ -83,7 +83,7 @@ def lit(altitude_m, beta_rad, middle_s, step_s):
     place = orbit.place(orbit.Elements(axis, zero, zero, zero, zero, zero), rates, middle_s)
     sun = sunlight.Sun((jnp.cos(beta_rad), zero, jnp.sin(beta_rad)), zero + 1.0)
     rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-    return sunlight.lit_fraction(place.direction, *rate, sun, step_s, earth_flattening=0.0)
+    return sunlight.lit(place.direction, *rate, sun, step_s, earth_flattening=0.0).fraction
 
 
 def lit_at(altitude_m, beta_deg, middle_s, step_s):
@@ -136,7 +136,7 @@ def test_penumbra_is_that_of_two_discs(altitude_m, accuracy):
     zero = jnp.zeros(501)
     sun = sunlight.Sun((jnp.ones(()), jnp.zeros(()), jnp.zeros(())), jnp.ones(()))
     vectors = (tuple(map(jnp.asarray, direction)), (zero, zero, zero))
-    ours = sunlight.lit_fraction(*vectors, zero + RADIUS_M + altitude_m, zero, sun, 10.0, earth_flattening=0.0)
+    ours = sunlight.lit(*vectors, zero + RADIUS_M + altitude_m, zero, sun, 10.0, earth_flattening=0.0).fraction
     exact = visible_disc(direction.T, RADIUS_M + altitude_m, np.array([1.0, 0.0, 0.0]))
     assert exact.min() == 0.0 and exact.max() == pytest.approx(1.0, abs=1e-12)
     assert np.abs(ours - exact).max() < accuracy
@@ -215,7 +215,7 @@ def test_step_mean_on_an_eccentric_orbit():
     def fraction(middle_s, step_s):
         place = orbit.place(elements, orbit.Rates(zero, zero, motion, zero), middle_s)
         rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-        return sunlight.lit_fraction(place.direction, *rate, sun, step_s, earth_flattening=0.0)
+        return sunlight.lit(place.direction, *rate, sun, step_s, earth_flattening=0.0).fraction
 
     middles = np.arange(0.0, float(2.0 * jnp.pi / motion), 2.5)
     inside = middles[:, None] + 10.0 * ((np.arange(400) + 0.5) / 400 - 0.5)

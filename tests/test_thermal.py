@@ -12,12 +12,13 @@ from scipy.optimize import root
 import twin
 from kernels import thermal_network
 from kernels.constants import STEFAN_BOLTZMANN_W_PER_M2_K4 as SIGMA
+from kernels.thermal_network import steady
 from twin import config
 from twin.ageing import condition
 from twin.anchor import anchor_at
 from twin.exchange import Inputs
 from twin.prepare import prepare
-from twin.step import fluxes, step
+from twin.step import fluxes, step, valve
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,9 @@ def satellite(small):
 
 def run_network(cohort, network, flows, source, temperature_k, step_s, steps):
     def body(temperature_k, _):
-        return thermal_network.step(cohort.topology, network, flows, source, temperature_k, step_s).temperature_k, None
+        return thermal_network.step(
+            cohort.topology, network, steady(*flows), source, temperature_k, step_s
+        ).temperature_k, None
 
     return jax.jit(lambda t: jax.lax.scan(body, t, None, length=steps)[0])(temperature_k)
 
@@ -96,7 +99,7 @@ def test_isolated_plate_cools_as_the_closed_form():
     numbers = thermal_network.Coefficients((jnp.asarray(1800.0),), (), (), (), (), one)
     temperature, radiated = (jnp.asarray(330.0),), 0.0
     for _ in range(400):
-        after = thermal_network.step(topology, numbers, (), (jnp.asarray(0.0),), temperature, 5.0)
+        after = thermal_network.step(topology, numbers, steady(), (jnp.asarray(0.0),), temperature, 5.0)
         temperature, radiated = after.temperature_k, radiated + 5.0 * after.radiated_w[0]
     exact = (330.0**-3 + 3 * SIGMA * 2000.0 / 1800.0) ** (-1 / 3)
     assert abs(temperature[0] - exact) < 0.02
@@ -111,7 +114,7 @@ def test_node_without_capacity_follows_at_once():
     )
     source, temperature = (jnp.asarray(20.0), jnp.asarray(10.0)), (jnp.asarray(300.0), jnp.asarray(290.0))
     for _ in range(200):
-        temperature = thermal_network.step(topology, numbers, (), source, temperature, 30.0).temperature_k
+        temperature = thermal_network.step(topology, numbers, steady(), source, temperature, 30.0).temperature_k
     flows = thermal_network.heat_flow_w(topology, numbers, (), source, temperature)
     assert abs(flows[0]) < 1e-3
 
@@ -200,7 +203,7 @@ def test_transient_through_eclipse_matches_radau(small):
         heat = thermal_network.heat_flow_w(
             cohort.topology,
             prepared.shared.network,
-            flux.capacity_rate_w_per_k,
+            valve(cohort, prepared.shared, flux.served).at(tuple(temperature.values())),
             flux.source_w,
             tuple(temperature.values()),
         )

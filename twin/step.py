@@ -56,7 +56,7 @@ def step(
         heat = thermal_network.step(
             structure.topology,
             network,
-            _valve(structure, shared, flux.served),
+            valve(structure, shared, flux.served),
             flux.source_w,
             temperatures,
             step_s,
@@ -230,7 +230,7 @@ def _live_network(structure: CohortStructure, shared: Shared, condition: Conditi
     return shared.network._replace(conductance_w_per_k=conductance)
 
 
-def _valve(structure: CohortStructure, shared: Shared, served: Array) -> thermal_network.Valve:
+def valve(structure: CohortStructure, shared: Shared, served: Array) -> thermal_network.Valve:
     """Flow of each link: the pump slows with the power it gets, the radiator branch loses what is bypassed."""
     ports, branches = structure.ports, [branch for _, _, branch in structure.topology.flows]
 
