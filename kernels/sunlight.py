@@ -118,12 +118,12 @@ def _limb(place: Vector, place_rate: Vector, gravity_per_s2: Array, toward_sun: 
     limb_rate = half_square_rate / from_limb
     rate = axis_rate * from_limb + from_axis * limb_rate - depth_rate - 2.0 * height * half_square_rate
     rate = rate / square
-    depth_bend = -gravity_per_s2 * depth
-    axis_bend = (half_square_bend - depth_rate * depth_rate - depth * depth_bend - axis_rate * axis_rate) / from_axis
+    # The acceleration counts at the limb alone, where the Sun's height is 0 and the distance from its axis 1.
+    pull = gravity_per_s2 * depth
+    axis_bend = half_square_bend - depth_rate * depth_rate + depth * pull - axis_rate * axis_rate
     limb_bend = (half_square_bend - limb_rate * limb_rate) / from_limb
-    bend = axis_bend * from_limb + 2.0 * axis_rate * limb_rate + from_axis * limb_bend - depth_bend
-    bend = (bend - 4.0 * rate * half_square_rate - 2.0 * height * half_square_bend) / square
-    return Limb(height, rate, bend, (place[2] + depth * toward_sun[2]) / from_axis)
+    bend = axis_bend * from_limb + 2.0 * axis_rate * limb_rate + limb_bend + pull - 4.0 * rate * half_square_rate
+    return Limb(height, rate, bend / square, (place[2] + depth * toward_sun[2]) / from_axis)
 
 
 @part("environment")

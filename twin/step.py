@@ -106,8 +106,7 @@ def fluxes(
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
-        expected_charge = state.state_of_charge + 0.5 * state.charge_rise
-        pack = _call(structure, shared, "battery", expected_charge, battery_k, *wear)
+        pack = _call(structure, shared, "battery", state.state_of_charge + 0.5 * state.charge_rise, battery_k, *wear)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state, condition)

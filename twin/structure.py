@@ -57,7 +57,8 @@ class CohortStructure:
     def sensed(self) -> tuple[str, ...]:
         """Nodes whose temperature controllers and cells read."""
         names = ("accelerator", "cold_plate", "coolant_return", "radiator_outlet", "battery", "array")
-        return tuple(dict.fromkeys(self.topology.nodes[getattr(self.ports, name)[0]] for name in names))
+        first = [node for name in names for node in getattr(self.ports, name)[:1]]
+        return tuple(dict.fromkeys(self.topology.nodes[node] for node in first))
 
 
 @jax.tree_util.register_static
