@@ -1,5 +1,7 @@
 """Accuracy against cost of the step: `python scripts/work_precision.py` writes docs/work_precision.md and its figure.
 
+Methods of diffrax may be named: `python scripts/work_precision.py Kvaerno5`.
+
 Wants `pip install -e .[validation]`: diffrax solves the same equations in continuous time, matplotlib draws.
 """
 
@@ -41,9 +43,9 @@ their second orbit (6 000 s), float64, compared every 120 s. The *reference* des
 peak load: its mixing valve, its charger and its eclipses work. In the *scarce* design array, radiator and battery are
 too small: chips are throttled by heat, shed in eclipse, switched off and started again.
 
-Cells are the largest / root-mean-square error against the twin's own step of 0.125 s. "Sureness" says how far from it
-are the twin at 0.25 s, and diffrax's Kvaerno5 with a tolerance of 1e-7. diffrax solves the same right-hand side,
-fluxes of an instant into the same network, in continuous time; its CPU time counts the slowest of the satellites that
+Cells are the largest / root-mean-square error against the twin's own step of 0.125 s; what the twin at 0.25 s
+differs from it says how sure that is. Where diffrax has rows, it solves the same right-hand side, fluxes of
+an instant into the same network, in continuous time; its CPU time counts the slowest of the satellites that
 it solves at once. CPU time is per satellite and orbit, on one machine, without compilation; it is for ratios.
 
 ![Largest error against steps and CPU time](work_precision.svg)"""
@@ -60,7 +62,7 @@ SCARCE = (
 )
 # Overrides, and the work asked as a fraction of what all accelerators do at their cap.
 DESIGNS: dict[str, tuple[tuple[str, ...], float]] = {"reference": ((), 0.9), "scarce": (SCARCE, 1.0)}
-ADAPTIVE = {"Kvaerno3": (1e-2, 1e-3, 1e-4, 1e-5), "Kvaerno5": (1e-2, 1e-3, 1e-4, 1e-5)}
+ADAPTIVE = {"Kvaerno3": (1e-2, 1e-3, 1e-4), "Kvaerno5": (1e-2, 1e-3, 1e-4, 1e-6)}
 FIXED_S = {"ImplicitEuler": (5.0, 10.0, 30.0, 60.0), "Heun": (1.0, 2.0)}
 SHOWN = {"array": "array, K", "die": "die, K", "coolant": "coolant, K", "battery": "battery, K"}
 SHOWN |= {"charge": "charge, 1e-4", "delivered": "delivered, %", "energy": "array energy, %"}
@@ -237,22 +239,18 @@ def draw(solved: dict[str, tuple[list[Result], Grid]], path: Path) -> None:
 
 
 def main() -> None:
-    """Solve both designs with every method and write page and figure."""
+    """Solve both designs with every method, or with the twin and the named ones, and write page and figure."""
+    methods = {name: xs for name, xs in (ADAPTIVE | FIXED_S).items() if name in (sys.argv[1:] or ADAPTIVE | FIXED_S)}
     solved, parts = {}, [HEAD]
     for design, (overrides, load) in DESIGNS.items():
         problem = Problem(overrides, load)
         exact, half = problem.by_steps(0.125).grid, problem.by_steps(0.25).grid
         work = [partial(problem.by_steps, step_s) for step_s in STEPS_S]
-        work += [partial(problem.by_diffrax, name, x) for name, xs in (ADAPTIVE | FIXED_S).items() for x in xs]
+        work += [partial(problem.by_diffrax, name, x) for name, xs in methods.items() for x in xs]
         results = [solve() for solve in track(work, design)]
-        other = errors(problem.by_diffrax("Kvaerno5", 1e-7).grid, exact)
         solved[design] = results, exact
-        known = [f"{name} {errors(half, exact)[name][0]:.1e}, {other[name][0]:.1e}" for name in SHOWN]
-        parts += [
-            f"## {design.capitalize()} design",
-            f"Sureness: {'; '.join(known)}.",
-            table(results, exact),
-        ]
+        sure = "; ".join(f"{title} {errors(half, exact)[name][0]:.1e}" for name, title in SHOWN.items())
+        parts += [f"## {design.capitalize()} design", f"The twin at 0.25 s: {sure}.", table(results, exact)]
     docs = ROOT / "docs"
     draw(solved, docs / "work_precision.svg")
     (docs / "work_precision.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
