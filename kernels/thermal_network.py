@@ -4,6 +4,7 @@ A `Topology` is static (names and indices); `Coefficients` holds the numbers. Co
 between nodes, carried by a flow (upwind), or to a boundary of fixed temperature. A node may have no heat capacity.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,6 +57,22 @@ class Coefficients(NamedTuple):
     boundary_conductance_w_per_k: tuple[Array, ...]
     boundary_temperature_k: tuple[Array, ...]
     emission_m2: tuple[Array, ...]  # emissivity x area with a view of space, per node
+
+
+class Valve(NamedTuple):
+    """Capacity rate of each flow link [W/K] as a function of the temperatures of the nodes that a valve reads."""
+
+    sensors: tuple[int, ...]
+    capacity_rate_w_per_k: Callable[..., tuple[Array, ...]]
+
+    def at(self, temperature_k: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Rates at the temperatures of all nodes."""
+        return self.capacity_rate_w_per_k(*(temperature_k[node] for node in self.sensors))
+
+
+def steady(*capacity_rate_w_per_k: Array) -> Valve:
+    """Flows that no temperature changes."""
+    return Valve((), lambda: capacity_rate_w_per_k)
 
 
 class Step(NamedTuple):
@@ -111,10 +128,21 @@ def heat_flow_w(
         topology.boundaries, numbers.boundary_conductance_w_per_k, numbers.boundary_temperature_k, strict=True
     ):
         flow[i] = flow[i] + conductance * (fixed - temperature_k[i])
-    glow = list(fourth)
+    glow = radiated_w(topology, numbers, capacity_rate_w_per_k, tuple(fourth))
+    return tuple(f - heat for f, heat in zip(flow, glow, strict=True))
+
+
+def radiated_w(
+    topology: Topology,
+    numbers: Coefficients,
+    capacity_rate_w_per_k: tuple[Array, ...],
+    fourth_k4: tuple[Array, ...],
+) -> tuple[Array, ...]:
+    """Heat that each node radiates to space and the Earth, by the fourth powers of the temperatures. [W]"""
+    glow = list(fourth_k4)
     for down, (up, share) in upstream_shares(topology, numbers, capacity_rate_w_per_k).items():
-        glow[down] = fourth[down] + share * (fourth[up] - fourth[down])
-    return tuple(f - SIGMA * area * t4 for f, area, t4 in zip(flow, numbers.emission_m2, glow, strict=True))
+        glow[down] = fourth_k4[down] + share * (fourth_k4[up] - fourth_k4[down])
+    return tuple(SIGMA * area * t4 for area, t4 in zip(numbers.emission_m2, glow, strict=True))
 
 
 def jacobian_w_per_k(
@@ -182,28 +210,32 @@ def settled_k(
 def step(
     topology: Topology,
     numbers: Coefficients,
-    capacity_rate_w_per_k: tuple[Array, ...],
+    valve: Valve,
     source_w: tuple[Array, ...],
     temperature_k: tuple[Array, ...],
     step_s: Scalar,
+    early_w: tuple[Array, ...] | None = None,
 ) -> Step:
-    """Temperatures after a step with constant sources, and the radiated heat that closes the balance."""
-    temperature_k = settled_k(topology, numbers, capacity_rate_w_per_k, source_w, temperature_k)
+    """Temperatures after a step, and the radiated heat that closes the balance.
+
+    `source_w` is the mean of each node's source over the step; `early_w` the mean of (1/2 - u) times the source, u
+    being the time since the start over the step, none for steady sources. Massless nodes know the mean alone.
+    """
+    rates = valve.at(temperature_k)
+    temperature_k = settled_k(topology, numbers, rates, source_w, temperature_k)
 
     def right_hand_side(temperatures: tuple[Array, ...]) -> tuple[Array, ...]:
-        return heat_flow_w(topology, numbers, capacity_rate_w_per_k, source_w, temperatures)
+        return heat_flow_w(topology, numbers, valve.at(temperatures), source_w, temperatures)
 
-    new, first, second = rosenbrock2(
+    zero = tuple(jnp.zeros_like(t) for t in temperature_k)
+    new, middle, last = rosenbrock2(
         right_hand_side,
-        jacobian_w_per_k(topology, numbers, capacity_rate_w_per_k, temperature_k),
+        jacobian_w_per_k(topology, numbers, rates, temperature_k),
         tuple(capacity / step_s for capacity in numbers.heat_capacity_j_per_k),
         temperature_k,
+        tuple(zero[node] if node in topology.massless else heat for node, heat in enumerate(early_w or zero)),
     )
-    glow = [
-        step_mean(fourth_power(start), fourth_power(start + u), 4.0 * (start * start * start), u, v)
-        for start, u, v in zip(temperature_k, first, second, strict=True)
-    ]
-    mean = list(glow)
-    for down, (up, share) in upstream_shares(topology, numbers, capacity_rate_w_per_k).items():
-        mean[down] = glow[down] + share * (glow[up] - glow[down])
-    return Step(new, tuple(SIGMA * area * t4 for area, t4 in zip(numbers.emission_m2, mean, strict=True)))
+    change = tuple(4.0 * (t * t * t) * v for t, v in zip(temperature_k, last, strict=True))
+    at_middle = radiated_w(topology, numbers, valve.at(middle), tuple(fourth_power(t) for t in middle))
+    of_change = radiated_w(topology, numbers, rates, change)
+    return Step(new, tuple(step_mean(*flux) for flux in zip(at_middle, of_change, strict=True)))

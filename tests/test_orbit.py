@@ -78,9 +78,9 @@ def test_table_of_dawn_dusk_orbits(row):
         sun = [jnp.sin(beta_rad) * n + jnp.cos(beta_rad) * x for n, x in zip(normal, along, strict=True)]
         place = orbit.place(plane, rates, (jnp.arange(2000) + 0.5) * period_s / 2000)
         rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-        return sunlight.lit_fraction(
+        return sunlight.lit(
             place.direction, *rate, sunlight.Sun(tuple(sun), jnp.ones(())), period_s / 2000, earth_flattening=0.0
-        )
+        ).fraction
 
     normal_node = plane.node_rad
     eclipsed = 1.0 - float(lit(jnp.radians(beta_deg)).mean())
@@ -105,7 +105,7 @@ def test_eclipse_at_beta_zero(altitude_km, period_min, fraction):
     place = orbit.place(elements, rates, (jnp.arange(1000) + 0.5) * period_s / 1000)
     sun = sunlight.Sun((jnp.ones(()), jnp.zeros(()), jnp.zeros(())), jnp.ones(()))
     rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-    lit = sunlight.lit_fraction(place.direction, *rate, sun, period_s / 1000, earth_flattening=0.0)
+    lit = sunlight.lit(place.direction, *rate, sun, period_s / 1000, earth_flattening=0.0).fraction
     assert 1.0 - float(lit.mean()) == pytest.approx(fraction, rel=2e-5)
 
 
@@ -127,7 +127,7 @@ def test_sunlit_fraction_of_a_year(row, ltan_h, column):
             )
             sun = sunlight.sun(sunlight.sun_angles(start_days + day), 0.0)
             rate = (place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-            return sunlight.lit_fraction(place.direction, *rate, sun, period_s / 200, earth_flattening=0.0).mean()
+            return sunlight.lit(place.direction, *rate, sun, period_s / 200, earth_flattening=0.0).fraction.mean()
 
         return jax.lax.map(orbit_on, jnp.arange(366) * 365.2422 / 366).mean()
 

@@ -26,7 +26,8 @@ class Fluxes(NamedTuple):
     lit: Array
     absorbed_w: Array  # by all surfaces, electricity included
     source_w: tuple[Array, ...]  # heat into each node of the thermal network
-    capacity_rate_w_per_k: tuple[Array, ...]  # of each flow link
+    early_w: tuple[Array, ...]  # its first moment: what comes early in the step, see `thermal_network.step`
+    served: Array  # part of the essential loads, the pump's among them, that the bus carries
     vapour_quality: Array
     bus: Allocation
     chips: accelerator.Operation

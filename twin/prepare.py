@@ -132,7 +132,9 @@ def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Bu
     everywhere_k: Array = registry.call(mass.first_temperature, params["satellite"]) * ones
     state = State(
         temperature_k=dict.fromkeys(cohort.topology.nodes, everywhere_k),
+        rise_k=dict.fromkeys(cohort.sensed, 0.0 * ones),
         state_of_charge=charge,
+        charge_rise=0.0 * ones,
         cycle_top=charge,
         backlog_flop=0.0 * ones,
     )

@@ -6,10 +6,15 @@ from jax import Array
 
 
 class State(NamedTuple):
-    """What a step advances, in the run's precision: one leaf (satellite,) per variable; temperatures by node name."""
+    """What a step advances, in the run's precision: one leaf (satellite,) per variable; temperatures by node name.
+
+    What controllers read is expected, in the middle of a step, to have moved on by half of what it did in the last.
+    """
 
     temperature_k: dict[str, Array]
+    rise_k: dict[str, Array]  # in the last step, of the nodes that controllers read
     state_of_charge: Array
+    charge_rise: Array  # in the last step
     cycle_top: Array  # state of charge from which the depth of a discharge counts
     backlog_flop: Array
 

@@ -54,14 +54,23 @@ def step(
         temperatures = tuple(state.temperature_k[node] for node in structure.topology.nodes)
         network = _live_network(structure, shared, condition)
         heat = thermal_network.step(
-            structure.topology, network, flux.capacity_rate_w_per_k, flux.source_w, temperatures, step_s
+            structure.topology,
+            network,
+            valve(structure, shared, flux.served),
+            flux.source_w,
+            temperatures,
+            step_s,
+            flux.early_w,
         )
     with jax.named_scope("stores"):
         done = flux.work.compute_rate_flops
         backlog = workload.waiting_flop(state.backlog_flop, inputs.assigned_flops, done, shared.carry_over, step_s)
+    end_k = dict(zip(structure.topology.nodes, heat.temperature_k, strict=True))
     after = State(
-        temperature_k=dict(zip(structure.topology.nodes, heat.temperature_k, strict=True)),
+        temperature_k=end_k,
+        rise_k={node: end_k[node] - state.temperature_k[node] for node in structure.sensed},
         state_of_charge=flux.charged.state_of_charge,
+        charge_rise=flux.charged.state_of_charge - state.state_of_charge,
         cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
         backlog_flop=backlog,
     )
@@ -91,12 +100,13 @@ def fluxes(
         middle_s = start_s + 0.5 * step_s
         place = orbit.place(anchor.elements, anchor.rates, middle_s)
         view, sky, lit = _light(structure, shared, place, sunlight.sun(anchor.sun, middle_s), step_s)
-        exposure = (view, sky, lit, place.radius_m)
-        absorbed, reflected, direct = absorbed_w(structure, shared.surfaces, condition.light_m2, *exposure)
+        faces = shared.surfaces, condition.light_m2
+        steady, sunny, reflected, direct = absorbed_w(structure, *faces, view, sky, place.radius_m)
+        absorbed = [heat + lit.fraction * light for heat, light in zip(steady, sunny, strict=True)]
     with jax.named_scope("demand"):
         battery_k = _at(structure, state, "battery")
         wear = (condition.battery_health, condition.battery_resistance_growth)
-        pack = _call(structure, shared, "battery", state.state_of_charge, battery_k, *wear)
+        pack = _call(structure, shared, "battery", state.state_of_charge + 0.5 * state.charge_rise, battery_k, *wear)
         loop = _loop(structure, shared, state)
         warmth = registry.call(battery.heater_demand_w, shared.profiles["battery"], battery_k)
         chips = _chips(structure, shared, inputs, state, condition)
@@ -113,19 +123,18 @@ def fluxes(
         # A step may be sunlit in part: solving the bus for each part keeps energy, and gradients with respect to the
         # instant of an eclipse, right whatever the step.
         sunlit, dark = powered(direct + reflected), powered(reflected)
-        bus, work, shed = jax.tree.map(lambda a, b: lit * a + (1.0 - lit) * b, sunlit, dark)
+        bus, work, shed = jax.tree.map(lambda a, b: b + lit.fraction * (a - b), sunlit, dark)
+        early_bus, early_work, _ = jax.tree.map(lambda a, b: lit.lean * (a - b), sunlit, dark)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
         dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
         stopped = failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
         work = work._replace(compute_rate_flops=work.compute_rate_flops * (1.0 - stopped))
-    source = list(absorbed)
+    source, early = list(absorbed), [lit.lean * light for light in sunny]
+    _add_electric_heat(structure, source, bus, work)
+    _add_electric_heat(structure, early, early_bus, early_work)
     for port, heat_w in (
-        ("array", -bus.array_w),
-        ("accelerator", work.chip_heat_w),
-        ("host", work.host_heat_w),
-        ("power_electronics", bus.conversion_loss_w),
         ("battery", charged.heat_w + served * warmth),
         ("bus", served * shared.housekeeping_w),
         ("pump", served * loop.pump_power_w),
@@ -133,9 +142,22 @@ def fluxes(
     ):
         add_heat(source, getattr(structure.ports, port), heat_w)
     total = sum(absorbed[1:], absorbed[0])
-    rates = _capacity_rates(structure, loop, served)
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
-    return Fluxes(lit, total, tuple(source), rates, quality, bus, chips, shed, work, charged, heaters, dose_rate)
+    lasting = lit.fraction, total, tuple(source), tuple(early), served, quality
+    return Fluxes(*lasting, bus, chips, shed, work, charged, heaters, dose_rate)
+
+
+def _add_electric_heat(
+    structure: CohortStructure, source: list[Array], bus: Allocation, work: accelerator.Result
+) -> None:
+    """Heat that goes on and off with the light; what the array gives away as electricity does not warm it."""
+    for port, heat_w in (
+        ("array", -bus.array_w),
+        ("accelerator", work.chip_heat_w),
+        ("host", work.host_heat_w),
+        ("power_electronics", bus.conversion_loss_w),
+    ):
+        add_heat(source, getattr(structure.ports, port), heat_w)
 
 
 def _dose_rate_gy_per_s(anchor: Anchor, place: orbit.Place, time_s: Scalar) -> Array:
@@ -150,17 +172,17 @@ def _call(structure: CohortStructure, shared: Shared, slot: str, *inputs: Array 
 
 
 def _at(structure: CohortStructure, state: State, port: str) -> Array:
-    """Temperature of the (first) node of a port."""
+    """Temperature of the (first) node of a port, as expected in the middle of the step."""
     node = structure.topology.nodes[getattr(structure.ports, port)[0]]
-    return state.temperature_k[node]
+    return state.temperature_k[node] + 0.5 * state.rise_k[node]
 
 
 def _light(
     structure: CohortStructure, shared: Shared, place: orbit.Place, sun: sunlight.Sun, step_s: Scalar
-) -> tuple[View, sunlight.Sky, Array]:
-    """Attitude, radiation fields and step-mean lit fraction at the middle of a step."""
+) -> tuple[View, sunlight.Sky, sunlight.Lit]:
+    """Attitude and radiation fields at the middle of a step, and the light in the course of it."""
     track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
-    lit = registry.call(sunlight.lit_fraction, shared.profiles["environment"], *track, sun, step_s)
+    lit: sunlight.Lit = registry.call(sunlight.lit, shared.profiles["environment"], *track, sun, step_s)
     view: View = _call(structure, shared, "attitude", sun.direction, place.direction, place.orbit_normal)
     sky = registry.call(sunlight.sky, shared.profiles["environment"], sun.distance_au)
     return view, sky, lit
@@ -176,14 +198,9 @@ def _array_available_w(
 
 
 def _loop(structure: CohortStructure, shared: Shared, state: State) -> Loop:
-    """Coolant loop as its controllers run it on the temperatures at the start of the step."""
-    return _call(
-        structure,
-        shared,
-        "coolant_loop",
-        _at(structure, state, "radiator_outlet"),
-        _at(structure, state, "coolant_return"),
-    )
+    """Coolant loop as its controllers run it, at the temperatures that the middle of the step will have."""
+    outlet_k, return_k = (_at(structure, state, port) for port in ("radiator_outlet", "coolant_return"))
+    return _call(structure, shared, "coolant_loop", outlet_k, return_k)
 
 
 def _chips(
@@ -212,12 +229,15 @@ def _live_network(structure: CohortStructure, shared: Shared, condition: Conditi
     return shared.network._replace(conductance_w_per_k=conductance)
 
 
-def _capacity_rates(structure: CohortStructure, loop: Loop, served: Array) -> tuple[Array, ...]:
+def valve(structure: CohortStructure, shared: Shared, served: Array) -> thermal_network.Valve:
     """Flow of each link: the pump slows with the power it gets, the radiator branch loses what is bypassed."""
-    main = loop.capacity_rate_w_per_k * jnp.maximum(served, 0.02)
-    branch = {
-        "main": main,
-        "radiator": main * (1.0 - loop.bypass_fraction),
-        "bypass": main * loop.bypass_fraction,
-    }
-    return tuple(branch[name] for _, _, name in structure.topology.flows)
+    ports, branches = structure.ports, [branch for _, _, branch in structure.topology.flows]
+
+    def rates(outlet_k: Array, return_k: Array) -> tuple[Array, ...]:
+        loop: Loop = _call(structure, shared, "coolant_loop", outlet_k, return_k)
+        main = loop.capacity_rate_w_per_k * jnp.maximum(served, 0.02)
+        bypassed = main * loop.bypass_fraction
+        flow = {"main": main, "radiator": main - bypassed, "bypass": bypassed}
+        return tuple(flow[branch] for branch in branches)
+
+    return thermal_network.Valve((ports.radiator_outlet[0], ports.coolant_return[0]), rates)

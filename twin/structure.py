@@ -53,6 +53,13 @@ class CohortStructure:
         """Name of the model that fills a slot."""
         return dict(self.models)[slot]
 
+    @property
+    def sensed(self) -> tuple[str, ...]:
+        """Nodes whose temperature controllers and cells read."""
+        names = ("accelerator", "cold_plate", "coolant_return", "radiator_outlet", "battery", "array")
+        first = [node for name in names for node in getattr(self.ports, name)[:1]]
+        return tuple(dict.fromkeys(self.topology.nodes[node] for node in first))
+
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)

@@ -178,18 +178,19 @@ def absorbed_w(
     light_m2: Spread,
     view: View,
     sky: sunlight.Sky,
-    lit: Array,
     radius_m: Array,
-) -> tuple[list[Array], Array, Array]:
-    """Light and infrared absorbed by each node [W]; on the cells, reflected light and direct light while lit [W/m2].
+) -> tuple[list[Array], list[Array], Array, Array]:
+    """Absorbed by each node: heat in the dark, and direct light while lit [W]; on the cells, reflected light and
+    direct light while lit [W/m2].
 
     Direct light is not shaded by a partner: that holds behind a Sun-pointing array, whose rear sees no Sun and whose
     shadow a radiator edge-on to the Sun does not meet; elsewhere it errs to the hot side.
     """
     ratio = radius_m / orbit.const.EARTH_RADIUS_M
     zenith = -sm.dot(view.sun_body, view.nadir_body)
-    zero = jnp.zeros_like(lit)
-    absorbed, reflected, direct = [zero for _ in structure.topology.nodes], zero, zero
+    zero = jnp.zeros_like(radius_m)
+    dark, sunny = ([zero for _ in structure.topology.nodes] for _ in range(2))
+    reflected, direct = zero, zero
     faces, views = structure.topology.surfaces, []
     for k, (surface, others) in enumerate(zip(faces, in_sight(faces), strict=True)):
         axes: tuple[Vector, Vector] = (
@@ -204,12 +205,12 @@ def absorbed_w(
         sunshine = jnp.maximum(cos_sun, 0.0) * sky.solar_w_per_m2
         albedo = sunlight.sunlit_view_factor(earth, cos_nadir, cos_sun, zenith, ratio) * sky.albedo_w_per_m2
         for place, other in enumerate(others):
-            heat_w = light_m2[k][place] * (lit * sunshine + albedo)
-            heat_w = heat_w + numbers.infrared_m2[k][place] * earth * sky.infrared_w_per_m2
-            add_heat(absorbed, faces[other].nodes, heat_w)
+            heat_w = light_m2[k][place] * albedo + numbers.infrared_m2[k][place] * earth * sky.infrared_w_per_m2
+            add_heat(dark, faces[other].nodes, heat_w)
+            add_heat(sunny, faces[other].nodes, light_m2[k][place] * sunshine)
         if structure.surface_optics[k][0] == "solar_cell":
             reflected, direct = reflected + albedo, direct + sunshine
-    return absorbed, reflected, direct
+    return dark, sunny, reflected, direct
 
 
 def add_heat(source: list[Array], port: tuple[int, ...], heat_w: Array) -> None:

@@ -76,7 +76,7 @@ def lit(
         place, sun = orbit.place(anchor.elements, anchor.rates, inside_s), sunlight.sun(anchor.sun, inside_s)
         track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
         flattening = jnp.asarray(earth_flattening, dtype=kind)
-        return sunlight.lit_fraction(*track, sun, kind(STEP_S), earth_flattening=flattening)
+        return sunlight.lit(*track, sun, kind(STEP_S), earth_flattening=flattening).fraction
 
     return jax.vmap(one)(each, start_days * each.present, first_s * each.present)
 

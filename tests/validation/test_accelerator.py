@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from scipy.optimize import least_squares
 
 from kernels import accelerator, registry, workload
-from kernels.thermal_network import Coefficients, Topology
+from kernels.thermal_network import Coefficients, Topology, steady
 from kernels.thermal_network import step as network_step
 from validation.rows import Measured, reference_data, row
 
@@ -275,7 +275,7 @@ def load_step() -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarr
         chips = registry.call(accelerator.clock_scaled, numbers, *temperature_k, busy * LOAD, work)
         one = jnp.ones(())
         heat_w = accelerator.run(chips, one, accelerator.demand_w(chips, one)).chip_heat_w
-        after = network_step(topology, network, (), (heat_w, jnp.zeros(())), temperature_k, STEP_S).temperature_k
+        after = network_step(topology, network, steady(), (heat_w, jnp.zeros(())), temperature_k, STEP_S).temperature_k
         return after, (heat_w, after[0])
 
     busy = jnp.asarray(((time_s >= BUSY_S[0]) & (time_s < BUSY_S[1])).astype(float))

@@ -374,7 +374,7 @@ def our_charge(steps: int, solar_w_per_m2: float) -> np.ndarray:
 
     def one(charge, start_s):
         place = orbit.place(elements, rates, start_s + 0.5 * STEP_S)
-        lit = sunlight.lit_fraction(
+        lit = sunlight.lit(
             place.direction,
             place.direction_rate_per_s,
             place.radius_m,
@@ -382,7 +382,7 @@ def our_charge(steps: int, solar_w_per_m2: float) -> np.ndarray:
             sun,
             STEP_S,
             earth_flattening=0.0,
-        )
+        ).fraction
         pack = registry.call(
             battery.equivalent_circuit, numbers, charge, jnp.asarray(WARM_K), jnp.ones(()), jnp.ones(())
         )

@@ -80,8 +80,9 @@ def radiation_on_nodes_w(temperature_k: np.ndarray) -> np.ndarray:
     """All radiation into each node as the twin computes it: absorbed from outside, exchanged, and sent to space."""
     view, sky, _, _ = scene_on_faces()
     light_m2 = condition(COHORT, satellite(), prepared().slow).light_m2
-    place = (jnp.ones(1), jnp.full(1, H650 * RADIUS_M))
-    absorbed, _, _ = absorbed_w(COHORT, satellite().surfaces, light_m2, view, sky, *place)
+    radius_m = jnp.full(1, H650 * RADIUS_M)
+    dark, sunny, _, _ = absorbed_w(COHORT, satellite().surfaces, light_m2, view, sky, radius_m)
+    absorbed = [heat + light for heat, light in zip(dark, sunny, strict=True)]
     still = satellite().network._replace(conductance_w_per_k=(0.0,) * len(COHORT.topology.conductive))
     flows = (jnp.zeros(1),) * len(COHORT.topology.flows)
     temperatures = tuple(jnp.full(1, t) for t in temperature_k)

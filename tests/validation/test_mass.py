@@ -129,5 +129,5 @@ def _longest_eclipse_s() -> float:
     times = jnp.asarray((np.arange(2000) + 0.5) * period_s / 2000)
     place = orbit.place(elements, rates, times)
     where = (place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s)
-    lit = sunlight.lit_fraction(*where, sun, period_s / 2000, earth_flattening=0.0)  # a round Earth, as published
+    lit = sunlight.lit(*where, sun, period_s / 2000, earth_flattening=0.0).fraction  # a round Earth, as published
     return float(jnp.mean(1.0 - lit)) * period_s

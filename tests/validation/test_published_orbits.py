@@ -55,7 +55,7 @@ def eclipsed(plane: orbit.Elements, sun: Vector, distance_au: float, flattening:
     place = orbit.place(plane, rates, (jnp.arange(count) + 0.5) * step_s)
     track = place.direction, place.direction_rate_per_s, place.radius_m, place.radius_rate_m_per_s
     far = sunlight.Sun(sun, jnp.asarray(distance_au))
-    return 1.0 - sunlight.lit_fraction(*track, far, step_s, earth_flattening=flattening).mean()
+    return 1.0 - sunlight.lit(*track, far, step_s, earth_flattening=flattening).fraction.mean()
 
 
 def normal_of(plane: orbit.Elements) -> Vector:

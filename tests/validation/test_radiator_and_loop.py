@@ -62,7 +62,7 @@ def rejected_w(segments, inlet_k, capacity_rate_w_per_k, emission_m2, absorbed_w
     numbers = Coefficients(
         (jnp.asarray(1e15), *(1e4 * share)), (), (), (), (), (jnp.asarray(0.0), *(emission_m2 * share))
     )
-    rates = (jnp.asarray(capacity_rate_w_per_k),) * segments
+    rates = thermal_network.steady(*(jnp.asarray(capacity_rate_w_per_k),) * segments)
     source = (jnp.asarray(0.0), *(absorbed_w * share))
     temperature_k = (jnp.asarray(inlet_k),) * (segments + 1)
     for _ in range(60):
@@ -131,8 +131,9 @@ def test_vapour_quality() -> Measured:
     source = (jnp.asarray(1e5), jnp.asarray(0.0), jnp.asarray(0.0))
     temperature_k = (jnp.asarray(350.0),) * 3
     rate = call(coolant_loop.two_phase, profile, temperature_k[2], temperature_k[0]).capacity_rate_w_per_k
+    rates = thermal_network.steady(rate, rate, rate)
     for _ in range(200):
-        temperature_k = thermal_network.step(topology, numbers, (rate,) * 3, source, temperature_k, 100.0).temperature_k
+        temperature_k = thermal_network.step(topology, numbers, rates, source, temperature_k, 100.0).temperature_k
     loop = call(coolant_loop.two_phase, profile, temperature_k[2], temperature_k[0])
     expected = (1e5 / 0.15 - 4740.0 * 3.0) / 1.186e6
     fall = float(temperature_k[0] - temperature_k[2])
