@@ -39,7 +39,7 @@ class Time(Strict):
     name: str = ""
     start: str
     duration_s: float = Field(gt=0, le=3.2e9)
-    step_s: float = Field(ge=0.001, le=120)
+    step_s: float = Field(ge=0.001, le=60)
     save_every_s: float = Field(gt=0, le=3.2e9)
     exchange_s: float = Field(gt=0, le=3.2e9)
     chunk_s: float = Field(gt=0, le=86400)
