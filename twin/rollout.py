@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from twin import variables
 from twin.ageing import Condition, condition, slow_rates
@@ -117,7 +117,7 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
 def first_totals(shape: tuple[int, ...]) -> Totals:
     """Totals before the first step, float64."""
     first = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}
-    return {total.name: jnp.full(shape, first[total.kind]) for total in variables.TOTALS}
+    return {total.name: jnp.full(shape, first[total.kind], dtype=jnp.float64) for total in variables.TOTALS}
 
 
 def run_chunk(
@@ -297,6 +297,15 @@ def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Car
         carry, _ = chunk(segment, tiles.shared, tiles.each, environment, start_s, traced, carry)
         done, first = done + segment.total_steps, first + segment.exchanges
     return carry
+
+
+def spread(tiles: Tiles, devices: tuple[Any, ...]) -> Tiles:
+    """Tiles where the devices of `run_chunk_on` keep them, so that the first chunk is compiled as all others are."""
+    if len(devices) == 1:
+        return tiles
+    mesh = Mesh(np.array(devices), ("satellites",))
+    whole, split = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec("satellites")))
+    return Tiles(jax.device_put(tiles.shared, whole), *jax.device_put(tiles[1:], split))
 
 
 def run_chunk_on(

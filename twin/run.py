@@ -89,7 +89,7 @@ def simulate(
         return store.open_run(folder)
     model = build(config) if model is None else model
     cohorts = prepared(model)
-    tiles = _lay_out(model.structure, cohorts, model.structure.devices)
+    tiles = rollout.spread(_lay_out(model.structure, cohorts, model.structure.devices), devices_of(model.structure))
     model = _settled(model, tiles)
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
