@@ -208,18 +208,25 @@ def _run_tile(
     slow: Slow,
     totals: Totals,
 ) -> tuple[State, Slow, Totals, Frames]:
-    """One tile through one exchange interval: scan over save blocks, scan over steps in each."""
+    """One tile through one exchange interval: scan over save blocks, scan over steps in each.
+
+    A gradient keeps what passes from block to block; a block's states, then each step, are computed anew.
+    """
     step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
+    copies = _copies(shared, state.state_of_charge)
 
-    @jax.checkpoint
+    @partial(jax.checkpoint, prevent_cse=False)
     def one_step(now: Condition, carry: tuple[State, dict[str, Array], dict[str, Array]], number: Array):
         state, sums, extremes = carry
         start_s = number.astype(kind) * kind.type(step_s)
-        state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
+        state, out = step(
+            cohort, jax.tree.map(_share, shared, copies), anchor, inputs, state, now, start_s, kind.type(step_s)
+        )
         sums = {name: value + out[name] for name, value in sums.items()}
         return (state, sums, _extremes(extremes, out)), None
 
+    @partial(jax.checkpoint, prevent_cse=False)
     def one_block(carry: tuple[State, Slow, Totals], block: Array):
         state, slow, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
@@ -239,13 +246,7 @@ def _run_tile(
         }
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)
-        advanced = {
-            row.name: sums[row.of].astype(jnp.float64) * length_s
-            if row.per == "step"
-            else steady[row.of].astype(jnp.float64) * (segment.steps * length_s)
-            for row in variables.SLOW
-        }
-        slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
+        slow = _aged(slow, sums, steady, segment.steps, length_s)
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
@@ -259,17 +260,49 @@ def _run_tile(
     return state, slow, totals, frames
 
 
+def _aged(slow: Slow, sums: Mapping[str, Array], steady: Mapping[str, Array], steps: int, length_s: Array) -> Slow:
+    """Slow variables after a block: rates summed over its steps, and those that are steady through it."""
+    advanced = {
+        row.name: sums[row.of].astype(jnp.float64) * length_s
+        if row.per == "step"
+        else steady[row.of].astype(jnp.float64) * (steps * length_s)
+        for row in variables.SLOW
+    }
+    return slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
+
+
+def _copies(shared: Shared, like: Array) -> Shared:
+    """Shared numbers once for every satellite of a tile, (..., tile); see `_share`."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[..., None], leaf.shape + like.shape), shared)
+
+
+@jax.custom_jvp
+def _share(value: Array, copies: Array) -> Array:
+    """A shared number, of which every satellite of a tile has a copy for its derivative.
+
+    Its gradient is then added up per satellite, step by step, and over the satellites once at the end.
+    """
+    return jnp.broadcast_to(value[..., None], copies.shape)
+
+
+@_share.defjvp
+def _share_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    return _share(*primals), tangents[1]
+
+
 def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:
     pick = {"max": jnp.maximum, "min": jnp.minimum}
     return {t.name: pick[t.kind](extremes[t.name], out[t.of]) for t in variables.TOTALS if t.kind != "sum"}
 
 
-def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Carry:
+def run_all(
+    structure: Structure, tiles: Tiles, environment: Environment, fleet_sum: Callable[[Array], Array] = jnp.sum
+) -> Carry:
     """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept."""
     schedule = structure.schedule
     per_chunk = schedule.chunk_steps // schedule.exchange_steps
     whole, rest = divmod(schedule.steps, schedule.chunk_steps)
-    chunk = partial(run_chunk, structure)
+    chunk = partial(run_chunk, structure, fleet_sum=fleet_sum)
     chunk_s = schedule.chunk_steps * schedule.step_s
     carry = tiles.carry
     demand = environment.traced_flops
@@ -306,17 +339,33 @@ def run_chunk_on(
     """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
         return run_chunk(structure, segment, shared, each, environment, start_s, traced_flops, carry)
-    mesh = Mesh(np.array(devices), ("satellites",))
-    whole, split = PartitionSpec(), PartitionSpec("satellites")
+    return _spread(
+        partial(run_chunk, structure, segment, fleet_sum=_sum_over_devices),
+        devices,
+        (_WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE, _SPLIT),
+        (_SPLIT, PartitionSpec(None, _AXIS)),
+    )(shared, each, environment, start_s, traced_flops, carry)
 
-    def local(*arguments: Any) -> tuple[Carry, dict[str, Frames]]:
-        return run_chunk(structure, segment, *arguments, fleet_sum=lambda leaf: lax.psum(jnp.sum(leaf), "satellites"))
 
-    spread = jax.shard_map(
-        local,
-        mesh=mesh,
-        in_specs=(whole, split, whole, whole, whole, split),
-        out_specs=(split, PartitionSpec(None, "satellites")),
-        check_vma=False,
-    )
-    return spread(shared, each, environment, start_s, traced_flops, carry)
+def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, environment: Environment) -> Carry:
+    """`run_all` with the tiles spread over devices; on one device, the same function as it is."""
+    if len(devices) == 1:
+        return run_all(structure, tiles, environment)
+
+    def local(shared: dict[str, Shared], each: dict[str, Each], carry: Carry, environment: Environment) -> Carry:
+        return run_all(structure, Tiles(shared, each, carry), environment, _sum_over_devices)
+
+    return _spread(local, devices, (_WHOLE, _SPLIT, _SPLIT, _WHOLE), _SPLIT)(*tiles, environment)
+
+
+_AXIS = "satellites"
+_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
+
+
+def _spread(local: Callable[..., Any], devices: tuple[Any, ...], in_specs: Any, out_specs: Any) -> Callable[..., Any]:
+    mesh = Mesh(np.array(devices), (_AXIS,))
+    return jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
+
+
+def _sum_over_devices(leaf: Array) -> Array:
+    return lax.psum(jnp.sum(leaf), _AXIS)
