@@ -13,7 +13,8 @@ DESIGN = [
     "time.duration_s=5700",
     "constellation.satellites=24",
     "precision=float64",
-    "distributed.devices=1",
+    "distributed.devices=2",
+    "distributed.tile=8",
     "array.area_m2=240",
     "radiator.area_m2=95",
     "battery.energy_j=1.2e8",
@@ -37,12 +38,32 @@ def delivered(model):
     return function, jnp.stack([model.params[name][slot][key] for slot, key in PATHS])
 
 
+ONE_DEVICE = ["distributed.devices=1", "distributed.tile=24"]
+
+
+def built(*overrides):
+    return delivered(twin.build(twin.compose("simulate", [*DESIGN, *overrides])))
+
+
 @pytest.fixture(scope="module")
-def default_step():
-    model = twin.build(twin.compose("simulate", DESIGN))
-    function, values = delivered(model)
-    (value, metrics), gradient = jax.jit(jax.value_and_grad(function, has_aux=True))(values)
+def compiled():
+    """The gradient's program over two devices, at the default step of 10 s."""
+    function, values = built()
+    return function, values, jax.jit(jax.value_and_grad(function, has_aux=True)).lower(values).compile()
+
+
+@pytest.fixture(scope="module")
+def default_step(compiled):
+    function, values, program = compiled
+    (value, metrics), gradient = program(values)
     return function, values, value, metrics, gradient
+
+
+@pytest.fixture(scope="module")
+def fine_step():
+    """The gradient's program at a step of 1 s."""
+    function, values = built("time.step_s=1")
+    return values, jax.jit(jax.grad(lambda x: function(x)[0])).lower(values).compile()
 
 
 def test_each_variable_binds(default_step):
@@ -54,20 +75,27 @@ def test_each_variable_binds(default_step):
 
 
 def test_gradient_equals_finite_difference(default_step):
-    function, values, _, _, gradient = default_step
+    """The gradient of two devices, against differences of the run on one."""
+    _, values, value, _, gradient = default_step
+    function, _ = built(*ONE_DEVICE)
     evaluate = jax.jit(lambda x: function(x)[0])
+    np.testing.assert_allclose(evaluate(values), value, rtol=1e-12)
     for k in range(len(PATHS)):
         change = 1e-5 * values[k]
         difference = (evaluate(values.at[k].add(change)) - evaluate(values.at[k].add(-change))) / (2 * change)
         np.testing.assert_allclose(gradient[k], difference, rtol=1e-3, err_msg=".".join(PATHS[k]))
 
 
-def test_gradient_at_default_step_is_that_of_a_fine_step(default_step):
+def test_gradient_at_default_step_is_that_of_a_fine_step(default_step, fine_step):
     *_, gradient = default_step
-    fine = twin.build(twin.compose("simulate", [*DESIGN, "time.step_s=1"]))
-    function, values = delivered(fine)
-    reference = jax.jit(jax.grad(lambda x: function(x)[0]))(values)
-    np.testing.assert_allclose(gradient, reference, rtol=0.02)
+    values, program = fine_step
+    np.testing.assert_allclose(gradient, program(values), rtol=0.02)
+
+
+def test_memory_grows_with_blocks_not_with_steps(compiled, fine_step):
+    """Ten times the steps in as many blocks: only the states of one block of one tile are ten times as many."""
+    coarse, fine = (program.memory_analysis().temp_size_in_bytes for program in (compiled[-1], fine_step[-1]))
+    assert fine < 2 * coarse
 
 
 def test_batch_of_designs_is_one_compile(default_step):

@@ -34,7 +34,7 @@ def block_steps(
 
 
 def _scan(one_step: OneStep[Carry], shared: Shared, own: Own, carry: Carry, first: Array, steps: int) -> Carry:
-    @jax.checkpoint
+    @partial(jax.checkpoint, prevent_cse=False)
     def body(own: Own, carry: Carry, number: Array) -> tuple[Carry, None]:
         return one_step(shared, own, carry, number), None
 

@@ -196,7 +196,12 @@ def all_metrics(
 
 
 def objective(structure: Structure, params: Params, environment: Environment) -> Metrics:
-    """Metrics of a whole run as 0-d arrays: a pure function of the parameters, for `jit`, `grad` and `vmap`."""
+    """Metrics of a whole run as 0-d arrays: a pure function of the parameters, for `jit`, `grad` and `vmap`.
+
+    Its tiles are spread over the devices of the run.
+    """
     cohorts = prepare(structure, params, environment)
-    carry = rollout.run_all(structure, rollout.lay_out(structure, cohorts), environment)
+    devices = tuple(jax.devices()[: structure.devices])
+    tiles = rollout.lay_out(structure, cohorts, len(devices))
+    carry = rollout.run_all_on(structure, devices, tiles, environment)
     return all_metrics(structure, cohorts, carry)[0]

@@ -28,6 +28,10 @@ from twin.state import Slow, State
 from twin.step import step
 from twin.structure import CohortStructure, Environment, Structure
 
+# How the fleet lies on several devices: shared numbers whole on each, tiles split over them.
+_AXIS = "satellites"
+_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
+
 Totals = dict[str, Array]
 Frames = dict[str, Any]
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
@@ -210,7 +214,10 @@ def _run_tile(
     slow: Slow,
     totals: Totals,
 ) -> tuple[State, Slow, Totals, Frames]:
-    """One tile through one exchange interval: scan over save blocks, scan over steps in each."""
+    """One tile through one exchange interval: scan over save blocks, scan over steps in each.
+
+    A gradient keeps what passes from block to block; a block's states, then each step, are computed anew.
+    """
     step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
 
@@ -224,6 +231,7 @@ def _run_tile(
 
     stepped = partial(block_steps, structure.block_schedule, one_step)
 
+    @partial(jax.checkpoint, prevent_cse=False)
     def one_block(carry: tuple[State, Slow, Totals], block: Array):
         state, slow, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
@@ -242,13 +250,7 @@ def _run_tile(
         }
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)
-        advanced = {
-            row.name: sums[row.of].astype(jnp.float64) * length_s
-            if row.per == "step"
-            else steady[row.of].astype(jnp.float64) * (segment.steps * length_s)
-            for row in variables.SLOW
-        }
-        slow = slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
+        slow = _aged(slow, sums, steady, segment.steps, length_s)
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
@@ -262,12 +264,25 @@ def _run_tile(
     return state, slow, totals, frames
 
 
+def _aged(slow: Slow, sums: Mapping[str, Array], steady: Mapping[str, Array], steps: int, length_s: Array) -> Slow:
+    """Slow variables after a block: rates summed over its steps, and those that are steady through it."""
+    advanced = {
+        row.name: sums[row.of].astype(jnp.float64) * length_s
+        if row.per == "step"
+        else steady[row.of].astype(jnp.float64) * (steps * length_s)
+        for row in variables.SLOW
+    }
+    return slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
+
+
 def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:
     pick = {"max": jnp.maximum, "min": jnp.minimum}
     return {t.name: pick[t.kind](extremes[t.name], out[t.of]) for t in variables.TOTALS if t.kind != "sum"}
 
 
-def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Carry:
+def run_all(
+    structure: Structure, tiles: Tiles, environment: Environment, fleet_sum: Callable[[Array], Array] = jnp.sum
+) -> Carry:
     """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept.
 
     It may be differentiated, so steps are scanned whatever the structure says: the kernel goes forward only.
@@ -276,7 +291,7 @@ def run_all(structure: Structure, tiles: Tiles, environment: Environment) -> Car
     schedule = structure.schedule
     per_chunk = schedule.chunk_steps // schedule.exchange_steps
     whole, rest = divmod(schedule.steps, schedule.chunk_steps)
-    chunk = partial(run_chunk, structure)
+    chunk = partial(run_chunk, structure, fleet_sum=fleet_sum)
     chunk_s = schedule.chunk_steps * schedule.step_s
     carry = tiles.carry
     demand = environment.traced_flops
@@ -303,8 +318,8 @@ def spread(tiles: Tiles, devices: tuple[Any, ...]) -> Tiles:
     """Tiles where the devices of `run_chunk_on` keep them, so that the first chunk is compiled as all others are."""
     if len(devices) == 1:
         return tiles
-    mesh = Mesh(np.array(devices), ("satellites",))
-    whole, split = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec("satellites")))
+    mesh = Mesh(np.array(devices), (_AXIS,))
+    whole, split = (NamedSharding(mesh, spec) for spec in (_WHOLE, _SPLIT))
     return Tiles(jax.device_put(tiles.shared, whole), *jax.device_put(tiles[1:], split))
 
 
@@ -322,17 +337,30 @@ def run_chunk_on(
     """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
         return run_chunk(structure, segment, shared, each, environment, start_s, traced_flops, carry)
-    mesh = Mesh(np.array(devices), ("satellites",))
-    whole, split = PartitionSpec(), PartitionSpec("satellites")
+    return _on_all(
+        partial(run_chunk, structure, segment, fleet_sum=_sum_over_devices),
+        devices,
+        (_WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE, _SPLIT),
+        (_SPLIT, PartitionSpec(None, _AXIS)),
+    )(shared, each, environment, start_s, traced_flops, carry)
 
-    def local(*arguments: Any) -> tuple[Carry, dict[str, Frames]]:
-        return run_chunk(structure, segment, *arguments, fleet_sum=lambda leaf: lax.psum(jnp.sum(leaf), "satellites"))
 
-    spread = jax.shard_map(
-        local,
-        mesh=mesh,
-        in_specs=(whole, split, whole, whole, whole, split),
-        out_specs=(split, PartitionSpec(None, "satellites")),
-        check_vma=False,
-    )
-    return spread(shared, each, environment, start_s, traced_flops, carry)
+def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, environment: Environment) -> Carry:
+    """`run_all` with the tiles spread over devices; on one device, the same function as it is."""
+    if len(devices) == 1:
+        return run_all(structure, tiles, environment)
+
+    def local(shared: dict[str, Shared], each: dict[str, Each], carry: Carry, environment: Environment) -> Carry:
+        return run_all(structure, Tiles(shared, each, carry), environment, _sum_over_devices)
+
+    return _on_all(local, devices, (_WHOLE, _SPLIT, _SPLIT, _WHOLE), _SPLIT)(*tiles, environment)
+
+
+def _on_all(local: Callable[..., Any], devices: tuple[Any, ...], in_specs: Any, out_specs: Any) -> Callable[..., Any]:
+    """A function of one device's tiles, run by every device at once."""
+    mesh = Mesh(np.array(devices), (_AXIS,))
+    return jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
+
+
+def _sum_over_devices(leaf: Array) -> Array:
+    return lax.psum(jnp.sum(leaf), _AXIS)
