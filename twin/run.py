@@ -161,6 +161,7 @@ def _advance(
             done, segment, _ = flight.chunk
             speed = segment.total_steps * satellites / took_s
             watch(Progress(done + segment.total_steps, model.structure.schedule.steps, times[-1], speed))
+        del flight  # its frames leave the device before another chunk is begun
     return carry
 
 
