@@ -265,16 +265,16 @@ def test_work_that_waits_is_done_later(mixed: xr.Dataset) -> None:
 
 def test_a_bad_value_names_variable_satellite_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that is none in the second chunk: the first one stays readable, and the store says why."""
-    to_frames, chunks = run.to_frames, []
+    gathered, chunks = run.gathered, []
 
     def spoiled(*arguments: Any) -> dict[str, np.ndarray]:
-        frames = to_frames(*arguments)
-        chunks.append(frames)
+        columns = gathered(*arguments)
+        chunks.append(columns)
         if len(chunks) == 2:
-            frames["battery_temperature_k"][3, 5] = np.nan
-        return frames
+            columns["battery_temperature_k"][3, 5] = np.nan
+        return columns
 
-    monkeypatch.setattr(run, "to_frames", spoiled)
+    monkeypatch.setattr(run, "gathered", spoiled)
     with pytest.raises(HealthError) as failed:
         simulate(run_dir=tmp_path / "run")
     reason = str(failed.value)

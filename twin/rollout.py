@@ -22,6 +22,7 @@ from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.block_steps import block_steps
 from twin.exchange import Inputs, even_split
 from twin.failures import fail
+from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
 from twin.state import Slow, State
@@ -33,7 +34,6 @@ _AXIS = "satellites"
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
 Totals = dict[str, Array]
-Frames = dict[str, Any]
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
 
 
@@ -135,7 +135,7 @@ def run_chunk(
     carry: Carry,
     fleet_sum: Callable[[Array], Array] = jnp.sum,
 ) -> tuple[Carry, dict[str, Frames]]:
-    """Run a segment: the carry at its end and its frames, leaves (exchange, tiles, block, tile).
+    """Run a segment: the carry at its end and its frames, leaves (time, satellite), in order of `frames.in_order`.
 
     `start_s` is the time since the start of the run (float64), `traced_flops` the demand per exchange interval,
     (exchanges,). `fleet_sum` adds over the satellites of all devices.
@@ -181,7 +181,8 @@ def run_chunk(
         return Carry(states, slow, totals), frames
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
-    return lax.scan(exchange_interval, carry, (numbers, traced_flops))
+    carry, frames = lax.scan(exchange_interval, carry, (numbers, traced_flops))
+    return carry, {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
 
 
 def _over_tiles(

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ import yaml
 
 from twin import block_schedule, health, metrics, rollout, run_folder, store
 from twin.config import Config, ConfigError
+from twin.frames import gathered, nodes_of
 from twin.model import Model, build
 from twin.prepare import Cohort, prepare
 from twin.structure import Structure
@@ -60,12 +62,21 @@ class Progress:
     satellite_steps_per_s: float
 
 
+class Flight(NamedTuple):
+    """A chunk that the device has been asked for."""
+
+    chunk: Chunk
+    carry: rollout.Carry  # used up by the next one
+    frames: dict[str, rollout.Frames]
+
+
+T = TypeVar("T")
 Watch = Callable[[Progress], None]
 
 
 @dataclass
 class Clock:
-    """Wall time of a run: since its start, and in the compiled loop."""
+    """Wall time of a run: since its start, and in its chunks, telemetry included."""
 
     started_s: float
     compiled_before_s: float
@@ -110,7 +121,7 @@ def simulate(
         raise
     summary = summarise(model, cohorts, fleet, each, _run_facts(model.structure, clock))
     if writer is None or folder is None:
-        frames = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+        frames = {name: np.concatenate([part.pop(name) for part in kept]) for name in tuple(kept[0])}
         return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
     writer.close("finished")
     run_folder.write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
@@ -129,29 +140,56 @@ def _advance(
     watch: Watch | None,
     clock: Clock,
 ) -> rollout.Carry:
-    """Run all chunks; each one's frames are checked and handed to `sink`."""
-    structure, schedule = model.structure, model.structure.schedule
-    satellites = sum(cohort.satellites for cohort in structure.cohorts)
-    carry = tiles.carry
+    """Run all chunks; each one's frames are checked and handed to `sink` while the device runs the next."""
+    satellites = sum(cohort.satellites for cohort in model.structure.cohorts)
     names = [str(name) for name in axes.name]
-    frame = 0
-    for chunk in _chunks(structure, np.asarray(model.environment.traced_flops)):
-        done, segment, _ = chunk
-        began, compiled_s = time.perf_counter(), _compile_time.total_s
-        carry, raw = _through(model, tiles, chunk, carry)
-        frames = to_frames(structure, raw)
-        took_s = max(time.perf_counter() - began - (_compile_time.total_s - compiled_s), 1e-9)
+    carry, frame = tiles.carry, 0
+    began, compiled_s = time.perf_counter(), _compile_time.total_s
+    for flight in _flights(model, tiles):
+        columns = gathered(model.structure, flight.frames)
+        count = next(iter(columns.values())).shape[0]
+        times = axes.time[frame : frame + count]
+        health.check_decay(columns, times, names)
+        health.check_frames(columns, times, names)
+        sink(columns)
+        carry, frame = flight.carry, frame + count
+        compiling_s, compiled_s = _compile_time.total_s - compiled_s, _compile_time.total_s
+        took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
+        began = time.perf_counter()
         clock.stepping_s += took_s
-        count = next(iter(frames.values())).shape[0]
-        health.check_decay(frames, axes.time[frame : frame + count], names)
-        health.check_frames(frames, axes.time[frame : frame + count], names)
-        sink(frames)
-        frame += count
         if watch is not None:
-            steps = done + segment.total_steps
+            done, segment, _ = flight.chunk
             speed = segment.total_steps * satellites / took_s
-            watch(Progress(steps, schedule.steps, axes.time[frame - 1], speed))
+            watch(Progress(done + segment.total_steps, model.structure.schedule.steps, times[-1], speed))
+        del flight  # its frames leave the device before another chunk is begun
     return carry
+
+
+def _flights(model: Model, tiles: rollout.Tiles) -> Iterator[Flight]:
+    """Every chunk of a run, the next one already on its way; one that has to be compiled waits for the one before."""
+    carry = tiles.carry
+
+    def begin(chunk: Chunk) -> Flight:
+        nonlocal carry
+        carry, frames = _through(model, tiles, chunk, carry)
+        return Flight(chunk, carry, frames)
+
+    chunks = _chunks(model.structure, np.asarray(model.environment.traced_flops))
+    for _, alike in groupby(chunks, key=lambda chunk: chunk[1]):
+        yield from one_behind(map(begin, alike))
+
+
+def one_behind(begun: Iterator[T]) -> Iterator[T]:
+    """Every item once the next one has begun; when the next one cannot begin, the error comes after the last item."""
+    waiting: list[T] = []
+    try:
+        for item in begun:
+            yield from waiting
+            waiting = [item]
+    except (Exception, KeyboardInterrupt):
+        yield from waiting
+        raise
+    yield from waiting
 
 
 def _through(
@@ -224,49 +262,12 @@ def _frames_per_chunk(structure: Structure) -> int:
     return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
 
 
-def to_frames(structure: Structure, raw: Mapping[str, rollout.Frames]) -> dict[str, np.ndarray]:
-    """Device frames (exchange, tiles, block, tile) of all cohorts to host frames (time, satellite)."""
-    schedule = structure.schedule
-    blocks = max(schedule.save_steps // schedule.exchange_steps, 1)
-    columns: dict[str, list[np.ndarray]] = {}
-    for cohort in structure.cohorts:
-        for name, leaf in raw[cohort.name].items():
-            if name == "node_temperature_k":
-                nodes = {node: _unfold(part, cohort.satellites) for node, part in leaf.items()}
-                missing = np.full_like(next(iter(nodes.values())), np.nan)
-                values = np.stack([nodes.get(node, missing) for node in _nodes(structure)], axis=1)
-            else:
-                values = _unfold(leaf, cohort.satellites)
-            columns.setdefault(name, []).append(values)
-    frames = {name: np.concatenate(parts, axis=-1) for name, parts in columns.items()}
-    return {name: _merge(name, values, blocks) for name, values in frames.items()}
-
-
-def _nodes(structure: Structure) -> tuple[str, ...]:
-    """Nodes of all cohorts' thermal networks, in order of first appearance."""
-    return tuple(dict.fromkeys(node for cohort in structure.cohorts for node in cohort.topology.nodes))
-
-
-def _unfold(leaf: jax.Array, satellites: int) -> np.ndarray:
-    values = np.asarray(leaf, dtype=np.float32)
-    exchanges, tiles, blocks, tile = values.shape
-    return values.transpose(0, 2, 1, 3).reshape(exchanges * blocks, tiles * tile)[:, :satellites]
-
-
-def _merge(name: str, values: np.ndarray, blocks: int) -> np.ndarray:
-    """Join blocks into save intervals where an interval spans several exchanges."""
-    if blocks == 1:
-        return values
-    grouped = values.reshape(-1, blocks, *values.shape[1:])
-    return grouped.mean(axis=1) if name in rollout.variables.MEANS else grouped[:, -1]
-
-
 def _axes(config: Config, model: Model) -> store.Axes:
     schedule = model.structure.schedule
     frames = schedule.steps // schedule.save_steps
     ends_ms = config.time.start_ms + np.arange(1, frames + 1, dtype=np.int64) * schedule.save_steps * schedule.step_ms
     catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
-    nodes = _nodes(model.structure) if model.structure.node_temperatures else ()
+    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
     return store.Axes(
         time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
         satellite=np.arange(sum(len(c.names) for _, c in catalogues)),

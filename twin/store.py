@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import BloscCodec
 
 from twin.variables import TELEMETRY, Variable
 
 FILL = np.float32(np.nan)
-SATELLITES_PER_CHUNK = 8192
+# A write costs a millisecond and another per megabyte: chunks of 4 MB, but of no more than 64 chunks of the loop.
+VALUES_PER_CHUNK, MOST_TOGETHER, LEAST_SATELLITES = 2**20, 64, 8192
+CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 NODE_TEMPERATURE = Variable("node_temperature_k", "K", "end", "Temperature of every node of the thermal network")
 
 
@@ -51,46 +54,70 @@ def _attributes(variable: Variable) -> dict[str, str]:
     return {"units": variable.unit, "long_name": variable.meaning, "cell_methods": variable.cell_method}
 
 
+def _chunk(frames_at_once: int, satellites: int) -> dict[str, int]:
+    """Frames and satellites of a chunk on disk: whole appends of so many frames, side by side where they are small."""
+    wide = min(max(VALUES_PER_CHUNK // frames_at_once, LEAST_SATELLITES), satellites)
+    together = min(max(VALUES_PER_CHUNK // (frames_at_once * wide), 1), MOST_TOGETHER)
+    return {"time": together * frames_at_once, "satellite": wide}
+
+
 class Store:
     """Writer of a run's telemetry; the only state of a run on disk that grows."""
 
-    def __init__(self, path: Path, axes: Axes, frames_per_chunk: int, attributes: Mapping[str, Any]) -> None:
-        """Create the store at its full length, with nothing committed."""
+    def __init__(self, path: Path, axes: Axes, frames_at_once: int, attributes: Mapping[str, Any]) -> None:
+        """Create the store at its full length, nothing committed; all appends but the last are of `frames_at_once`."""
         xr.Dataset(coords=axes.coordinates(), attrs=dict(attributes)).to_zarr(path, mode="w-", consolidated=False)
         self.group = zarr.open_group(path, mode="r+")
         length = {"time": axes.time.size, "satellite": axes.satellite.size, "node": len(axes.node)}
-        chunk = {"time": frames_per_chunk, "satellite": SATELLITES_PER_CHUNK, "node": len(axes.node)}
+        chunk = {**_chunk(frames_at_once, axes.satellite.size), "node": 1}
+        self.arrays = {}
         for variable in _variables(bool(axes.node)):
             dims = _dims(variable)
-            self.group.create_array(
+            self.arrays[variable.name] = self.group.create_array(
                 variable.name,
                 shape=tuple(length[d] for d in dims),
                 chunks=tuple(max(min(chunk[d], length[d]), 1) for d in dims),
                 dtype="float32",
+                compressors=CODEC,
                 fill_value=FILL,
                 dimension_names=dims,
                 attributes={**_attributes(variable)},
+                config={"write_empty_chunks": True},
             )
         for name in ("committed", "status"):
-            self.group.create_array(name, shape=(), dtype="int64", fill_value=0, dimension_names=())
+            self.arrays[name] = self.group.create_array(name, shape=(), dtype="int64", fill_value=0, dimension_names=())
+        self.full = min(chunk["time"], length["time"])
         self.committed = 0
+        self.waiting: list[Mapping[str, np.ndarray]] = []
 
     def append(self, frames: Mapping[str, np.ndarray]) -> None:
-        """Write the next frames, (time, ..., satellite), then commit them."""
-        count = 0
-        for name, values in frames.items():
-            count = values.shape[0]
-            self._array(name)[self.committed : self.committed + count] = values
-        self.committed += count
-        self._array("committed")[...] = self.committed
+        """Take the next frames, (time, ..., satellite); they are written with the chunk that they fill."""
+        self.waiting.append(frames)
+        if sum(_count(frames) for frames in self.waiting) >= self.full:
+            self.write()
+
+    def write(self) -> None:
+        """Write the frames that wait, then commit them."""
+        if not self.waiting:
+            return
+        end = self.committed + sum(_count(frames) for frames in self.waiting)
+        for name in self.waiting[0]:
+            parts = [frames[name] for frames in self.waiting]
+            self.arrays[name][self.committed : end] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self.arrays["committed"][...] = end
+        self.committed, self.waiting = end, []
 
     def close(self, status: str, reason: str = "") -> None:
-        """Mark the run "finished", or "failed" with a reason."""
-        self.group.attrs["failure"] = reason
-        self._array("status")[...] = STATUS.index(status)
+        """Write what waits and mark the run "finished", or "failed" with a reason."""
+        try:
+            self.write()
+        finally:
+            self.group.attrs["failure"] = reason
+            self.arrays["status"][...] = STATUS.index(status)
 
-    def _array(self, name: str) -> Any:
-        return self.group[name]
+
+def _count(frames: Mapping[str, np.ndarray]) -> int:
+    return next(iter(frames.values())).shape[0]
 
 
 STATUS = ("running", "finished", "failed")
