@@ -12,7 +12,7 @@ import twin
 from kernels import failures, radiation, registry
 from kernels.constants import DAY_S, YEAR_S
 from kernels.solar_cycle import solar_cycle_activity
-from twin import run
+from twin import programs
 from twin.failures import fail
 
 FLEET = ["constellation.satellites=37", "accelerator.failure_rate_per_year=30.0", "output.report=false"]
@@ -115,7 +115,7 @@ def test_anomaly_lies_over_the_south_atlantic():
 def fleet(*overrides):
     """Arguments of `fail` of a fleet's first cohort, and its number of satellites."""
     model = twin.build(twin.compose("simulate", ["failures=random", *FLEET, *overrides]))
-    tiles = run._lay_out(model.structure, run._prepare(model.structure, model.params, model.environment), 1)
+    tiles = programs.lay_out(model.structure, programs.prepare(model.structure, model.params, model.environment), 1)
     cohort = model.structure.cohorts[0]
     shared, each, slow = (part[cohort.name] for part in (tiles.shared, tiles.each, tiles.carry.slow))
     return (shared, each, model.environment.start_days), slow, cohort.satellites
@@ -166,10 +166,10 @@ def test_draws_belong_to_the_satellite_and_the_seed():
 def test_cohorts_have_streams_of_their_own():
     cohorts = ['+cohorts.a=["constellation.satellites=3"]', '+cohorts.b=["constellation.satellites=2"]']
     model = twin.build(twin.compose("simulate", ["failures=random", *FLEET, *cohorts, "constellation.planes=1"]))
-    prepared = run._prepare(model.structure, model.params, model.environment)
+    prepared = programs.prepare(model.structure, model.params, model.environment)
     keys = np.concatenate([jax.random.key_data(prepared[name].each.random_key) for name in ("a", "b")])
     whole = twin.build(twin.compose("simulate", ["constellation.satellites=5", "constellation.planes=1"]))
-    (alone,) = run._prepare(whole.structure, whole.params, whole.environment).values()
+    (alone,) = programs.prepare(whole.structure, whole.params, whole.environment).values()
     np.testing.assert_array_equal(keys, jax.random.key_data(alone.each.random_key))
 
 

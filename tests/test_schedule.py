@@ -12,7 +12,7 @@ import pytest
 
 import twin
 from kernels import safe_math as sm
-from twin import block_schedule, rollout, run
+from twin import block_schedule, programs, rollout
 from twin.ageing import condition
 from twin.anchor import anchor_at
 from twin.block_steps import block_steps
@@ -50,9 +50,9 @@ def test_tiles_do_not_change_results(untiled, tile):
 def test_two_devices_do_not_change_results(untiled):
     """Nor do chunks compile anew: what a chunk leaves is what the next one takes."""
     assert len(jax.devices()) == 2
-    compiled = run._run_chunk._cache_size()
+    compiled = len(programs._chunks)
     assert_same(simulate("distributed.devices=2", "distributed.tile=8", "time.chunk_s=1500"), untiled, 5e-5)
-    assert run._run_chunk._cache_size() == compiled + 1
+    assert len(programs._chunks) == compiled + 1
 
 
 def test_chunks_do_not_change_results(untiled):
@@ -82,10 +82,10 @@ def test_clocks_nest(untiled, save, exchange):
 
 
 def test_numbers_do_not_recompile(untiled):
-    compiled = run._run_chunk._cache_size()
+    compiled = len(programs._chunks)
     simulate(ONE_DEVICE, "solar_cell=azur_3g30c", "accelerator=b200", "radiator=carbon_panel", "orbit.altitude_m=550e3")
     simulate(ONE_DEVICE, "battery=lfp_pack", "coating=osr_quartz", "workload.utilization=0.5", "array.area_m2=300")
-    assert run._run_chunk._cache_size() == compiled
+    assert len(programs._chunks) == compiled
 
 
 def traceable(satellites):

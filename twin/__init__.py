@@ -4,18 +4,45 @@
     result = twin.simulate(config)
 
 Importing this package is light; JAX loads with the first use. Phases, totals and parameters need 64-bit numbers,
-so JAX is switched to them here, for the whole process.
+so JAX is switched to them here, for the whole process. Compiled programs are kept on disk, in the user's cache folder:
+JAX_COMPILATION_CACHE_DIR names another one, JAX_ENABLE_COMPILATION_CACHE=0 keeps none.
 """
 
 import os
+import platform
 import sys
+import zlib
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+
+def _cache_folder() -> str:
+    """One folder for each kind of processor: code compiled for one need not run on another."""
+    try:
+        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        kind = next((line for line in cpu.splitlines() if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        kind = platform.processor()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    name = f"{platform.machine()}-{zlib.crc32(kind.encode()):08x}"
+    return str(Path(base).expanduser() / "orbital-datacenter-twin" / name)
+
+
+# Whoever names a folder or a limit of his own keeps it.
+_SETTINGS = {
+    "JAX_COMPILATION_CACHE_DIR": _cache_folder(),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.05",
+}
 if "jax" in sys.modules:
-    sys.modules["jax"].config.update("jax_enable_x64", True)
+    _config = sys.modules["jax"].config
+    _config.update("jax_enable_x64", True)
+    if _config.jax_compilation_cache_dir is None:
+        _config.update("jax_compilation_cache_dir", _SETTINGS["JAX_COMPILATION_CACHE_DIR"])
 else:
     os.environ["JAX_ENABLE_X64"] = "1"
+    for _name, _value in _SETTINGS.items():
+        os.environ.setdefault(_name, _value)
 
 # For XLA on CPU. Without the first it computes the whole step anew for every output: three times slower to run, twice
 # to compile. The second makes the steps of a tile one machine function, without a task per operation: a fifth faster.

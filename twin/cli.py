@@ -202,9 +202,10 @@ def _check_first(arguments: Any, session: _Session) -> None:
             _show_finished(folder)
             sys.exit(0)
         from twin.model import build
-        from twin.run import prepared
+        from twin.run import compile_ahead, prepared
 
         model = build(config)
+        compile_ahead(model)
         prepared(model)  # refuses what has no launch mass before anything is written
         session.ready[tuple(arguments.overrides)] = (config, model)
     except ConfigError as error:

@@ -319,9 +319,16 @@ def spread(tiles: Tiles, devices: tuple[Any, ...]) -> Tiles:
     """Tiles where the devices of `run_chunk_on` keep them, so that the first chunk is compiled as all others are."""
     if len(devices) == 1:
         return tiles
-    mesh = Mesh(np.array(devices), (_AXIS,))
-    whole, split = (NamedSharding(mesh, spec) for spec in (_WHOLE, _SPLIT))
+    whole, split = placement(devices)
     return Tiles(jax.device_put(tiles.shared, whole), *jax.device_put(tiles[1:], split))
+
+
+def placement(devices: tuple[Any, ...]) -> tuple[NamedSharding | None, NamedSharding | None]:
+    """Where several devices keep what satellites share, and tiles; one device has no choice."""
+    if len(devices) == 1:
+        return None, None
+    mesh = Mesh(np.array(devices), (_AXIS,))
+    return NamedSharding(mesh, _WHOLE), NamedSharding(mesh, _SPLIT)
 
 
 def run_chunk_on(

@@ -16,19 +16,13 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from twin import block_schedule, health, metrics, rollout, run_folder, store
+from twin import block_schedule, health, programs, rollout, run_folder, store
 from twin.config import Config, ConfigError
 from twin.frames import gathered, nodes_of
 from twin.model import Model, build
-from twin.prepare import Cohort, prepare
+from twin.prepare import Cohort
 from twin.structure import Structure
 from twin.summary import summarise
-
-# Compiled once per structure, whatever the numbers: the second job of a sweep finds them ready.
-_prepare = jax.jit(prepare, static_argnums=0)
-_lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
-_all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
-_run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 # Schedule of the steps and a remark for each structure that has been measured in this process.
 _measured: dict[Structure, tuple[str, str]] = {}
@@ -99,8 +93,9 @@ def simulate(
     if folder is not None and run_folder.holds_run(folder, config):
         return store.open_run(folder)
     model = build(config) if model is None else model
+    compile_ahead(model)
     cohorts = prepared(model)
-    tiles = rollout.spread(_lay_out(model.structure, cohorts, model.structure.devices), devices_of(model.structure))
+    tiles = programs.tiles_of(model.structure, cohorts)
     model = _settled(model, tiles)
     axes = _axes(config, model)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
@@ -113,7 +108,7 @@ def simulate(
     sink = kept.append if writer is None else writer.append
     try:
         carry = _advance(model, tiles, axes, sink, watch, clock)
-        fleet, each = _all_metrics(model.structure, cohorts, carry)
+        fleet, each = programs.all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
     except (Exception, KeyboardInterrupt) as error:
         if writer is not None:
@@ -196,18 +191,10 @@ def _through(
     model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
 ) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
     """Carry after a chunk and its frames; the carry before it is used up."""
-    structure, (done, segment, demand) = model.structure, chunk
-    return _run_chunk(
-        structure,
-        segment,
-        devices_of(structure),
-        tiles.shared,
-        tiles.each,
-        model.environment,
-        jnp.asarray(done * structure.schedule.step_s),
-        jnp.asarray(demand),
-        carry=carry,
-    )
+    done, segment, demand = chunk
+    start_s = jnp.asarray(done * model.structure.schedule.step_s)
+    program = programs.chunk(model, segment).result()
+    return program(tiles.shared, tiles.each, model.environment, start_s, jnp.asarray(demand), carry)
 
 
 def _settled(model: Model, tiles: rollout.Tiles) -> Model:
@@ -228,9 +215,16 @@ def _settled(model: Model, tiles: rollout.Tiles) -> Model:
     return model._replace(structure=settled, notes=(*model.notes, remark))
 
 
+def compile_ahead(model: Model) -> None:
+    """Begin to compile the first chunk, so that it is ready when the fleet is; nothing where a schedule is yet open."""
+    if model.structure.block_schedule != "auto":
+        _, segment, _ = next(_chunks(model.structure, np.asarray(model.environment.traced_flops)))
+        programs.chunk(model, segment)
+
+
 def prepared(model: Model) -> dict[str, Cohort]:
     """Constants and first state of a built run; ConfigError when no launch mass carries a design's propellant."""
-    cohorts = _prepare(model.structure, model.params, model.environment)
+    cohorts = programs.prepare(model.structure, model.params, model.environment)
     for name, cohort in cohorts.items():
         if not 0.0 < float(cohort.budget.mass_kg) < HEAVIEST_KG:
             impulse_s = float(cohort.shared.profiles["propulsion"]["specific_impulse_s"])
@@ -239,11 +233,6 @@ def prepared(model: Model) -> dict[str, Cohort]:
                 "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
             )
     return cohorts
-
-
-def devices_of(structure: Structure) -> tuple[Any, ...]:
-    """Devices that share the fleet."""
-    return tuple(jax.devices())[: structure.devices]
 
 
 def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[Chunk]:
@@ -294,7 +283,7 @@ def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
         "step_s": structure.schedule.step_s,
         "duration_s": structure.schedule.steps * structure.schedule.step_s,
         "schedule": structure.block_schedule,
-        "device": f"{len(devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
+        "device": f"{len(programs.devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
         **_versions(structure),
     }
 

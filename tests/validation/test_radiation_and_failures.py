@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 import twin
 from kernels import failures, orbit, radiation, registry
 from kernels.constants import DAY_S, EARTH_RADIUS_M, SIDEREAL_RATE_RAD_PER_DAY, YEAR_S
-from twin import ageing, run
+from twin import ageing, programs
 from twin.anchor import anchor_at
 from twin.failures import fail
 from validation.rows import Measured, reference_data, row
@@ -84,7 +84,7 @@ def test_dose_left_out() -> Measured:
 def configured(name):
     """Dose of a profile at 650 km, Sun-synchronous, mean over a solar cycle. [rad/year]"""
     model = twin.build(twin.compose("simulate", [f"radiation={name}", "constellation.satellites=1"]))
-    (cohort,) = run._prepare(model.structure, model.params, model.environment).values()
+    (cohort,) = programs.prepare(model.structure, model.params, model.environment).values()
     trapped, solar = radiation.dose_rate(cohort.each.field, 0.5)
     return float((trapped + solar)[0]) * RAD_PER_YEAR
 
@@ -352,7 +352,7 @@ SATELLITES, DAYS = 2500, 30
 def test_random_means_are_expected() -> Measured:
     overrides = [f"constellation.satellites={SATELLITES}", "accelerator.failure_rate_per_year=8.0", "seed=1"]
     model = twin.build(twin.compose("simulate", ["failures=expected", "distributed.devices=1", *overrides]))
-    tiles = run._lay_out(model.structure, run._prepare(model.structure, model.params, model.environment), 1)
+    tiles = programs.lay_out(model.structure, programs.prepare(model.structure, model.params, model.environment), 1)
     cohort, days = model.structure.cohorts[0], model.environment.start_days
     shared, each, first = tiles.shared[cohort.name], tiles.each[cohort.name], tiles.carry.slow[cohort.name]
     end_s = jnp.asarray(DAYS * DAY_S)

@@ -1,0 +1,63 @@
+"""The compiled programs of a run. Each is compiled once per structure, whatever the numbers: a sweep shares them."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Sharding
+
+from twin import metrics, rollout
+from twin.model import Model
+from twin.prepare import Cohort
+from twin.prepare import prepare as _prepare
+from twin.structure import Structure
+
+prepare = jax.jit(_prepare, static_argnums=0)
+lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
+all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
+run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
+
+_compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiling")
+_chunks: dict[tuple[Structure, rollout.Segment], Future[jax.stages.Compiled]] = {}
+
+
+def devices_of(structure: Structure) -> tuple[Any, ...]:
+    """Devices that share the fleet."""
+    return tuple(jax.devices())[: structure.devices]
+
+
+def tiles_of(structure: Structure, cohorts: dict[str, Cohort]) -> rollout.Tiles:
+    """A prepared fleet laid out for the loop, on its devices."""
+    return rollout.spread(lay_out(structure, cohorts, structure.devices), devices_of(structure))
+
+
+def chunk(model: Model, segment: rollout.Segment) -> Future[jax.stages.Compiled]:
+    """The program of `rollout.run_chunk_on` for a segment; it compiles in the background, from shapes alone.
+
+    It is called as `program(shared, each, environment, start_s, traced_flops, carry=carry)`.
+    """
+    key = (model.structure, segment)
+    if key not in _chunks:
+        # Traced here, as only one thread can; compiled there, while others are.
+        lowered = run_chunk.lower(*_shapes(model, segment))
+        _chunks[key] = _compiling.submit(lowered.compile)
+    return _chunks[key]
+
+
+def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
+    """Arguments of a chunk without their numbers, where `tiles_of` puts them."""
+    structure = model.structure
+    cohorts = jax.eval_shape(partial(prepare, structure), model.params, model.environment)
+    tiles = jax.eval_shape(lambda fleet: lay_out(structure, fleet, structure.devices), cohorts)
+    whole, split = rollout.placement(devices_of(structure))
+
+    def placed(tree: Any, where: Sharding | None) -> Any:
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
+
+    number = jax.ShapeDtypeStruct((), jnp.float64)
+    demand = jax.ShapeDtypeStruct((segment.exchanges,), jnp.float64)
+    laid = placed(tiles.shared, whole), placed(tiles.each, split)
+    fixed = structure, segment, devices_of(structure)
+    return (*fixed, *laid, placed(model.environment, None), number, demand, placed(tiles.carry, split))
