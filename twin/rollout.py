@@ -141,15 +141,12 @@ def run_chunk(
     (exchanges,). `fleet_sum` adds over the satellites of all devices.
     """
     step_s = structure.schedule.step_s
-    kind = jnp.dtype(structure.precision)
     interval_s = segment.blocks * segment.steps * step_s
 
-    def anchor_of(cohort: CohortStructure) -> Anchor:
-        own, mine = shared[cohort.name], each[cohort.name]
-        still = anchor_at(mine, environment.start_days, start_s)
-        return in_air(structure, cohort, own, mine, still, carry.slow[cohort.name], environment, start_s)
-
-    anchors = {c.name: jax.tree.map(lambda leaf: leaf.astype(kind), anchor_of(c)) for c in structure.cohorts}
+    anchors = {
+        c.name: _anchor(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, start_s)
+        for c in structure.cohorts
+    }
 
     def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
         number, demand = interval
@@ -183,6 +180,29 @@ def run_chunk(
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
     carry, frames = lax.scan(exchange_interval, carry, (numbers, traced_flops))
     return carry, {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
+
+
+def _anchor(
+    structure: Structure,
+    cohort: CohortStructure,
+    shared: Shared,
+    each: Each,
+    slow: Slow,
+    environment: Environment,
+    start_s: Array,
+) -> Anchor:
+    """Anchor of a chunk, tile by tile: float64 needs room for one tile only. What all share is any tile's."""
+    kind = jnp.dtype(structure.precision)
+
+    def of_tile(tile: tuple[Each, Slow]) -> Anchor:
+        mine, slow = tile
+        still = anchor_at(mine, environment.start_days, start_s)
+        flown = in_air(structure, cohort, shared, mine, still, slow, environment, start_s)
+        return jax.tree.map(lambda leaf: leaf.astype(kind), flown)
+
+    tiles = lax.map(of_tile, (each, slow))
+    first = jax.tree.map(lambda leaf: leaf[0], tiles)
+    return first._replace(**{name: getattr(tiles, name) for name in PER_SATELLITE})
 
 
 def _over_tiles(
