@@ -112,8 +112,8 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ("time.duration_s = 1000: must be a whole multiple of time.save_every_s = 300",),
     ),
     "exchange does not nest": (
-        ["time.exchange_s=450"],
-        ("time.exchange_s = 450: must divide time.save_every_s = 300 or be a whole multiple of it",),
+        ["time.exchange_s=460"],
+        ("time.exchange_s = 460: must divide time.save_every_s = 300 or be a whole multiple of it",),
     ),
     "half a millisecond": (["time.step_s=0.0015"], ("time.step_s = 0.0015: must be a whole number of milliseconds",)),
     "endless": (["time.duration_s=inf"], ("time.duration_s = inf: ",)),

@@ -28,7 +28,7 @@ def test_progress_in_a_pipe_is_plain_lines(capsys: pytest.CaptureFixture[str]) -
         for done in range(0, 2881, 20):
             watch(Progress(done, 2880, np.datetime64("2026-06-14T12:00:00", "ns"), 1.2e6))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "1\u202f200 satellites (reference: 1\u202f200, sun synchronous, walker), 1 day in steps of 20 s"
+    assert lines[0] == "1\u202f200 satellites (reference: 1\u202f200, sun synchronous, walker), 1 day in steps of 30 s"
     assert lines[1] == "415 element sets read; 2 dropped [stale]"
     assert lines[-1] == "2026-06-14 12:00 UTC  100 %  1.20 M satellite-steps/s"
     assert len(lines) == 12

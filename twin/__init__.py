@@ -46,7 +46,7 @@ else:
 
 # For XLA on CPU. Without the first it computes the whole step anew for every output: three times slower to run, twice
 # to compile. The second makes the steps of a tile one machine function, without a task per operation: a fifth faster.
-_OPTIONS = "xla_cpu_use_multi_output_fusion=true,xla_cpu_small_while_loop_byte_threshold=4000000"
+_OPTIONS = "xla_cpu_use_multi_output_fusion=true,xla_cpu_small_while_loop_byte_threshold=1000000"
 if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_extra_options={_OPTIONS}".strip()
 

@@ -41,9 +41,13 @@ def chunk(model: Model, segment: rollout.Segment) -> Future[jax.stages.Compiled]
     key = (model.structure, segment)
     if key not in _chunks:
         # Traced here, as only one thread can; compiled there, while others are.
-        lowered = run_chunk.lower(*_shapes(model, segment))
-        _chunks[key] = _compiling.submit(lowered.compile)
+        _chunks[key] = _compiling.submit(lowered(model, segment).compile)
     return _chunks[key]
+
+
+def lowered(model: Model, segment: rollout.Segment) -> jax.stages.Lowered:
+    """The program of a chunk before it is compiled."""
+    return run_chunk.lower(*_shapes(model, segment))
 
 
 def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:

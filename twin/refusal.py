@@ -7,7 +7,10 @@ from typing import Any
 
 
 class ConfigError(Exception):
-    """A refused input; its text is the one sentence that the user reads."""
+    """A refused input; its text is the one sentence, on one line, that the user reads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.replace("\n", "\\n").replace("\r", "\\r"))
 
 
 def parse_utc(text: str) -> datetime:
