@@ -53,6 +53,7 @@ def loop(case: Case) -> Case:
 
     import twin
     from twin import programs, rollout, run
+    from twin.structure import Moment, moment
 
     n, length_s = case["satellites"], case["duration_s"]
     overrides = [f"constellation.satellites={n}", f"precision={case.get('precision', 'float32')}", *QUIET]
@@ -64,10 +65,12 @@ def loop(case: Case) -> Case:
     program = programs.chunk(model, segment).result()
     compile_s = time.perf_counter() - began
     tiles = programs.tiles_of(model.structure, run.prepared(model))
+    environment = programs.of_any_length(model).environment
+    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in moment(schedule, 1.0, 0)))
     demand, carry = jnp.asarray(model.environment.traced_flops), [tiles.carry]
 
     def once() -> None:
-        carry[0], frames = program(tiles.shared, tiles.each, model.environment, jnp.zeros(()), demand, carry[0])
+        carry[0], frames = program(tiles.shared, tiles.each, environment, now, demand, carry[0])
         jax.block_until_ready((carry[0], frames))
 
     wall_s, cpu_s = seconds(once, case.get("repeats", 5))

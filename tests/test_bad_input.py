@@ -115,6 +115,30 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["time.exchange_s=460"],
         ("time.exchange_s = 460: must divide time.save_every_s = 300 or be a whole multiple of it",),
     ),
+    "windows longer than the run": (
+        ["time.weight=3"],
+        ("time.weight = 3: two stretches of 64800 s, time.weight chunks each, must fit in time.duration_s = 86400",),
+    ),
+    "settling without gaps": (
+        ["time.settle_s=600"],
+        ("time.settle_s = 600: must be 0 where time.weight = 1: one window follows the other",),
+    ),
+    "settling in part": (
+        ["time=year_sampled", "time.settle_s=6000"],
+        ("time.settle_s = 6000: must be a whole multiple of time.chunk_s = 5880",),
+    ),
+    "settling from window to window": (
+        ["time=year_sampled", "time.weight=4"],
+        ("time.settle_s = 11760: must be at most 8818.39, half of what lies between two windows",),
+    ),
+    "windows of odd intervals": (
+        ["time=year_sampled", "time.chunk_s=6000"],
+        ("time.chunk_s = 6000: must be a whole multiple of 840 s where time.weight is above 1",),
+    ),
+    "safe mode between windows": (
+        ["operations=safe_mode", "time.weight=2"],
+        ("time.weight = 2: must be 1 where operations.payload_off_for_s = 17700",),
+    ),
     "half a millisecond": (["time.step_s=0.0015"], ("time.step_s = 0.0015: must be a whole number of milliseconds",)),
     "endless": (["time.duration_s=inf"], ("time.duration_s = inf: ",)),
     "not an instant": (["time.start=tomorrow"], ("time.start = 'tomorrow'", "ISO 8601, such as 2026-06-14T00:00:00")),

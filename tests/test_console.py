@@ -20,7 +20,11 @@ def model(satellites: int = 1200) -> Any:
     cohort = SimpleNamespace(name="reference", satellites=satellites, model=slots.__getitem__)
     schedule = SimpleNamespace(steps=2880, step_s=30.0)
     notes = ("415 element sets read; 2 dropped [stale]",)
-    return SimpleNamespace(structure=SimpleNamespace(cohorts=(cohort,), schedule=schedule), notes=notes)
+    return SimpleNamespace(
+        environment=SimpleNamespace(slow_weight=1.0),
+        structure=SimpleNamespace(cohorts=(cohort,), schedule=schedule),
+        notes=notes,
+    )
 
 
 def test_progress_in_a_pipe_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:

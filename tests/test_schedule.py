@@ -20,6 +20,7 @@ from twin.exchange import Inputs
 from twin.prepare import prepare
 from twin.state import State
 from twin.step import step
+from twin.structure import moment
 
 SHORT = ["time.duration_s=6000", "time.save_every_s=300", "constellation.satellites=37", "output.report=false"]
 ONE_DEVICE = "distributed.devices=1"
@@ -165,7 +166,8 @@ class Trial:
         self.now_s += self.seconds[schedule]
         node_k = jnp.asarray([300.0, 310.0]) + (self.drift_k if schedule == "kernel" else 0.0)
         charge = jnp.asarray([0.5, 0.6])
-        return rollout.Carry({"fleet": State({"bus": node_k}, {}, charge, *(0.0 * charge for _ in range(3)))}, {}, {})
+        state = State({"bus": node_k}, {}, charge, *(0.0 * charge for _ in range(3)))
+        return rollout.Carry({"fleet": state}, {}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -225,7 +227,8 @@ def test_chunk_lowers_for_cuda(schedule):
     structure, tiles, environment = traceable(200)
     structure = replace(structure, block_schedule=schedule)
     chunk = jax.jit(partial(rollout.run_chunk, structure, rollout.Segment(2, 1, 30)))
-    arguments = (tiles.shared, tiles.each, environment, jnp.zeros(()), jnp.zeros(2), tiles.carry)
+    now = moment(structure.schedule, environment.slow_weight, 0)
+    arguments = (tiles.shared, tiles.each, environment, now, jnp.zeros(2), tiles.carry)
     lowered = chunk.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
     assert ("mosaic_gpu" in lowered) == (schedule == "kernel")
 

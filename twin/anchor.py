@@ -30,16 +30,25 @@ class Anchor(NamedTuple):
 PER_SATELLITE = ("elements", "rates", "electron_fluence_per_m2_s", "exposure", "drag_n")
 
 
-def anchor_at(each: Each, start_days: Array, time_s: Array) -> Anchor:
-    """Phases and epoch quantities `time_s` after the start of the run, float64; in a vacuum (see `in_air`)."""
+def anchor_at(each: Each, start_days: Array, time_s: Array, flown_s: Array | None = None) -> Anchor:
+    """Phases and epoch quantities `time_s` after the start of the run, float64; in a vacuum (see `in_air`).
+
+    Along its orbit a satellite stands where `flown_s` has brought it, all of the time unless given: windows of a
+    longer time follow each other without a jump in the argument of latitude, on which charge and heat depend.
+    """
     days = start_days + time_s / orbit.const.DAY_S
     rates = each.rates
     later = rates.mean_anomaly_rad_per_s + rates.mean_anomaly_rad_per_s2 * time_s
     turned = orbit.const.SIDEREAL_ANGLE_J2000_RAD + orbit.const.SIDEREAL_RATE_RAD_PER_DAY * days
+    elements = orbit.advance(each.elements, rates, time_s)
+    if flown_s is not None:
+        flown = orbit.advance(each.elements, rates, flown_s)
+        turned_back = flown.argument_of_perigee_rad - elements.argument_of_perigee_rad
+        elements = elements._replace(mean_anomaly_rad=flown.mean_anomaly_rad + turned_back)
     quiet, active = each.fluence
     activity = solar_cycle.solar_cycle_activity(days)
     return Anchor(
-        elements=orbit.with_forced_eccentricity(orbit.advance(each.elements, rates, time_s), each.forced_eccentricity),
+        elements=orbit.with_forced_eccentricity(elements, each.forced_eccentricity),
         rates=rates._replace(mean_anomaly_rad_per_s=later),
         sun=sunlight.sun_angles(days),
         sidereal_angle_rad=jnp.mod(turned, 2.0 * jnp.pi),

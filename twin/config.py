@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import kernels
 from kernels import registry
 from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
-from twin.cross_checks import check_network, check_profiles, check_schedule, check_time
+from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
 from twin.refusal import ConfigError, nearest, parse_utc, sentence
 from twin.structure import Ports
 
@@ -43,6 +43,8 @@ class Time(Strict):
     save_every_s: float = Field(gt=0, le=3.2e9)
     exchange_s: float = Field(gt=0, le=3.2e9)
     chunk_s: float = Field(gt=0, le=86400)
+    weight: int = Field(ge=1, le=10_000)
+    settle_s: float = Field(ge=0, le=3.2e9)
     sources: dict[str, str] = {}
 
     @field_validator("start")
@@ -334,6 +336,8 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
     seed = composed["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed!r}: must be a whole number from 0 to 2^63 - 1")
+    operations = _profile("operations", composed["operations"])
+    check_windows(time, operations)
     own = dict(cohorts) if cohorts else {_cohort_name(composed): composed}
     return Config(
         time=time,
@@ -344,7 +348,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         seed=seed,
         workload=_profile("workload", composed["workload"]),
         environment=_profile("environment", composed["environment"]),
-        operations=_profile("operations", composed["operations"]),
+        operations=operations,
         atmosphere=_profile("atmosphere", composed["atmosphere"]),
         cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),

@@ -1,5 +1,6 @@
 """Checks that need two numbers at once: what no single range can refuse."""
 
+import math
 from typing import Any, NoReturn, get_args
 
 from kernels.quantity import CurveRatio
@@ -17,7 +18,7 @@ def check_time(time: Any) -> None:
         if not counts[key] or counts[key] % counts["step_s"]:
             raise ConfigError(f"time.{key} = {value:g}: must be a whole multiple of time.step_s = {time.step_s:g}")
     save, exchange = counts["save_every_s"], counts["exchange_s"]
-    if counts["duration_s"] % save:
+    if time.weight == 1 and counts["duration_s"] % save:
         raise ConfigError(
             f"time.duration_s = {time.duration_s:g}: must be a whole multiple of "
             f"time.save_every_s = {time.save_every_s:g}"
@@ -27,6 +28,37 @@ def check_time(time: Any) -> None:
             f"time.exchange_s = {time.exchange_s:g}: must divide time.save_every_s = {time.save_every_s:g} "
             "or be a whole multiple of it"
         )
+
+
+def check_windows(time: Any, operations: Any) -> None:
+    """Windows that stand for longer stretches, and what leads up to them, fit into the run; `check_time` has passed."""
+    if time.weight == 1:
+        if time.settle_s > 0:
+            _refuse("time.settle_s", time.settle_s, "must be 0 where time.weight = 1: one window follows the other")
+        return
+    if operations.payload_off_for_s > 0:
+        _refuse(
+            "time.weight",
+            time.weight,
+            f"must be 1 where operations.payload_off_for_s = {operations.payload_off_for_s:g}, which may fall "
+            "between two windows",
+        )
+    nest_s = max(time.save_every_s, time.exchange_s)
+    if round(time.chunk_s * 1000) % round(nest_s * 1000):
+        _refuse("time.chunk_s", time.chunk_s, f"must be a whole multiple of {nest_s:g} s where time.weight is above 1")
+    if round(time.settle_s * 1000) % round(time.chunk_s * 1000):
+        _refuse("time.settle_s", time.settle_s, f"must be a whole multiple of time.chunk_s = {time.chunk_s:g}")
+    stretch_s = time.weight * time.chunk_s
+    if time.duration_s < 2 * stretch_s:
+        _refuse(
+            "time.weight",
+            time.weight,
+            f"two stretches of {stretch_s:g} s, time.weight chunks each, must fit in "
+            f"time.duration_s = {time.duration_s:g}",
+        )
+    before_s = 0.5 * (time.duration_s / math.ceil(time.duration_s / stretch_s) - time.chunk_s)
+    if time.settle_s > before_s:
+        _refuse("time.settle_s", time.settle_s, f"must be at most {before_s:g}, half of what lies between two windows")
 
 
 def check_schedule(distributed: Any, precision: Any) -> None:

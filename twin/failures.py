@@ -25,23 +25,23 @@ ROUNDING_S = 1e-4  # clocks are whole milliseconds, kept in float64
 
 
 def fail(shared: Shared, each: Each, start_days: Array, from_s: Array, to_s: Array, slow: Slow) -> Slow:
-    """Slow variables after the failures of all days that ended in (from_s, to_s], leaves (tiles, tile)."""
+    """Slow variables after the failures of all calendar days that ended in (from_s, to_s], leaves (tiles, tile)."""
     first, last = (jnp.floor((time_s + ROUNDING_S) / DAY_S).astype(jnp.int32) for time_s in (from_s, to_s))
     return lax.fori_loop(first, last, partial(_one_day, shared, each, start_days), slow)
 
 
 def _one_day(shared: Shared, each: Each, start_days: Array, day: Array, slow: Slow) -> Slow:
     """Binomial deaths and Poisson upsets of one day; those that die are exposed for half of it."""
-    alive, weight = slow.accelerators_alive, shared.slow_weight.astype(jnp.float64)
+    alive = slow.accelerators_alive
     profile = shared.profiles["reliability"]
     law = registry.call(failures.hazard, profile, registry.call(failures.base_rate, shared.profiles["accelerator"]))
     first_s = registry.call(failures.first_age_s, profile)
-    ages = [(first_s + (day + k) * DAY_S * weight) / YEAR_S for k in (0, 1)]
+    ages = [(first_s + (day + k) * DAY_S) / YEAR_S for k in (0, 1)]
     before, after = (failures.cumulative_hazard(law, age) for age in ages)
     chance = jnp.broadcast_to(-jnp.expm1(before - after), alive.shape)
     dead = jnp.minimum(_each(jax.random.binomial, _keys(each, day, "accelerators"), alive, chance), alive)
     activity = solar_cycle_activity(start_days + day + 0.5)
-    exposed_gy = (alive - 0.5 * dead) * sum(radiation.dose_rate(each.field, activity)) * DAY_S * weight
+    exposed_gy = (alive - 0.5 * dead) * sum(radiation.dose_rate(each.field, activity)) * DAY_S
     upsets = {
         name: getattr(slow, name) + _each(jax.random.poisson, _keys(each, day, name), exposed_gy * per_gy)
         for name, per_gy in shared.upsets.per_gy.items()

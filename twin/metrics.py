@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import battery, failures, registry
 from kernels import constants as const
+from kernels import failures
 from twin import rollout, variables
 from twin.ageing import condition
 from twin.prepare import Cohort, prepare
@@ -36,19 +36,14 @@ ENERGIES = (
 )
 
 
-def flat(leaf: Array, satellites: int) -> Array:
-    """(tiles, tile) back to (satellite,), without padding."""
-    return leaf.reshape(-1)[:satellites]
-
-
 def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Cohort, carry: rollout.Carry) -> Metrics:
     """Metrics of one cohort: sums over its satellites, extremes, means, and the worst balance residuals."""
-    totals = {name: flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
+    totals = {name: rollout.flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
     last: tuple[State, Slow] = jax.tree.map(
-        lambda leaf: flat(leaf, cohort.satellites), (carry.state[cohort.name], carry.slow[cohort.name])
+        lambda leaf: rollout.flat(leaf, cohort.satellites), (carry.state[cohort.name], carry.slow[cohort.name])
     )
     duration_s = run_duration_s(structure, prepared)
-    power, heat = balance_residuals(cohort, prepared, last, totals)
+    power, heat = balance_residuals(prepared, totals)
     metrics = {name: jnp.sum(totals[name]) for name in ENERGIES}
     metrics |= {name: (jnp.max if kind == "max" else jnp.min)(totals[name]) for name, kind in EXTREMES.items()}
     mass_kg = prepared.budget.mass_kg * cohort.satellites
@@ -102,7 +97,7 @@ def station_keeping(prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
 
 def run_duration_s(structure: Structure, prepared: Cohort) -> Array:
     """Time that the totals stand for. [s]"""
-    return structure.schedule.steps * structure.schedule.step_s * prepared.shared.slow_weight
+    return structure.schedule.steps * structure.schedule.step_s * prepared.slow_weight
 
 
 def specific_mass(mass_kg: Array, accelerator_energy_j: Array, duration_s: Array) -> Array:
@@ -111,40 +106,19 @@ def specific_mass(mass_kg: Array, accelerator_energy_j: Array, duration_s: Array
     return jnp.where(accelerator_energy_j > 0.0, per_kw, jnp.nan)
 
 
-def balance_residuals(
-    cohort: CohortStructure, prepared: Cohort, last: tuple[State, Slow], totals: Mapping[str, Array]
-) -> tuple[Array, Array]:
+def balance_residuals(prepared: Cohort, totals: Mapping[str, Array]) -> tuple[Array, Array]:
     """What the electric and the thermal account of each satellite miss, relative to its array energy. (satellite,)
 
-    The store is taken at the mean of first and last capacity: what the capacity lost to ageing held is no flow.
     Electric: array - load - battery - conversion loss at the bus, plus battery energy in - heat - change of charge.
     Thermal: environment + load + losses + battery heat - radiated - change of stored heat.
     """
-    model = registry.models("battery")[cohort.model("battery")]
     least_j = 1e-3 * prepared.shared.profiles["battery"]["energy_j"]
-
-    first_wear, last_wear = (condition(cohort, prepared.shared, slow) for slow in (prepared.slow, last[1]))
-    health = 0.5 * (first_wear.battery_health + last_wear.battery_health)
-
-    def stored(state: State) -> Array:
-        node = cohort.topology.nodes[cohort.ports.battery[0]]
-        charge = state.state_of_charge.astype(jnp.float64)
-        place = (charge, state.temperature_k[node], health, last_wear.battery_resistance_growth)
-        pack = registry.call(model, prepared.shared.profiles["battery"], *place)
-        return battery.stored_energy_j(pack, charge)
-
-    def warmth(state: State) -> Array:
-        nodes = zip(cohort.topology.nodes, prepared.shared.network.heat_capacity_j_per_k, strict=True)
-        return sum((c * state.temperature_k[n].astype(jnp.float64) for n, c in nodes), jnp.zeros(()))
-
     at_bus = (
         totals["array_energy_j"] - totals["load_energy_j"] - totals["battery_energy_j"] - totals["conversion_loss_j"]
     )
-    gained_j = stored(last[0]) - stored(prepared.state)
-    in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - gained_j
+    in_pack = totals["battery_energy_j"] - totals["battery_heat_j"] - totals["stored_in_battery_j"]
     into_body = totals["absorbed_environment_heat_j"] + totals["load_energy_j"] + totals["conversion_loss_j"]
-    warmed_j = warmth(last[0]) - warmth(prepared.state)
-    in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - warmed_j
+    in_body = into_body + totals["battery_heat_j"] - totals["radiated_heat_j"] - totals["stored_as_heat_j"]
     # A run that is all eclipse has no array energy to compare with.
     scale = jnp.maximum(jnp.maximum(totals["array_energy_j"], totals["load_energy_j"]), least_j)
     return (jnp.abs(at_bus) + jnp.abs(in_pack)) / scale, jnp.abs(in_body) / scale

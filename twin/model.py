@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from kernels import orbit, registry
@@ -30,7 +31,7 @@ from twin.cross_checks import massless
 from twin.inputs import element_sets, particle_fluence, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
-from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure
+from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure, moment
 from twin.surfaces import exchange_links
 
 # 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
@@ -86,7 +87,7 @@ def build(config: Config) -> Model:
     environment = Environment(
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
-        slow_weight=jnp.ones(()),
+        slow_weight=jnp.asarray(_slow_weight(config, structure.schedule), dtype=jnp.float64),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
         seed=jnp.asarray(config.seed, dtype=jnp.int64),
@@ -161,7 +162,7 @@ def _check_plane(plane: Any) -> None:
 
 def intervals(schedule: Schedule) -> int:
     """Exchange intervals of a run, the last one perhaps shorter."""
-    return -(-schedule.steps // schedule.exchange_steps)
+    return -(-schedule.simulated_steps // schedule.exchange_steps)
 
 
 def _schedule(config: Config) -> Schedule:
@@ -171,13 +172,20 @@ def _schedule(config: Config) -> Schedule:
     exchange = min(round(time.exchange_s / step), steps)
     save = round(time.save_every_s / step)
     nest = max(save, exchange)
+    chunk = max(round(time.chunk_s / step) // nest, 1) * nest
     return Schedule(
         step_ms=round(step * 1000),
-        steps=steps,
+        steps=steps if time.weight == 1 else -(-steps // (time.weight * chunk)) * chunk,
         save_steps=save,
         exchange_steps=exchange,
-        chunk_steps=max(round(time.chunk_s / step) // nest, 1) * nest,
+        chunk_steps=chunk,
+        settling_chunks=round(time.settle_s / step) // chunk,
     )
+
+
+def _slow_weight(config: Config, schedule: Schedule) -> float:
+    """Calendar time over simulated time: `time.weight`, or less, so that equal stretches fill the duration."""
+    return round(config.time.duration_s * 1000) / (schedule.steps * schedule.step_ms)
 
 
 def _demand(config: Config, structure: Structure, params: Params, environment: Environment) -> tuple[Any, list[str]]:
@@ -189,13 +197,23 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
     )
     schedule = structure.schedule
     interval_s = schedule.exchange_steps * schedule.step_s
+    whole = -(-round(config.time.duration_s * 1000) // (schedule.exchange_steps * schedule.step_ms))
     try:
         demand, notes = traces.demand_flops(
-            config.workload, nominal, interval_s, intervals(schedule), config.seed, conf_dir() / "data"
+            config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data"
         )
     except ConfigError as error:
         raise ConfigError(f"workload.file = {config.workload.file!r}: {error}") from None
-    return jnp.asarray(demand, dtype=jnp.float64), notes
+    return jnp.asarray(_in_windows(demand, schedule, float(environment.slow_weight)), dtype=jnp.float64), notes
+
+
+def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.ndarray:
+    """Mean of the calendar's demand over each exchange interval that is simulated."""
+    interval_s = schedule.exchange_steps * schedule.step_s
+    from_s = moment(schedule, weight, np.arange(intervals(schedule)) * schedule.exchange_steps).date_s
+    summed = np.concatenate([[0.0], np.cumsum(demand)])
+    begin, end = (np.interp(s / interval_s, np.arange(summed.size), summed) for s in (from_s, from_s + interval_s))
+    return end - begin
 
 
 def _numbers(slot: str, profile: Any) -> dict[str, Array]:

@@ -55,7 +55,6 @@ class Shared(NamedTuple):
     upsets: failures.Upsets
     dry_mass_kg: Array
     disposal_kg: Array  # propellant that is kept for the disposal
-    slow_weight: Array
     coating_ageing_per_s: Array  # in sunlight
     carry_over: Array
     work: workload_kernel.Character
@@ -82,6 +81,7 @@ class Cohort(NamedTuple):
     state: State
     slow: Slow
     budget: Budget
+    slow_weight: Array  # of the run
 
 
 def prepare(structure: Structure, params: Params, environment: Environment) -> dict[str, Cohort]:
@@ -116,13 +116,12 @@ def _prepare_cohort(
         upsets=_upsets(structure, params),
         dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
-        slow_weight=environment.slow_weight,
         coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
     state, slow = _first(cohort, params, each, budget)
-    return Cohort(shared, each, state, slow, budget)
+    return Cohort(shared, each, state, slow, budget, environment.slow_weight)
 
 
 def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Budget) -> tuple[State, Slow]:

@@ -1,6 +1,7 @@
 """The compiled programs of a run. Each is compiled once per structure, whatever the numbers: a sweep shares them."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,15 +9,16 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Sharding
 
-from twin import metrics, rollout
+from twin import metrics, rollout, sampling
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
-from twin.structure import Structure
+from twin.structure import Moment, Structure
 
 prepare = jax.jit(_prepare, static_argnums=0)
 lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
 all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
+marks = jax.jit(sampling.marks, static_argnums=0)
 run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 _compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiling")
@@ -33,11 +35,21 @@ def tiles_of(structure: Structure, cohorts: dict[str, Cohort]) -> rollout.Tiles:
     return rollout.spread(lay_out(structure, cohorts, structure.devices), devices_of(structure))
 
 
+def of_any_length(model: Model) -> Model:
+    """The model without its duration, which a chunk does not depend on."""
+    schedule = replace(model.structure.schedule, steps=0, settling_chunks=0)
+    return model._replace(
+        structure=replace(model.structure, schedule=schedule),
+        environment=model.environment._replace(traced_flops=jnp.zeros(())),
+    )
+
+
 def chunk(model: Model, segment: rollout.Segment) -> Future[jax.stages.Compiled]:
     """The program of `rollout.run_chunk_on` for a segment; it compiles in the background, from shapes alone.
 
-    It is called as `program(shared, each, environment, start_s, traced_flops, carry=carry)`.
+    It is called as `program(shared, each, environment, now, traced_flops, carry)`; environment of `of_any_length`.
     """
+    model = of_any_length(model)
     key = (model.structure, segment)
     if key not in _chunks:
         # Traced here, as only one thread can; compiled there, while others are.
@@ -60,8 +72,8 @@ def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
     def placed(tree: Any, where: Sharding | None) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
 
-    number = jax.ShapeDtypeStruct((), jnp.float64)
+    now = Moment(*[jax.ShapeDtypeStruct((), jnp.float64)] * len(Moment._fields))
     demand = jax.ShapeDtypeStruct((segment.exchanges,), jnp.float64)
     laid = placed(tiles.shared, whole), placed(tiles.each, split)
     fixed = structure, segment, devices_of(structure)
-    return (*fixed, *laid, placed(model.environment, None), number, demand, placed(tiles.carry, split))
+    return (*fixed, *laid, placed(model.environment, None), now, demand, placed(tiles.carry, split))

@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from twin import variables
+from twin import energy, variables
 from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.block_steps import block_steps
@@ -25,15 +25,16 @@ from twin.failures import fail
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.prepare import Cohort, Each, Shared
+from twin.settling import Settling, moved_on, unsettled
 from twin.state import Slow, State
 from twin.step import step
-from twin.structure import CohortStructure, Environment, Structure
+from twin.structure import CohortStructure, Environment, Moment, Structure, moment
+from twin.totals import Totals, added, aged, extremes_with, first_totals
 
 # How the fleet lies on several devices: shared numbers whole on each, tiles split over them.
 _AXIS = "satellites"
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
-Totals = dict[str, Array]
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
 
 
@@ -43,6 +44,7 @@ class Carry(NamedTuple):
     state: dict[str, State]
     slow: dict[str, Slow]
     totals: dict[str, Totals]
+    settling: dict[str, Settling]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ def tiled(leaf: Array, tile: int, devices: int = 1) -> Array:
     return padded.reshape(tiles, tile)
 
 
+def flat(leaf: Array, satellites: int) -> Array:
+    """(tiles, tile) back to (satellite,), without padding."""
+    return leaf.reshape(-1)[:satellites]
+
+
 def tile_size(structure: Structure, cohort: CohortStructure, devices: int = 1) -> int:
     """Satellites per tile: the configured size, or less for a small cohort."""
     return min(structure.tile, -(-cohort.satellites // devices))
@@ -115,13 +122,8 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
         state[cohort.name] = jax.tree.map(lambda leaf: leaf.astype(kind), first)
         slow[cohort.name] = jax.tree.map(split, prepared.slow)
         totals[cohort.name] = first_totals(real.shape)
-    return Tiles(shared, each, Carry(state, slow, totals))
-
-
-def first_totals(shape: tuple[int, ...]) -> Totals:
-    """Totals before the first step, float64."""
-    first = {"sum": 0.0, "max": -jnp.inf, "min": jnp.inf}
-    return {total.name: jnp.full(shape, first[total.kind], dtype=jnp.float64) for total in variables.TOTALS}
+    settling = {name: unsettled(first) for name, first in state.items()}
+    return Tiles(shared, each, Carry(state, slow, totals, settling))
 
 
 def run_chunk(
@@ -130,21 +132,23 @@ def run_chunk(
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     environment: Environment,
-    start_s: Array,
+    now: Moment,
     traced_flops: Array,
     carry: Carry,
     fleet_sum: Callable[[Array], Array] = jnp.sum,
 ) -> tuple[Carry, dict[str, Frames]]:
     """Run a segment: the carry at its end and its frames, leaves (time, satellite), in order of `frames.in_order`.
 
-    `start_s` is the time since the start of the run (float64), `traced_flops` the demand per exchange interval,
-    (exchanges,). `fleet_sum` adds over the satellites of all devices.
+    Orbits, Sun and air are those of the date `now`; totals, wear and failures those of the time that it stands for,
+    none while satellites settle.
+    `traced_flops` is the demand per exchange interval, (exchanges,). `fleet_sum` adds over the satellites of all
+    devices.
     """
     step_s = structure.schedule.step_s
     interval_s = segment.blocks * segment.steps * step_s
 
     anchors = {
-        c.name: _anchor(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, start_s)
+        c.name: _anchor(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
         for c in structure.cohorts
     }
 
@@ -157,29 +161,45 @@ def run_chunk(
             carry.state,
             carry.slow,
             demand,
-            start_s + number * interval_s,
+            now.date_s + number * interval_s,
             interval_s,
             fleet_sum,
         )
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
-            run = partial(_run_tile, structure, cohort, segment, shared[name], number)
+            run = partial(_run_tile, structure, cohort, segment, shared[name], now.weight, number)
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
             if structure.failures == "random":
-                begun_s = start_s + number * interval_s
-                slow[name] = fail(
-                    shared[name], each[name], environment.start_days, begun_s, begun_s + interval_s, slow[name]
-                )
+                from_s, to_s = (now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
+                slow[name] = fail(shared[name], each[name], environment.start_days, from_s, to_s, slow[name])
                 alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
                 frames[name]["accelerators_alive"] = alive
-        return Carry(states, slow, totals), frames
+        return carry._replace(state=states, slow=slow, totals=totals), frames
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
-    carry, frames = lax.scan(exchange_interval, carry, (numbers, traced_flops))
-    return carry, {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
+    last, frames = lax.scan(exchange_interval, carry, (numbers, traced_flops))
+    ordered = {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
+    return _closed(structure, shared, now.weight, carry, last), ordered
+
+
+def _closed(structure: Structure, shared: Mapping[str, Shared], weight: Array, first: Carry, last: Carry) -> Carry:
+    """The carry at the end of a chunk: stored energy in the totals, or satellites moved on as they settle."""
+    totals, states, known = {}, {}, {}
+    for cohort in structure.cohorts:
+        name, own = cohort.name, shared[cohort.name]
+
+        def of_tile(tile: tuple[Any, ...], cohort: CohortStructure = cohort, own: Shared = own) -> tuple[Any, ...]:
+            states, slow, before = tile
+            return energy.gained_j(cohort, own, states, slow), *moved_on(cohort, own, weight, states, before)
+
+        states_of, slow_of = (first.state[name], last.state[name]), (first.slow[name], last.slow[name])
+        gained, states[name], known[name] = lax.map(of_tile, (states_of, slow_of, first.settling[name]))
+        added = zip(variables.STORED, gained, strict=True)
+        totals[name] = last.totals[name] | {key: last.totals[name][key] + weight * gain_j for key, gain_j in added}
+    return last._replace(state=states, totals=totals, settling=known)
 
 
 def _anchor(
@@ -189,15 +209,15 @@ def _anchor(
     each: Each,
     slow: Slow,
     environment: Environment,
-    start_s: Array,
+    now: Moment,
 ) -> Anchor:
     """Anchor of a chunk, tile by tile: float64 needs room for one tile only. What all share is any tile's."""
     kind = jnp.dtype(structure.precision)
 
     def of_tile(tile: tuple[Each, Slow]) -> Anchor:
         mine, slow = tile
-        still = anchor_at(mine, environment.start_days, start_s)
-        flown = in_air(structure, cohort, shared, mine, still, slow, environment, start_s)
+        still = anchor_at(mine, environment.start_days, now.date_s, now.flown_s)
+        flown = in_air(structure, cohort, shared, mine, still, slow, environment, now.date_s)
         return jax.tree.map(lambda leaf: leaf.astype(kind), flown)
 
     tiles = lax.map(of_tile, (each, slow))
@@ -228,6 +248,7 @@ def _run_tile(
     cohort: CohortStructure,
     segment: Segment,
     shared: Shared,
+    weight: Array,
     interval: Array,
     anchor: Anchor,
     inputs: Inputs,
@@ -248,7 +269,7 @@ def _run_tile(
         start_s = number.astype(kind) * kind.type(step_s)
         state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
         sums = {name: value + out[name] for name, value in sums.items()}
-        return state, sums, _extremes(extremes, out)
+        return state, sums, extremes_with(extremes, out)
 
     stepped = partial(block_steps, structure.block_schedule, one_step)
 
@@ -262,16 +283,11 @@ def _run_tile(
         first = (interval * segment.blocks + block) * segment.steps
         state, sums, extremes = stepped(shared, (anchor, inputs, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
-        length_s = shared.slow_weight.astype(jnp.float64) * step_s
-        totals = {
-            t.name: totals[t.name] + sums[t.of].astype(jnp.float64) * length_s
-            if t.kind == "sum"
-            else extremes[t.name].astype(jnp.float64)
-            for t in variables.TOTALS
-        }
+        length_s = weight * step_s
+        totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)
-        slow = _aged(slow, sums, steady, segment.steps, length_s)
+        slow = aged(slow, sums, steady, segment.steps, length_s)
         end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
@@ -285,22 +301,6 @@ def _run_tile(
     return state, slow, totals, frames
 
 
-def _aged(slow: Slow, sums: Mapping[str, Array], steady: Mapping[str, Array], steps: int, length_s: Array) -> Slow:
-    """Slow variables after a block: rates summed over its steps, and those that are steady through it."""
-    advanced = {
-        row.name: sums[row.of].astype(jnp.float64) * length_s
-        if row.per == "step"
-        else steady[row.of].astype(jnp.float64) * (steps * length_s)
-        for row in variables.SLOW
-    }
-    return slow._replace(**{name: getattr(slow, name) + change for name, change in advanced.items()})
-
-
-def _extremes(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:
-    pick = {"max": jnp.maximum, "min": jnp.minimum}
-    return {t.name: pick[t.kind](extremes[t.name], out[t.of]) for t in variables.TOTALS if t.kind != "sum"}
-
-
 def run_all(
     structure: Structure, tiles: Tiles, environment: Environment, fleet_sum: Callable[[Array], Array] = jnp.sum
 ) -> Carry:
@@ -311,26 +311,22 @@ def run_all(
     structure = replace(structure, block_schedule="scan")
     schedule = structure.schedule
     per_chunk = schedule.chunk_steps // schedule.exchange_steps
-    whole, rest = divmod(schedule.steps, schedule.chunk_steps)
-    chunk = partial(run_chunk, structure, fleet_sum=fleet_sum)
-    chunk_s = schedule.chunk_steps * schedule.step_s
-    carry = tiles.carry
-    demand = environment.traced_flops
+    whole, rest = divmod(schedule.simulated_steps, schedule.chunk_steps)
+    carry, demand = tiles.carry, environment.traced_flops
+
+    def chunk(segment: Segment, carry: Carry, done: Array, traced: Array) -> Carry:
+        now = moment(schedule, environment.slow_weight, done)
+        return run_chunk(structure, segment, *tiles[:2], environment, now, traced, carry, fleet_sum)[0]
+
     if whole:
         (segment,) = segments(schedule.chunk_steps, schedule.save_steps, schedule.exchange_steps)
-
-        def one_chunk(carry: Carry, item: tuple[Array, Array]) -> tuple[Carry, None]:
-            start_s, traced = item
-            return chunk(segment, tiles.shared, tiles.each, environment, start_s, traced, carry)[0], None
-
-        starts = jnp.arange(whole) * chunk_s
+        starts = jnp.arange(whole) * schedule.chunk_steps
         traced = demand[: whole * per_chunk].reshape(whole, per_chunk)
-        carry, _ = lax.scan(one_chunk, carry, (starts, traced))
+        carry, _ = lax.scan(lambda carry, item: (chunk(segment, carry, *item), None), carry, (starts, traced))
     done, first = whole * schedule.chunk_steps, whole * per_chunk
     for segment in segments(rest, schedule.save_steps, schedule.exchange_steps):
         traced = demand[first : first + segment.exchanges]
-        start_s = jnp.asarray(done * schedule.step_s)
-        carry, _ = chunk(segment, tiles.shared, tiles.each, environment, start_s, traced, carry)
+        carry = chunk(segment, carry, jnp.asarray(done), traced)
         done, first = done + segment.total_steps, first + segment.exchanges
     return carry
 
@@ -358,19 +354,19 @@ def run_chunk_on(
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     environment: Environment,
-    start_s: Array,
+    now: Moment,
     traced_flops: Array,
     carry: Carry,
 ) -> tuple[Carry, dict[str, Frames]]:
     """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
-        return run_chunk(structure, segment, shared, each, environment, start_s, traced_flops, carry)
+        return run_chunk(structure, segment, shared, each, environment, now, traced_flops, carry)
     return _on_all(
         partial(run_chunk, structure, segment, fleet_sum=_sum_over_devices),
         devices,
         (_WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE, _SPLIT),
         (_SPLIT, PartitionSpec(None, _AXIS)),
-    )(shared, each, environment, start_s, traced_flops, carry)
+    )(shared, each, environment, now, traced_flops, carry)
 
 
 def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, environment: Environment) -> Carry:

@@ -17,18 +17,17 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from twin import block_schedule, health, programs, rollout, run_folder, store
+from twin import block_schedule, health, programs, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
 from twin.frames import gathered, nodes_of
 from twin.model import Model, build
 from twin.prepare import Cohort
-from twin.structure import Structure
+from twin.structure import Moment, Structure, moment
 from twin.summary import summarise
 
 # Schedule of the steps and a remark for each structure that has been measured in this process.
 _measured: dict[Structure, tuple[str, str]] = {}
 
-Chunk = tuple[int, rollout.Segment, np.ndarray]  # steps done before it, segment, demand
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
 
@@ -57,12 +56,22 @@ class Progress:
     satellite_steps_per_s: float
 
 
+class Chunk(NamedTuple):
+    """Steps that are simulated in one go."""
+
+    done: int  # steps simulated before it
+    segment: rollout.Segment
+    now: Moment
+    demand_flops: np.ndarray  # (exchanges,)
+
+
 class Flight(NamedTuple):
     """A chunk that the device has been asked for."""
 
     chunk: Chunk
     carry: rollout.Carry  # used up by the next one
     frames: dict[str, rollout.Frames]
+    marks: list[sampling.Marks]  # at its end
 
 
 T = TypeVar("T")
@@ -108,14 +117,14 @@ def simulate(
     kept: list[dict[str, np.ndarray]] = []
     sink = kept.append if writer is None else writer.append
     try:
-        carry = _advance(model, tiles, axes, sink, watch, clock)
+        carry, marks = _advance(model, cohorts, tiles, axes, sink, watch, clock)
         fleet, each = programs.all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
     except (Exception, KeyboardInterrupt) as error:
         if writer is not None:
             writer.close("failed", str(error) or "interrupted")
         raise
-    summary = summarise(model, cohorts, fleet, each, _run_facts(model.structure, clock))
+    summary = summarise(model, cohorts, fleet, each, _run_facts(model, clock), marks)
     if writer is None or folder is None:
         frames = {name: np.concatenate([part.pop(name) for part in kept]) for name in tuple(kept[0])}
         return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
@@ -130,49 +139,63 @@ def simulate(
 
 def _advance(
     model: Model,
+    cohorts: dict[str, Cohort],
     tiles: rollout.Tiles,
     axes: store.Axes,
     sink: Callable[[dict[str, np.ndarray]], None],
     watch: Watch | None,
     clock: Clock,
-) -> rollout.Carry:
-    """Run all chunks; each one's frames are checked and handed to `sink` while the device runs the next."""
-    satellites = sum(cohort.satellites for cohort in model.structure.cohorts)
+) -> tuple[rollout.Carry, list[sampling.Marks]]:
+    """Run all chunks; each window's frames are checked and handed to `sink` while the device runs the next chunk.
+
+    Also what has added up before the first window and after each one, where windows stand for longer stretches.
+    """
+    structure, schedule = model.structure, model.structure.schedule
+    chunk_share = sum(cohort.satellites for cohort in structure.cohorts) * (1 + schedule.settling_chunks)
     names = [str(name) for name in axes.name]
-    carry, frame = tiles.carry, 0
+    carry, frame, marks = tiles.carry, 0, _marked(model, cohorts, tiles.carry)
     _first_program(model).result()  # so that no time of its compilation counts as one of stepping
     began, compiled_s = time.perf_counter(), _compile_time.total_s
-    for flight in _flights(model, tiles):
-        columns = gathered(model.structure, flight.frames)
-        count = next(iter(columns.values())).shape[0]
-        times = axes.time[frame : frame + count]
-        health.check_decay(columns, times, names)
-        health.check_frames(columns, times, names)
-        sink(columns)
-        carry, frame = flight.carry, frame + count
-        compiling_s, compiled_s = _compile_time.total_s - compiled_s, _compile_time.total_s
-        took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
-        began = time.perf_counter()
-        clock.stepping_s += took_s
-        if watch is not None:
-            done, segment, _ = flight.chunk
-            speed = segment.total_steps * satellites / took_s
-            watch(Progress(done + segment.total_steps, model.structure.schedule.steps, times[-1], speed))
+    for flight in _flights(model, cohorts, tiles):
+        carry = flight.carry
+        if flight.chunk.now.weight:
+            columns = gathered(structure, flight.frames)
+            count = next(iter(columns.values())).shape[0]
+            times = axes.time[frame : frame + count]
+            health.check_decay(columns, times, names)
+            health.check_frames(columns, times, names)
+            sink(columns)
+            frame += count
+            marks += flight.marks
+            compiling_s, compiled_s = _compile_time.total_s - compiled_s, _compile_time.total_s
+            took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
+            began = time.perf_counter()
+            clock.stepping_s += took_s
+            if watch is not None:
+                done, segment, *_ = flight.chunk
+                speed = segment.total_steps * chunk_share / took_s
+                watch(Progress(done + segment.total_steps, schedule.simulated_steps, times[-1], speed))
         del flight  # its frames leave the device before another chunk is begun
-    return carry
+    return carry, marks
 
 
-def _flights(model: Model, tiles: rollout.Tiles) -> Iterator[Flight]:
+def _marked(model: Model, cohorts: dict[str, Cohort], carry: rollout.Carry) -> list[sampling.Marks]:
+    """What has added up so far, where windows stand for longer stretches."""
+    if float(model.environment.slow_weight) == 1.0:
+        return []
+    return [programs.marks(model.structure, cohorts, carry)]
+
+
+def _flights(model: Model, cohorts: dict[str, Cohort], tiles: rollout.Tiles) -> Iterator[Flight]:
     """Every chunk of a run, the next one already on its way; one that has to be compiled waits for the one before."""
     carry = tiles.carry
 
     def begin(chunk: Chunk) -> Flight:
         nonlocal carry
         carry, frames = _through(model, tiles, chunk, carry)
-        return Flight(chunk, carry, frames)
+        return Flight(chunk, carry, frames, _marked(model, cohorts, carry) if chunk.now.weight else [])
 
-    chunks = _chunks(model.structure, np.asarray(model.environment.traced_flops))
-    for _, alike in groupby(chunks, key=lambda chunk: chunk[1]):
+    for _, alike in groupby(_chunks(model), key=lambda chunk: chunk.segment):
         yield from one_behind(map(begin, alike))
 
 
@@ -193,10 +216,10 @@ def _through(
     model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
 ) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
     """Carry after a chunk and its frames; the carry before it is used up."""
-    done, segment, demand = chunk
-    start_s = jnp.asarray(done * model.structure.schedule.step_s)
-    program = programs.chunk(model, segment).result()
-    return program(tiles.shared, tiles.each, model.environment, start_s, jnp.asarray(demand), carry)
+    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
+    program = programs.chunk(model, chunk.segment).result()
+    environment = programs.of_any_length(model).environment
+    return program(tiles.shared, tiles.each, environment, now, jnp.asarray(chunk.demand_flops), carry)
 
 
 def _settled(model: Model, tiles: rollout.Tiles) -> Model:
@@ -205,7 +228,7 @@ def _settled(model: Model, tiles: rollout.Tiles) -> Model:
     if structure.block_schedule != "auto":
         return model
     if structure not in _measured:
-        first = next(_chunks(structure, np.asarray(model.environment.traced_flops)))
+        first = next(_chunks(model))
 
         def first_chunk(schedule: str) -> rollout.Carry:
             tried = model._replace(structure=replace(structure, block_schedule=schedule))
@@ -224,8 +247,7 @@ def compile_ahead(model: Model) -> None:
 
 
 def _first_program(model: Model) -> Future[jax.stages.Compiled]:
-    _, segment, _ = next(_chunks(model.structure, np.asarray(model.environment.traced_flops)))
-    return programs.chunk(model, segment)
+    return programs.chunk(model, next(_chunks(model)).segment)
 
 
 def prepared(model: Model) -> dict[str, Cohort]:
@@ -241,14 +263,15 @@ def prepared(model: Model) -> dict[str, Cohort]:
     return cohorts
 
 
-def _chunks(structure: Structure, demand: np.ndarray) -> Iterator[Chunk]:
+def _chunks(model: Model) -> Iterator[Chunk]:
     """All chunks of a run, one after the other."""
-    schedule = structure.schedule
+    schedule, demand = model.structure.schedule, np.asarray(model.environment.traced_flops)
     done = first = 0
-    while done < schedule.steps:
-        length = min(schedule.chunk_steps, schedule.steps - done)
+    while done < schedule.simulated_steps:
+        length = min(schedule.chunk_steps, schedule.simulated_steps - done)
         for segment in rollout.segments(length, schedule.save_steps, schedule.exchange_steps):
-            yield done, segment, demand[first : first + segment.exchanges]
+            now = moment(schedule, float(model.environment.slow_weight), done)
+            yield Chunk(done, segment, now, demand[first : first + segment.exchanges])
             done, first = done + segment.total_steps, first + segment.exchanges
 
 
@@ -260,7 +283,11 @@ def _frames_per_chunk(structure: Structure) -> int:
 def _axes(config: Config, model: Model) -> store.Axes:
     schedule = model.structure.schedule
     frames = schedule.steps // schedule.save_steps
-    ends_ms = config.time.start_ms + np.arange(1, frames + 1, dtype=np.int64) * schedule.save_steps * schedule.step_ms
+    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
+    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
+    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
+    frame_ms = schedule.save_steps * schedule.step_ms
+    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
     catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
     nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
     return store.Axes(
@@ -279,15 +306,17 @@ def _versions(structure: Structure) -> dict[str, str]:
     return {**versions, "python_version": platform.python_version(), "precision": structure.precision}
 
 
-def _run_facts(structure: Structure, clock: Clock) -> dict[str, Any]:
-    steps = sum(cohort.satellites for cohort in structure.cohorts) * structure.schedule.steps
+def _run_facts(model: Model, clock: Clock) -> dict[str, Any]:
+    structure, schedule, weight = model.structure, model.structure.schedule, float(model.environment.slow_weight)
+    steps = sum(cohort.satellites for cohort in structure.cohorts) * schedule.simulated_steps
     return {
         "wall_s": round(time.perf_counter() - clock.started_s, 3),
         "compile_s": round(_compile_time.total_s - clock.compiled_before_s, 3),
         "satellite_steps": steps,
         "satellite_steps_per_s": round(steps / max(clock.stepping_s, 1e-9)),
-        "step_s": structure.schedule.step_s,
-        "duration_s": structure.schedule.steps * structure.schedule.step_s,
+        "step_s": schedule.step_s,
+        "simulated_s": schedule.simulated_steps * schedule.step_s,
+        "duration_s": round(weight * schedule.steps * schedule.step_s, 3),
         "schedule": structure.block_schedule,
         "device": f"{len(programs.devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
         **_versions(structure),

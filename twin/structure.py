@@ -67,15 +67,50 @@ class Schedule:
     """The clocks, all in whole steps; see `rollout` for how they nest."""
 
     step_ms: int
-    steps: int
+    steps: int  # counted: of all windows, or of the whole run
     save_steps: int
     exchange_steps: int
     chunk_steps: int
+    settling_chunks: int = 0  # before each window, of which only the state at their end counts
 
     @property
     def step_s(self) -> float:
         """Length of a step. [s]"""
         return self.step_ms / 1000.0
+
+    @property
+    def simulated_steps(self) -> int:
+        """Steps counted and steps of settling."""
+        return self.steps * (1 + self.settling_chunks)
+
+
+class Moment(NamedTuple):
+    """Where a stretch of steps stands in the run, (), float64."""
+
+    date_s: Any  # calendar time since the start of the run at which it begins
+    flown_s: Any  # simulated time before it
+    counted_s: Any  # calendar time that the windows before it stand for
+    weight: Any  # calendar time that each of its seconds stands for; 0 while the satellites settle
+
+
+def moment(schedule: Schedule, weight: Any, done: Any) -> Moment:
+    """Moment at which `done` steps have been simulated.
+
+    A chunk is a window in the middle of the stretch of `weight` times its length that it stands for, or leads up to
+    one without a gap in time.
+    """
+    chunk_s = schedule.chunk_steps * schedule.step_s
+    chunk, inside = divmod(done, schedule.chunk_steps)
+    window, settled = divmod(chunk, schedule.settling_chunks + 1)
+    left = schedule.settling_chunks - settled
+    inside_s = inside * schedule.step_s
+    skipped_s = (weight - 1.0) * (window + 0.5) * chunk_s
+    return Moment(
+        date_s=skipped_s + (window - left) * chunk_s + inside_s,
+        flown_s=done * schedule.step_s,
+        counted_s=weight * (window * chunk_s + inside_s),
+        weight=weight * (left == 0),
+    )
 
 
 @jax.tree_util.register_static
@@ -100,7 +135,7 @@ class Environment(NamedTuple):
 
     start_days: Array  # since J2000.0, UT, ()
     traced_flops: Array  # demand of the trace per exchange interval, (exchange,)
-    slow_weight: Array  # multiplies increments of slow and total variables, ()
+    slow_weight: Array  # calendar time that each simulated second stands for, ()
     activity: Record  # solar and geomagnetic, on a grid of its own
     density: Table  # of the thermosphere
     seed: Array  # of all random draws, ()

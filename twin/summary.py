@@ -1,10 +1,10 @@
 """The summary of a run: flat keys with unit suffixes, margins, and which limit binds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twin import limits
+from twin import limits, sampling
 from twin.budget import Budget
 from twin.metrics import Metrics
 from twin.model import Model
@@ -14,13 +14,21 @@ Flat = dict[str, Any]
 
 
 def summarise(
-    model: Model, cohorts: Mapping[str, Cohort], fleet: Metrics, each: Mapping[str, Metrics], facts: Mapping[str, Any]
+    model: Model,
+    cohorts: Mapping[str, Cohort],
+    fleet: Metrics,
+    each: Mapping[str, Metrics],
+    facts: Mapping[str, Any],
+    marks: Sequence[sampling.Marks],
 ) -> dict[str, Flat]:
-    """Plain dict for summary.json: `fleet`, `cohorts.<name>` and `run`."""
+    """Plain dict for summary.json: `fleet`, `cohorts.<name>` and `run`; the error of sampling where there are marks."""
+    weight = float(model.environment.slow_weight)
     flats = {
-        name: _with_margins(_plain(values), cohorts[name].budget, facts["duration_s"]) for name, values in each.items()
+        name: _with_margins(_plain(values), cohorts[name].budget, facts["duration_s"])
+        | _plain(sampling.errors(marks, [name], weight))
+        for name, values in each.items()
     }
-    whole = _plain(fleet)
+    whole = _plain(fleet) | _plain(sampling.errors(marks, [*flats], weight))
     margins = dict.fromkeys(key for flat in flats.values() for key in flat if "_margin" in key)
     whole |= {key: min(flat[key] for flat in flats.values() if key in flat) for key in margins}
     single = len(flats) == 1

@@ -131,6 +131,9 @@ TOTALS = (
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
 )
 
+# What each window's change of stored energy adds up to, at the weight of its totals.
+STORED = ("stored_in_battery_j", "stored_as_heat_j")
+
 SLOW = (
     SlowRate("accelerators_alive", "accelerators_alive_per_s", per="block"),
     SlowRate("propellant_kg", "propellant_kg_per_s", per="block"),

@@ -82,7 +82,10 @@ def introduction(model: "Model") -> list[str]:
     total = sum(cohort.satellites for cohort in cohorts)
     each = "; ".join(f"{c.name}: {human.whole(c.satellites)}, {_where(c)}" for c in cohorts)
     schedule = model.structure.schedule
-    span = human.duration(schedule.steps * schedule.step_s)
+    weight = float(model.environment.slow_weight)
+    span = human.duration(weight * schedule.steps * schedule.step_s)
+    if weight != 1.0:
+        span += f", {schedule.simulated_steps / (weight * schedule.steps):.1%} of it simulated,"
     plural = "" if total == 1 else "s"
     fleet = f"{human.whole(total)} satellite{plural} ({each}), {span} in steps of {human.duration(schedule.step_s)}"
     return [fleet, *model.notes]
@@ -219,6 +222,12 @@ def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
     if found:
         yield "Life", Text()
         yield from found
+    errors = {key: error for key, error in numbers.items() if key.startswith("sampling_error_") and human.known(error)}
+    if errors:
+        yield "Sampling error, estimated", Text()
+        for key, error in errors.items():
+            label = key.removeprefix("sampling_error_").replace("_", " ").capitalize()
+            yield _plain(label, f"{100.0 * error:.2g} %", COLOURS["tight"] if error > 0.01 else "")
 
 
 def _warn(fraction: float) -> str:

@@ -1,5 +1,6 @@
 """The words and tables of the report, as HTML."""
 
+import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, NamedTuple
@@ -85,6 +86,14 @@ def _listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def _sampling(time: Mapping[str, Any]) -> str:
+    if time.get("weight", 1) == 1:
+        return ""
+    windows = math.ceil(time["duration_s"] / (time["weight"] * time["chunk_s"]))
+    share = windows * (time["chunk_s"] + time["settle_s"]) / time["duration_s"]
+    return f", by windows of {human.duration(time['chunk_s'])}: with their settling {share:.1%} of that time"
+
+
 def status(facts: Facts) -> str:
     """A red line for a run that failed or stopped."""
     if facts.status == "finished" and facts.summary:
@@ -113,7 +122,7 @@ def statement(facts: Facts) -> str:
     words = (
         f"{count(sizes['satellites'])} in orbit{f' at {height}' if height else ''} ({escape('; '.join(orbits))}), "
         f"simulated for {human.duration(time.get('duration_s'))} from {start} UTC in steps of "
-        f"{human.duration(time.get('step_s'))}."
+        f"{human.duration(time.get('step_s'))}{_sampling(time)}."
     )
     return words + (_outcome(fleet) if fleet else "")
 
@@ -258,6 +267,8 @@ def _meaning(key: str) -> str:
         return "Distance to the limit, negative when it is broken"
     if key.startswith("mass_") and key != "mass_kg":
         return f"Part of the mass of one satellite: {escape(key[5:-3].replace('_', ' '))}"
+    if key.startswith("sampling_error_"):
+        return "Standard error of simulating windows only, relative, estimated from how interleaved windows differ"
     return escape(MEANINGS.get(key, ""))
 
 

@@ -1,6 +1,7 @@
 """The report of a run: one self-contained page that opens offline."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -55,6 +56,14 @@ def versions(data: xr.Dataset) -> dict[str, str]:
     return {key: str(value) for key, value in data.attrs.items() if key.endswith("_version") or key == "precision"}
 
 
+def _frames_planned(time: Mapping[str, Any]) -> float:
+    """Frames of a whole run: of its windows, where they stand for longer stretches."""
+    counted_s = time.get("duration_s", 0.0)
+    if time.get("weight", 1) > 1:
+        counted_s = math.ceil(counted_s / (time["weight"] * time["chunk_s"])) * time["chunk_s"]
+    return counted_s / time.get("save_every_s", 1.0)
+
+
 def sizes(data: xr.Dataset, configuration: Mapping[str, Any]) -> dict[str, float]:
     """What telemetry alone tells: satellites, frames written and planned, sunlit share, lowest and highest altitude."""
     time = configuration.get("time", {})
@@ -62,7 +71,7 @@ def sizes(data: xr.Dataset, configuration: Mapping[str, Any]) -> dict[str, float
     found = {
         "satellites": float(data.sizes["satellite"]),
         "frames": float(frames),
-        "frames_planned": time.get("duration_s", 0.0) / time.get("save_every_s", 1.0),
+        "frames_planned": _frames_planned(time),
         "beta_min_rad": np.nan,
     }
     if frames:
@@ -112,7 +121,7 @@ def _series_section(data: xr.Dataset, summary: Mapping[str, Any]) -> str:
     period_s = _period_s(data)
     chosen = series.telling_satellites(read, frames, satellites) if satellites > 1 else {}
     windows = {"The whole run": series.window(0, frames)}
-    one = series.orbit_window(read, frames, satellites, interval_s, period_s)
+    one = series.orbit_window(read, frames, satellites, interval_s, period_s, time_ms / 1e3)
     if one.edges[-1] - one.edges[0] < frames:
         windows = {f"One orbit, {human.duration(period_s)}": one, **windows}
     groups = _groups(data)

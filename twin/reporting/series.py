@@ -77,14 +77,23 @@ def quantiles(values: np.ndarray) -> np.ndarray:
     return ordered[[round(share * (count - 1)) for share in QUANTILES.values()]]
 
 
-def orbit_window(read: Read, frames: int, satellites: int, interval_s: float, period_s: float) -> Window:
-    """The darkest full orbit of the run, the last of several alike; the whole run when it is shorter than an orbit."""
+def orbit_window(
+    read: Read, frames: int, satellites: int, interval_s: float, period_s: float, time_s: np.ndarray | None = None
+) -> Window:
+    """The darkest full orbit of the run, the last of several alike; the whole run when it is shorter than an orbit.
+
+    With the `time_s` of all frames, an orbit in which frames are missing is none, unless all are.
+    """
     length = math.ceil(period_s / interval_s) if math.isfinite(period_s) else frames
     if length >= frames:
         return window(0, frames)
     light = np.concatenate([block.mean(axis=1) for block in _all(read, "sunlit_fraction", frames, satellites)])
     summed = np.concatenate([[0.0], np.cumsum(light, dtype=np.float64)])
     mean = (summed[length:] - summed[:-length]) / length
+    if time_s is not None:
+        gap = np.concatenate([[0], np.cumsum(np.diff(time_s) > 1.5 * interval_s)])
+        broken = gap[length - 1 :] > gap[: frames - length + 1]
+        mean = mean if broken.all() else np.where(broken, np.nan, mean)
     first = int(np.flatnonzero(mean <= np.nanmin(mean) + 1e-3)[-1]) if np.isfinite(mean).any() else frames - length
     return window(first, first + length)
 
