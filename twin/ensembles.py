@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike
 
