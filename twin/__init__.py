@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from twin.cli import compose as compose
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
+    from twin.ensembles import ensemble as ensemble
     from twin.health import HealthError as HealthError
     from twin.metrics import objective as objective
     from twin.model import Model as Model
@@ -68,6 +69,7 @@ _HOME = {
     "Model": "model",
     "build": "model",
     "compose": "cli",
+    "ensemble": "ensembles",
     "objective": "metrics",
     "open_run": "store",
     "simulate": "run",

@@ -72,6 +72,13 @@ def check_schedule(distributed: Any, precision: Any) -> None:
 
 def check_profiles(profiles: dict[str, Any]) -> None:
     """ConfigError naming both keys when two numbers of a design contradict each other."""
+    if profiles["solar_cell"].model != "linear_efficiency":
+        _check_sheet(profiles["solar_cell"])
+    check_numbers(profiles)
+
+
+def check_numbers(profiles: dict[str, Any]) -> None:
+    """The same for a design whose printed table of cells has been checked before."""
     _check_cell(profiles["solar_cell"])
     _check_chip(profiles["accelerator"])
     _check_loop(profiles["coolant_loop"])
@@ -84,11 +91,10 @@ def _refuse(key: str, given: float, sentence: str) -> NoReturn:
 
 
 def _check_cell(cell: Any) -> None:
-    """A sheet's table has one value for each fluence; no cell makes more electricity than it absorbs light."""
+    """No cell makes more electricity than it absorbs light."""
     if cell.model == "linear_efficiency":
         key, given, efficiency = "efficiency_bol", cell.efficiency_bol, cell.efficiency_bol
     else:
-        _check_sheet(cell)
         key, given = "max_power_current_a_per_m2.0", cell.max_power_current_a_per_m2[0]
         efficiency = cell.max_power_voltage_v[0] * given / cell.reference_irradiance_w_per_m2
     if efficiency > cell.absorptivity:
@@ -100,6 +106,7 @@ def _check_cell(cell: Any) -> None:
 
 
 def _check_sheet(cell: Any) -> None:
+    """A sheet's table has one value for each fluence, and no voltage or current above its limit."""
     points = ("open_circuit_voltage_v", "max_power_voltage_v", "short_circuit_current_a_per_m2")
     points += ("max_power_current_a_per_m2",)
     coefficients = tuple(name for name in type(cell).model_fields if "_coefficient_" in name)

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, NamedTuple
 
 import jax
@@ -65,7 +66,7 @@ def build(config: Config) -> Model:
     cohorts, params, catalogue, notes = [], {}, {}, []
     fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
-        _check_plane(cohort.profiles["orbit"])
+        check_plane(cohort.profiles["orbit"])
         own, names, remarks = _cohort_params(config, cohort)
         params[cohort.name] = {**own, **fleet}
         catalogue[cohort.name] = names
@@ -141,7 +142,10 @@ def _block_schedule(config: Config) -> str:
     return "scan" if chosen == "auto" and no_kernel else chosen
 
 
-def _check_plane(plane: Any) -> None:
+_synchronous_rad = jax.jit(orbit.sun_synchronous_inclination_rad)
+
+
+def check_plane(plane: Any) -> None:
     """ConfigError for an orbit that meets the Earth, or a Sun-synchronous one where none exists."""
     if plane.model == "element_sets":
         return
@@ -152,8 +156,7 @@ def _check_plane(plane: Any) -> None:
             f"orbit.eccentricity = {plane.eccentricity:g}: puts the perigee at {perigee_m / 1e3:.0f} km with "
             f"orbit.altitude_m = {plane.altitude_m:g}; must be at least {LOWEST_PERIGEE_M / 1e3:.0f} km"
         )
-    synchronous = orbit.sun_synchronous_inclination_rad(jnp.asarray(axis_m), jnp.asarray(plane.eccentricity))
-    if plane.model == "sun_synchronous" and jnp.isnan(synchronous):
+    if plane.model == "sun_synchronous" and isnan(_synchronous_rad(axis_m, plane.eccentricity)):
         raise ConfigError(
             f"orbit.altitude_m = {plane.altitude_m:g}: no Sun-synchronous orbit exists there, only below "
             "about 5.97e6 m; choose a lower one, or an orbit with its own inclination"

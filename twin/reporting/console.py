@@ -55,17 +55,46 @@ def progress(model: "Model") -> Iterator[Callable[["run.Progress"], None]]:
 
 def _plain_lines(console: Console) -> Callable[["run.Progress"], None]:
     """A line for about every tenth of the run."""
-    shown = 0
+    due = _every_tenth()
 
     def watch(now: "run.Progress") -> None:
-        nonlocal shown
-        tenths = 10 * now.done_steps // now.total_steps
-        if tenths > shown:
-            shown = tenths
+        if due(now.done_steps, now.total_steps):
             share = 100.0 * now.done_steps / now.total_steps
             console.print(f"{_clock(now)}  {share:3.0f} %  {_speed(now)}", markup=False)
 
     return watch
+
+
+def _every_tenth() -> Callable[[int, int], bool]:
+    """Whether another tenth has been done since it was last so."""
+    shown = 0
+
+    def due(done: int, total: int) -> bool:
+        nonlocal shown
+        before, shown = shown, max(shown, 10 * done // total)
+        return shown > before
+
+    return due
+
+
+@contextmanager
+def counted(model: "Model", designs: int) -> Iterator[Callable[[int, int], None]]:
+    """Show an ensemble as it goes: yields what is to be told after every batch, designs done and designs in all."""
+    console, due = _console(), _every_tenth()
+    for line in (*introduction(model), f"{human.whole(designs)} designs"):
+        console.print(line, markup=False)
+    if not console.is_terminal:
+
+        def tell(done: int, total: int) -> None:
+            if due(done, total):
+                console.print(f"{human.whole(done)} designs  {100.0 * done / total:3.0f} %", markup=False)
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("compiling", total=designs)
+        yield lambda done, total: bar.update(task, completed=done, description=f"{human.whole(done)} designs")
 
 
 def _clock(now: "run.Progress") -> str:
