@@ -20,6 +20,7 @@ DESIGNS = {
     "radiator.area_m2": np.linspace(150.0, 90.0, COUNT).tolist(),
     "orbit.altitude_m": np.linspace(500e3, 800e3, COUNT).tolist(),
     "workload.utilization": np.linspace(1.0, 0.4, COUNT).tolist(),
+    "propulsion.specific_impulse_s": [1500.0] * (COUNT - 2) + [0.5, 1500.0],  # no launch mass carries the last but one
 }
 
 
@@ -48,6 +49,13 @@ def test_each_design_is_that_of_a_single_run(model, results):
         for metric, value in single(model.structure, params, model.environment).items():
             np.testing.assert_allclose(results[metric][k], value, rtol=1e-9, atol=1e-12, err_msg=metric)
     assert len(set(results.delivered_flop.values)) == COUNT
+
+
+def test_a_design_without_a_launch_mass_is_nan_and_alone(results):
+    unknown = results.to_array().isnull()
+    assert unknown[:, COUNT - 2].all()
+    assert not unknown[:, COUNT - 1].any()
+    np.testing.assert_array_equal(unknown.any("variable"), np.arange(COUNT) == COUNT - 2)
 
 
 def test_dataset_has_units_and_inputs(results):
@@ -166,7 +174,7 @@ def test_command_writes_inputs_and_metrics(monkeypatch, results, table, tmp_path
     with out.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [*DESIGNS, *results.data_vars]
-    assert [float(row["delivered_flop"]) for row in rows] == results.delivered_flop.values.tolist()
+    np.testing.assert_array_equal([float(row["delivered_flop"]) for row in rows], results.delivered_flop)
     assert [float(row["orbit.altitude_m"]) for row in rows] == DESIGNS["orbit.altitude_m"]
 
 
