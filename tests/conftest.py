@@ -1,5 +1,6 @@
 """Strict numerics for every test, and a small reference run to share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,10 +16,19 @@ import jax
 import pytest
 
 import twin
+from twin import programs
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ONE_ORBIT = ["time.duration_s=6000", "time.save_every_s=300", "time.exchange_s=300", "constellation.satellites=4"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs():
+    """A process holds only so many machine functions: those of a file are dropped when it ends."""
+    yield
+    programs.forget()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ def built(*overrides):
 
 @pytest.fixture(scope="module")
 def compiled():
-    """The gradient's program over two devices, at the default step of 10 s."""
+    """The gradient's program over two devices, at the default step."""
     function, values = built()
     return function, values, jax.jit(jax.value_and_grad(function, has_aux=True)).lower(values).compile()
 
@@ -61,8 +61,8 @@ def default_step(compiled):
 
 @pytest.fixture(scope="module")
 def fine_step():
-    """The gradient's program at a step of 1 s."""
-    function, values = built("time.step_s=1")
+    """The gradient's program at a step of 2 s."""
+    function, values = built("time.step_s=2")
     return values, jax.jit(jax.grad(lambda x: function(x)[0])).lower(values).compile()
 
 

@@ -25,6 +25,12 @@ _compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiling")
 _chunks: dict[tuple[Structure, rollout.Segment], Future[jax.stages.Compiled]] = {}
 
 
+def forget() -> None:
+    """Drop every compiled program of this process, JAX's own among them; the next use compiles or loads it anew."""
+    _chunks.clear()
+    jax.clear_caches()
+
+
 def devices_of(structure: Structure) -> tuple[Any, ...]:
     """Devices that share the fleet."""
     return tuple(jax.devices())[: structure.devices]
