@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import diffrax  # noqa: E402
+import diffrax  # noqa: E402  # pyright: ignore[reportMissingImports]
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
-import matplotlib  # noqa: E402
+import matplotlib  # noqa: E402  # pyright: ignore[reportMissingImports]
 import numpy as np  # noqa: E402
 from jax import Array, lax  # noqa: E402
 from rich.progress import track  # noqa: E402
@@ -34,7 +34,7 @@ from twin.state import State  # noqa: E402
 from twin.step import fluxes, step, valve  # noqa: E402
 
 matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 HEAD = """# Accuracy against cost of the step
 
