@@ -16,7 +16,7 @@ TELEMETRY = {"twin/store.py", "twin/run.py", *(f"twin/reporting/{p.name}" for p 
 ALLOWED = {
     "hydra": {"twin/cli.py"},
     "omegaconf": {"twin/cli.py"},
-    "pydantic": {"twin/config.py"},
+    "pydantic": {"twin/config.py", "twin/schema.py"},
     "orbax": {"twin/checkpoint.py"},
     "xarray": TELEMETRY | {"twin/ensembles.py"},
     "zarr": TELEMETRY - {"twin/run.py"},

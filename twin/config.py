@@ -6,17 +6,19 @@ A profile's schema is read off the kernels' signatures (`kernels.registry`); not
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model
 
 import kernels
 from kernels import registry
 from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
 from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
-from twin.refusal import ConfigError, nearest, parse_utc, sentence
+from twin.refusal import ConfigError, nearest, sentence
+from twin.schema import Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
 from twin.structure import Ports
 
 # Every kernel registers its models and parameters when it is imported.
@@ -25,136 +27,7 @@ for _module in pkgutil.iter_modules(kernels.__path__):
 
 PORTS = tuple(field.name for field in fields(Ports))
 FAILURES = ("none", "expected", "random")
-
-
-class Strict(BaseModel):
-    """Base of all models: frozen, unknown keys forbidden, no silent conversion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-
-
-class Time(Strict):
-    """Clocks of a run."""
-
-    name: str = ""
-    start: str
-    duration_s: float = Field(gt=0, le=3.2e9)
-    step_s: float = Field(ge=0.001, le=60)
-    save_every_s: float = Field(gt=0, le=3.2e9)
-    exchange_s: float = Field(gt=0, le=3.2e9)
-    chunk_s: float = Field(gt=0, le=86400)
-    weight: int = Field(ge=1, le=10_000)
-    settle_s: float = Field(ge=0, le=3.2e9)
-    sources: dict[str, str] = {}
-
-    @field_validator("start")
-    @classmethod
-    def _is_utc(cls, text: str) -> str:
-        parse_utc(text)
-        return text
-
-    @property
-    def start_ms(self) -> int:
-        """Start in integer milliseconds since 1970-01-01 UTC."""
-        return round(parse_utc(self.start).timestamp() * 1000)
-
-
-class Precision(Strict):
-    """Number format of State and step."""
-
-    name: str = ""
-    dtype: Literal["float32", "float64"]
-    sources: dict[str, str] = {}
-
-
-class Distributed(Strict):
-    """Devices that share the fleet, how many satellites each runs at once, and how it runs the steps of a block.
-
-    0 leaves a number to the program, auto the schedule.
-    """
-
-    name: str = ""
-    platform: Literal["auto", "cpu", "cuda"]
-    devices: int = Field(ge=0, le=100_000)
-    tile: int = Field(ge=0, le=100_000_000)
-    schedule: Literal["auto", "scan", "kernel"]
-    sources: dict[str, str] = {}
-
-
-class Output(Strict):
-    """What a run writes beside its telemetry."""
-
-    node_temperatures: bool
-    report: bool
-
-
-class Node(Strict):
-    """A lump of heat capacity."""
-
-    heat_capacity_j_per_k: float = Field(ge=0)
-
-
-class Coupling(Strict):
-    """A conductance between two nodes; `component` adds that component's own."""
-
-    from_: str = Field(alias="from")
-    to: str
-    conductance_w_per_k: float = Field(ge=0)
-    component: Literal["", "accelerator"] = ""
-
-
-class Exchange(Strict):
-    """Radiation between two nodes."""
-
-    from_: str = Field(alias="from")
-    to: str
-    exchange_m2: float = Field(ge=0)
-
-
-class Boundary(Strict):
-    """A conductance to a fixed temperature."""
-
-    node: str
-    conductance_w_per_k: float = Field(ge=0)
-    temperature_k: float = Field(ge=0)
-
-
-class Flow(Strict):
-    """Nodes that a branch of the coolant loop passes, in order."""
-
-    path: list[str] = Field(min_length=2)
-    branch: Literal["main", "radiator", "bypass"]
-
-
-class Face(Strict):
-    """A surface; its optics and area come from a component or are its own."""
-
-    nodes: list[str] = Field(min_length=1)
-    frame: Literal["body", "array"]
-    normal_x: float = Field(ge=-1, le=1)
-    normal_y: float = Field(ge=-1, le=1)
-    normal_z: float = Field(ge=-1, le=1)
-    area_of: Literal["", "array", "radiator", "radiator_second_face", "bus"] = ""
-    area_share: float = Field(ge=0)
-    optics: Literal["own", "solar_cell", "array_rear", "coating"] = "own"
-    absorptivity: float = Field(default=0.0, ge=0, le=1)
-    emissivity: float = Field(default=0.0, ge=0, le=1)
-    partner: str | None = None
-    blocked_fraction: float = Field(default=0.0, ge=0, lt=1)
-
-
-class ThermalNetwork(Strict):
-    """Nodes, couplings and surfaces of a satellite as data; a component without a port sits on the bus."""
-
-    name: str = ""
-    ports: dict[str, list[str]] = {}
-    nodes: dict[str, Node]
-    couplings: dict[str, Coupling] = {}
-    flows: list[Flow] = []
-    radiative: dict[str, Exchange] = {}
-    boundaries: dict[str, Boundary] = {}
-    surfaces: dict[str, Face] = {}
-    sources: dict[str, str] = {}
+RESUME = ("auto", "never", "must")
 
 
 # Keys of a profile that are not numbers of the physics.
@@ -195,7 +68,7 @@ COHORT_SLOTS = (
     "reliability",
 )
 FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
-RUN_KEYS = ("time", "precision", "distributed", "output", "failures", "seed")
+RUN_KEYS = ("time", "precision", "distributed", "output", "checkpoint", "resume", "failures", "seed")
 
 
 @dataclass(frozen=True)
@@ -215,6 +88,8 @@ class Config:
     precision: Precision
     distributed: Distributed
     output: Output
+    checkpoint: Checkpoint
+    resume: str  # auto, never, must, or from=<step>
     failures: str
     seed: int
     workload: Any
@@ -344,6 +219,8 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         precision=precision,
         distributed=distributed,
         output=_validate("output", Output, composed["output"]),
+        checkpoint=_validate("checkpoint", Checkpoint, composed["checkpoint"]),
+        resume=_resume(composed["resume"]),
         failures=composed["failures"],
         seed=seed,
         workload=_profile("workload", composed["workload"]),
@@ -353,6 +230,14 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )
+
+
+def _resume(given: Any) -> str:
+    """How a run deals with what its folder holds: auto, never, must, or from=<step>."""
+    text = f"from={given}" if isinstance(given, int) and not isinstance(given, bool) else str(given)
+    if text not in RESUME and not re.fullmatch(r"from=\d+", text):
+        raise ConfigError(f"resume = {given!r}: must be auto, never, must or from=STEP{nearest(text, RESUME)}")
+    return text
 
 
 def _cohort_name(composed: Mapping[str, Any]) -> str:

@@ -24,14 +24,12 @@ from twin.config import (
     CohortConfig,
     Config,
     ConfigError,
-    Distributed,
-    Face,
-    ThermalNetwork,
 )
 from twin.cross_checks import massless
 from twin.inputs import element_sets, particle_fluence, thermosphere, traces
 from twin.inputs.data_files import find
 from twin.prepare import prepare
+from twin.schema import Distributed, Face, ThermalNetwork
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure, moment
 from twin.surfaces import exchange_links
 

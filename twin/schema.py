@@ -1,0 +1,145 @@
+"""What the keys of a run's settings and of a thermal network may be; profiles of hardware: `kernels.registry`."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from twin.refusal import parse_utc
+
+
+class Strict(BaseModel):
+    """Base of all models: frozen, unknown keys forbidden, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Time(Strict):
+    """Clocks of a run."""
+
+    name: str = ""
+    start: str
+    duration_s: float = Field(gt=0, le=3.2e9)
+    step_s: float = Field(ge=0.001, le=60)
+    save_every_s: float = Field(gt=0, le=3.2e9)
+    exchange_s: float = Field(gt=0, le=3.2e9)
+    chunk_s: float = Field(gt=0, le=86400)
+    weight: int = Field(ge=1, le=10_000)
+    settle_s: float = Field(ge=0, le=3.2e9)
+    sources: dict[str, str] = {}
+
+    @field_validator("start")
+    @classmethod
+    def _is_utc(cls, text: str) -> str:
+        parse_utc(text)
+        return text
+
+    @property
+    def start_ms(self) -> int:
+        """Start in integer milliseconds since 1970-01-01 UTC."""
+        return round(parse_utc(self.start).timestamp() * 1000)
+
+
+class Precision(Strict):
+    """Number format of State and step."""
+
+    name: str = ""
+    dtype: Literal["float32", "float64"]
+    sources: dict[str, str] = {}
+
+
+class Distributed(Strict):
+    """Devices that share the fleet, how many satellites each runs at once, and how it runs the steps of a block.
+
+    0 leaves a number to the program, auto the schedule.
+    """
+
+    name: str = ""
+    platform: Literal["auto", "cpu", "cuda"]
+    devices: int = Field(ge=0, le=100_000)
+    tile: int = Field(ge=0, le=100_000_000)
+    schedule: Literal["auto", "scan", "kernel"]
+    sources: dict[str, str] = {}
+
+
+class Output(Strict):
+    """What a run writes."""
+
+    node_temperatures: bool
+    report: bool
+
+
+class Checkpoint(Strict):
+    """When the state of a run is saved, by the clock on the wall and by simulated time, and how many are kept."""
+
+    every_wall_s: float = Field(gt=0, le=3.2e9)
+    every_simulated_s: float = Field(gt=0, le=3.2e9)
+    keep: int = Field(ge=3, le=1000)
+
+
+class Node(Strict):
+    """A lump of heat capacity."""
+
+    heat_capacity_j_per_k: float = Field(ge=0)
+
+
+class Coupling(Strict):
+    """A conductance between two nodes; `component` adds that component's own."""
+
+    from_: str = Field(alias="from")
+    to: str
+    conductance_w_per_k: float = Field(ge=0)
+    component: Literal["", "accelerator"] = ""
+
+
+class Exchange(Strict):
+    """Radiation between two nodes."""
+
+    from_: str = Field(alias="from")
+    to: str
+    exchange_m2: float = Field(ge=0)
+
+
+class Boundary(Strict):
+    """A conductance to a fixed temperature."""
+
+    node: str
+    conductance_w_per_k: float = Field(ge=0)
+    temperature_k: float = Field(ge=0)
+
+
+class Flow(Strict):
+    """Nodes that a branch of the coolant loop passes, in order."""
+
+    path: list[str] = Field(min_length=2)
+    branch: Literal["main", "radiator", "bypass"]
+
+
+class Face(Strict):
+    """A surface; its optics and area come from a component or are its own."""
+
+    nodes: list[str] = Field(min_length=1)
+    frame: Literal["body", "array"]
+    normal_x: float = Field(ge=-1, le=1)
+    normal_y: float = Field(ge=-1, le=1)
+    normal_z: float = Field(ge=-1, le=1)
+    area_of: Literal["", "array", "radiator", "radiator_second_face", "bus"] = ""
+    area_share: float = Field(ge=0)
+    optics: Literal["own", "solar_cell", "array_rear", "coating"] = "own"
+    absorptivity: float = Field(default=0.0, ge=0, le=1)
+    emissivity: float = Field(default=0.0, ge=0, le=1)
+    partner: str | None = None
+    blocked_fraction: float = Field(default=0.0, ge=0, lt=1)
+
+
+class ThermalNetwork(Strict):
+    """Nodes, couplings and surfaces of a satellite as data; a component without a port sits on the bus."""
+
+    name: str = ""
+    ports: dict[str, list[str]] = {}
+    nodes: dict[str, Node]
+    couplings: dict[str, Coupling] = {}
+    flows: list[Flow] = []
+    radiative: dict[str, Exchange] = {}
+    boundaries: dict[str, Boundary] = {}
+    surfaces: dict[str, Face] = {}
+    sources: dict[str, str] = {}
