@@ -12,8 +12,8 @@ from synthetic_run import INTERVAL_S, START, frames_of
 
 import twin
 from twin import store
+from twin.chunks import one_behind
 from twin.frames import in_order
-from twin.run import one_behind
 from twin.structure import Schedule
 
 EXCHANGES, TILES, BLOCKS, TILE = 4, 3, 2, 5

@@ -64,6 +64,28 @@ def _chunk(frames_at_once: int, satellites: int) -> dict[str, int]:
 class Store:
     """Writer of a run's telemetry; the only state of a run on disk that grows."""
 
+    @classmethod
+    def create(cls, path: Path, axes: Axes, frames_at_once: int, attributes: Mapping[str, Any]) -> "Store":
+        """Create."""
+        return cls(path, axes, frames_at_once, attributes)
+
+    @classmethod
+    def resume(cls, path: Path, axes: Axes, frame: int, frames_at_once: int, attributes: Mapping[str, Any]) -> "Store":
+        """Resume."""
+        self = cls.__new__(cls)
+        self.group = zarr.open_group(path, mode="r+")
+        self.arrays = {v.name: self.group[v.name] for v in _variables(bool(axes.node))}
+        self.group["time"].resize((axes.time.size,))
+        self.group["time"][...] = (axes.time - axes.time[0]) // np.timedelta64(1, "ns")
+        for a in self.arrays.values():
+            a.resize((axes.time.size, *a.shape[1:]))
+        self.arrays |= {n: self.group[n] for n in ("committed", "status")}
+        self.arrays["committed"][...] = frame
+        self.arrays["status"][...] = 0
+        self.full = self.arrays["load_power_w"].chunks[0]
+        self.committed, self.waiting = frame, []
+        return self
+
     def __init__(self, path: Path, axes: Axes, frames_at_once: int, attributes: Mapping[str, Any]) -> None:
         """Create the store at its full length, nothing committed; all appends but the last are of `frames_at_once`."""
         xr.Dataset(coords=axes.coordinates(), attrs=dict(attributes)).to_zarr(path, mode="w-", consolidated=False)
@@ -120,7 +142,12 @@ def _count(frames: Mapping[str, np.ndarray]) -> int:
     return next(iter(frames.values())).shape[0]
 
 
-STATUS = ("running", "finished", "failed")
+STATUS = ("running", "finished", "failed", "stopped")
+
+
+def stored_times(path: Path) -> np.ndarray:
+    """Times."""
+    return xr.open_zarr(path, consolidated=False)["time"].values
 
 
 def open_run(run_dir: str | Path) -> xr.Dataset:
