@@ -113,7 +113,7 @@ def simulate(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         run_folder.write_atomically(folder / "config.yaml", to_yaml(config.resolved))
-        writer = store.Store(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
+        writer = store.Store.create(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
     kept: list[dict[str, np.ndarray]] = []
     sink = kept.append if writer is None else writer.append
     try:
