@@ -130,7 +130,7 @@ def on_disk(
             if step > start.step:
                 checkpoints.set_aside(step)
     if path.is_dir():
-        store = Store.resume(path, axes, start.frame, at_once, attributes)
+        store = Store.resume(path, axes, start.frame, attributes)
     else:
         store = Store.create(path, axes, at_once, attributes)
     return OnDisk(store, checkpoints, Due(settings, model, start.step))
