@@ -54,7 +54,7 @@ def _paths(tree: Any) -> Sequence[tuple[Any, Any]]:
 
 def digest(leaf: np.ndarray) -> int:
     """CRC-32 of an array, its type and its length."""
-    return zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8), zlib.crc32(f"{leaf.dtype}{leaf.shape}".encode()))
+    return zlib.crc32(np.ascontiguousarray(leaf).data, zlib.crc32(f"{leaf.dtype}{leaf.shape}".encode()))
 
 
 def _pieces(leaf: Array) -> list[list[int]]:

@@ -79,6 +79,7 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
 
     from twin.config import ConfigError
 
+    overrides = [_quoted(override) for override in overrides]
     try:
         if GlobalHydra.instance().is_initialized():
             config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
@@ -97,6 +98,11 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}, run_dir
+
+
+def _quoted(override: str) -> str:
+    """An override as Hydra reads it: resume=from=STEP has an = in its value."""
+    return f"resume='{override.removeprefix('resume=')}'" if override.startswith("resume=from=") else override
 
 
 def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) -> str:
@@ -171,6 +177,7 @@ def simulate_main() -> None:
     import hydra
     from hydra._internal.utils import get_args_parser
 
+    sys.argv[1:] = [_quoted(argument) for argument in sys.argv[1:]]
     arguments = get_args_parser().parse_args()
     session = _Session()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)

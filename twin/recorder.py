@@ -9,12 +9,11 @@ import numpy as np
 
 from twin import resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
+from twin.config import Config
 from twin.model import Model
 from twin.resume import Start
 from twin.schema import Checkpoint
-from twin.store import Axes, Store
-
-Columns = Mapping[str, np.ndarray]  # (time, ..., satellite) by variable
+from twin.store import Axes, Columns, Store
 
 
 class Recorder(Protocol):
@@ -60,8 +59,8 @@ class InMemory:
 class OnDisk:
     """Telemetry and checkpoints of a run in its folder."""
 
-    def __init__(self, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]) -> None:
-        self.store, self.checkpoints, self.due = store, checkpoints, due
+    def __init__(self, config: Config, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]) -> None:
+        self.config, self.store, self.checkpoints, self.due = config, store, checkpoints, due
         self.saved_step: int | None = None
 
     def append(self, columns: Columns) -> None:
@@ -71,7 +70,7 @@ class OnDisk:
     def checkpoint(self, model: Model, step: int, leaves: Leaves, **record: Any) -> None:
         """Write the frames that wait, then begin to save; done in the background."""
         self.store.write()
-        self.checkpoints.save(step, leaves, resume.record_of(model, step, self.store.committed, **record))
+        self.checkpoints.save(step, leaves, resume.record_of(self.config, model, step, self.store.committed, **record))
         self.saved_step = step
 
     def close(self, status: str, reason: str = "") -> None:
@@ -115,7 +114,7 @@ def _pace(model: Model) -> float:
 
 def on_disk(
     folder: Path,
-    settings: Checkpoint,
+    config: Config,
     model: Model,
     start: Start,
     axes: Axes,
@@ -123,7 +122,7 @@ def on_disk(
     attributes: Mapping[str, Any],
 ) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
-    checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, settings.keep)
+    checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
     path = folder / run_folder.TELEMETRY
     if start.again:
         for step in checkpoints.steps():
@@ -133,4 +132,4 @@ def on_disk(
         store = Store.resume(path, axes, start.frame, attributes)
     else:
         store = Store.create(path, axes, at_once, attributes)
-    return OnDisk(store, checkpoints, Due(settings, model, start.step))
+    return OnDisk(config, store, checkpoints, Due(config.checkpoint, model, start.step))

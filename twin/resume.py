@@ -1,5 +1,7 @@
 """Where a run begins: afresh, or where the newest sound checkpoint in its folder leaves it."""
 
+import hashlib
+import json
 import platform
 import zlib
 from collections.abc import Iterator, Mapping
@@ -51,7 +53,7 @@ class Start(NamedTuple):
         return tiles._replace(carry=carry_of(tiles.carry, self.leaves, layouts))
 
 
-def record_of(model: Model, step: int, frame: int, **rest: Any) -> dict[str, Any]:
+def record_of(config: Config, model: Model, step: int, frame: int, **rest: Any) -> dict[str, Any]:
     """What a checkpoint says of itself, and of the run that may go on from it."""
     structure = model.structure
     return {
@@ -64,6 +66,7 @@ def record_of(model: Model, step: int, frame: int, **rest: Any) -> dict[str, Any
         "precision": structure.precision,
         "block_schedule": structure.block_schedule,
         "seed": int(model.environment.seed),
+        "configuration": _configuration(config),
         "inputs": _inputs(model),
         "demand": _demand(model, step),
         "versions": versions(),
@@ -76,6 +79,11 @@ def versions() -> dict[str, str]:
     packages = ("jax", "jaxlib", "numpy", "xarray", "zarr", "orbax-checkpoint")
     found = {f"{name.replace('-', '_')}_version": version(name) for name in packages}
     return {**found, "python_version": platform.python_version()}
+
+
+def _configuration(config: Config) -> str:
+    """Digest of all that the configuration says about the physics."""
+    return hashlib.sha256(json.dumps(sorted(_physics(config.resolved))).encode()).hexdigest()
 
 
 def _inputs(model: Model) -> dict[str, int]:
@@ -171,7 +179,7 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
             raise ConfigError(
                 f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder"
             )
-        remarks += _check(record, model)
+        remarks += _check(record, config, model)
         return Start(step, record["frame"], record, leaves, True, tuple(remarks))
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")
@@ -185,7 +193,7 @@ def _wanted(step: int, steps: list[int]) -> list[int]:
     return [step] if step else []
 
 
-def _check(record: Mapping[str, Any], model: Model) -> list[str]:
+def _check(record: Mapping[str, Any], config: Config, model: Model) -> list[str]:
     """Remarks on what differs; ConfigError where results would not be those of the run that began."""
     structure, schedule = model.structure, model.structure.schedule
     if record.get("format") != FORMAT:
@@ -210,6 +218,10 @@ def _check(record: Mapping[str, Any], model: Model) -> list[str]:
             f"length, those of the run stand for {record['weight']:.8g}; give a multiple of "
             f"{schedule.chunk_steps * schedule.step_s * record['weight']:.8g} s"
         )
+    if record["configuration"] != _configuration(config):
+        raise ConfigError(
+            f"{run_folder.CONFIG} is not that of the run that its checkpoints belong to; choose another folder"
+        )
     changed = [name for name, crc in _inputs(model).items() if record["inputs"].get(name) != crc]
     if changed:
         raise ConfigError(
@@ -218,8 +230,8 @@ def _check(record: Mapping[str, Any], model: Model) -> list[str]:
         )
     if _demand(model, record["step"]) != record["demand"]:
         raise ConfigError(
-            "time.duration_s: the trace would ask for another demand in the time that has been simulated; set "
-            "workload.scale, or choose another folder"
+            "time.duration_s: the demand is scaled to the mean of the trace over the run, and would be another one in "
+            "the time that has been simulated; choose another folder, where a workload.scale lets the run grow"
         )
     return list(_remarks(record, structure))
 

@@ -163,9 +163,7 @@ def _in_folder(
     run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
     attributes = {"summary": "", **_attributes(config, fleet.model)}
     at_once = _frames_per_chunk(fleet.model.structure)
-    with _closing(
-        recorder.on_disk(folder, config.checkpoint, fleet.model, start, fleet.axes, at_once, attributes)
-    ) as disk:
+    with _closing(recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)) as disk:
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
