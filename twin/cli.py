@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -283,7 +284,7 @@ def _job(session: _Session) -> None:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
             session.stopped = True
-            console.show_stopped(folder, data, overrides)
+            console.show_stopped(folder, data, _goes_on(hydra_config))
         else:
             console.show(folder)
     except (ConfigError, HealthError) as error:
@@ -292,6 +293,15 @@ def _job(session: _Session) -> None:
     except KeyboardInterrupt:
         print("error: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _goes_on(hydra_config: Any) -> str:
+    """The command that goes on where this one has been stopped."""
+    sweep = str(hydra_config.mode).endswith("MULTIRUN")
+    place = f"hydra.sweep.dir={hydra_config.sweep.dir}" if sweep else f"hydra.run.dir={hydra_config.runtime.output_dir}"
+    program = ["python", sys.argv[0]] if sys.argv[0].endswith(".py") else [sys.argv[0]]
+    own = [a for a in sys.argv[1:] if not a.startswith(("hydra.run.dir=", "hydra.sweep.dir="))]
+    return shlex.join([*program, *own, place])
 
 
 def _show_finished(folder: Path) -> None:
