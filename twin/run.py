@@ -22,6 +22,7 @@ from twin.config import Config, ConfigError
 from twin.frames import gathered, nodes_of
 from twin.model import Model, build
 from twin.prepare import Cohort
+from twin.selection import check_size, selection
 from twin.structure import Moment, Structure, moment
 from twin.summary import summarise
 
@@ -108,14 +109,21 @@ def simulate(
     tiles = programs.tiles_of(model.structure, cohorts)
     model = _settled(model, tiles)
     axes = _axes(config, model)
+    kept_of = selection(config.output, axes.satellites)
     attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
     writer = None
     if folder is not None:
+        check_size(config, axes, folder)
         folder.mkdir(parents=True, exist_ok=True)
         run_folder.write_atomically(folder / "config.yaml", to_yaml(config.resolved))
-        writer = store.Store.create(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
+        at_once = _frames_per_chunk(model.structure)
+        writer = store.Store.create(folder / "telemetry.zarr", kept_of.axes(axes), at_once, attributes)
     kept: list[dict[str, np.ndarray]] = []
-    sink = kept.append if writer is None else writer.append
+    keep = kept.append if writer is None else writer.append
+
+    def sink(columns: store.Columns) -> None:
+        keep(kept_of.pick(columns))
+
     try:
         carry, marks = _advance(model, cohorts, tiles, axes, sink, watch, clock)
         fleet, each = programs.all_metrics(model.structure, cohorts, carry)
@@ -127,7 +135,7 @@ def simulate(
     summary = summarise(model, cohorts, fleet, each, _run_facts(model, clock), marks)
     if writer is None or folder is None:
         frames = {name: np.concatenate([part.pop(name) for part in kept]) for name in tuple(kept[0])}
-        return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
+        return store.in_memory(frames, kept_of.axes(axes), attributes | {"summary": json.dumps(summary)})
     writer.close("finished")
     run_folder.write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
     if config.output.report:
