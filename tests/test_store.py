@@ -277,13 +277,3 @@ def test_a_missing_file_is_told(tmp_path: Path, damage: Callable[[Path], Any]) -
         warnings.simplefilter("error")
         feed(resume(tmp_path, 16), FRAMES).close("finished")  # all that is missing comes after it
         assert_holds(tmp_path, FRAMES, "finished")
-
-
-def test_rot_on_the_disk_is_an_error_of_reading(tmp_path: Path) -> None:
-    feed(create(tmp_path), FRAMES).close("finished")
-    path = tmp_path / "telemetry.zarr/altitude_m/c/2/0"
-    rotten = bytearray(path.read_bytes())
-    rotten[len(rotten) // 2] ^= 1
-    path.write_bytes(rotten)
-    with pytest.raises(ValueError, match="checksum"):
-        twin.open_run(tmp_path).altitude_m.compute()

@@ -120,12 +120,8 @@ def simulate(
         writer = store.Store.create(folder / "telemetry.zarr", kept_of.axes(axes), at_once, attributes)
     kept: list[dict[str, np.ndarray]] = []
     keep = kept.append if writer is None else writer.append
-
-    def sink(columns: store.Columns) -> None:
-        keep(kept_of.pick(columns))
-
     try:
-        carry, marks = _advance(model, cohorts, tiles, axes, sink, watch, clock)
+        carry, marks = _advance(model, cohorts, tiles, axes, lambda columns: keep(kept_of.pick(columns)), watch, clock)
         fleet, each = programs.all_metrics(model.structure, cohorts, carry)
         health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
     except (Exception, KeyboardInterrupt) as error:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.codecs import BloscCodec
 
 from twin.refusal import ConfigError
 from twin.variables import BY_NAME, Variable
@@ -26,8 +26,7 @@ FILL = np.float32(np.nan)
 VALUES_PER_CHUNK, MOST_TOGETHER, LEAST_SATELLITES = 2**20, 64, 8192
 TIMES_PER_CHUNK = 2**14
 MOST_WAIT_S = 5.0  # wall time after which frames are written though they fill no chunk
-# The checksum makes rot on the disk an error of reading.
-CODECS = (BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec())
+CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 STATUS = ("running", "finished", "failed", "stopped")
 NODE_TEMPERATURE = Variable("node_temperature_k", "K", "end", "Temperature of every node of the thermal network")
 TIME = {
@@ -111,8 +110,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Go on at the committed frame of a store that is in order: see `create` and `resume`."""
         self.path = path
-        group = zarr.open_group(path, mode="r+", use_consolidated=False)
-        self.arrays = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
+        with zarr.config.set({"array.write_empty_chunks": True}):  # a missing file is damage, not emptiness
+            self.arrays = dict(zarr.open_group(path, mode="r+", use_consolidated=False).arrays())
         self.committed = int(self._scalar("committed"))
         timed = [a for name, a in self.arrays.items() if name != "time" and _is_timed(a)]
         self.full = timed[0].chunks[0]  # frames of a chunk
@@ -228,7 +227,7 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
             shape=tuple(lengths[d] for d in dims),
             chunks=tuple(max(min(chunk[d], lengths[d]) if d != "time" else chunk[d], 1) for d in dims),
             dtype="float32",
-            compressors=CODECS,
+            compressors=CODEC,
             fill_value=FILL,
             dimension_names=dims,
             attributes={**_attributes(variable)},
@@ -238,7 +237,7 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
         shape=axes.time.shape,
         chunks=(TIMES_PER_CHUNK,),
         dtype="int64",
-        compressors=CODECS,
+        compressors=CODEC,
         fill_value=0,
         dimension_names=("time",),
         attributes={**TIME},
