@@ -108,11 +108,11 @@ class Store:
     """Writer of a run's telemetry; the only state of a run on disk that grows."""
 
     def __init__(self, path: Path) -> None:
-        """Go on at the committed frame of a store that is in order: see `create` and `resume`."""
+        """Write on after the committed frame of a store that is in order: one of `create` or `resume`."""
         self.path = path
         with zarr.config.set({"array.write_empty_chunks": True}):  # a missing file is damage, not emptiness
             self.arrays = dict(zarr.open_group(path, mode="r+", use_consolidated=False).arrays())
-        self.committed = int(self._scalar("committed"))
+        self.committed = int(self.arrays["committed"][()])  # type: ignore[arg-type]
         timed = [a for name, a in self.arrays.items() if name != "time" and _is_timed(a)]
         self.full = timed[0].chunks[0]  # frames of a chunk
         self.waiting: list[Columns] = []
@@ -152,7 +152,8 @@ class Store:
         store._cut(frame, axes.time.size)
         store.arrays["time"][frame:] = axes.time[frame:].astype("datetime64[ns]").astype(np.int64)
         _publish(path, {**attributes, "failure": ""})
-        return cls(path)
+        store.committed = frame
+        return store
 
     def append(self, frames: Columns) -> None:
         """Take the next frames, (time, ..., column); they are written with the chunk that they fill.
@@ -207,9 +208,6 @@ class Store:
 
     def _timed(self) -> Iterator[zarr.Array]:
         return (array for array in self.arrays.values() if _is_timed(array))
-
-    def _scalar(self, name: str) -> Any:
-        return self.arrays[name][()]
 
     def _set(self, name: str, value: int) -> None:
         self.arrays[name][...] = value
