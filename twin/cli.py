@@ -220,14 +220,13 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
 def _ready(config: "Config", folder: Path) -> "tuple[Model, Start]":
     """Model and beginning of a run; ConfigError before anything is written, also where no launch mass exists."""
-    from twin import resume
     from twin.chunks import compile_ahead
     from twin.model import build
-    from twin.run import prepared
+    from twin.run import beginning, prepared
 
     model = build(config)
     compile_ahead(model)
-    start = resume.beginning(folder, config, model)
+    start = beginning(config, folder, model)
     prepared(model)
     return model, start
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,10 +11,55 @@ import numpy as np
 from twin import resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
+from twin.frames import nodes_of
 from twin.model import Model
 from twin.resume import Start
 from twin.schema import Checkpoint
-from twin.store import Axes, Columns, Store
+from twin.selection import Selection, check_size, selection
+from twin.store import Axes, Columns, Store, check_same, stored_times
+from twin.structure import moment
+
+
+def frame_axes(config: Config, model: Model, folder: Path | None = None, start: Start | None = None) -> Axes:
+    """Coordinates of the frames of the whole fleet.
+
+    Those of a run that goes on in a folder have the times written there, then those at the cadence it has now.
+    """
+    axes = _axes(config, model)
+    if folder is None or start is None or not start.record:
+        return axes
+    schedule = model.structure.schedule
+    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
+    coming = axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
+    written = stored_times(folder / run_folder.TELEMETRY)[: start.frame]
+    return replace(axes, time=np.concatenate([written, coming]))
+
+
+def _axes(config: Config, model: Model) -> Axes:
+    schedule = model.structure.schedule
+    frames = schedule.steps // schedule.save_steps
+    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
+    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
+    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
+    frame_ms = schedule.save_steps * schedule.step_ms
+    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
+    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
+    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
+    return Axes(
+        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
+        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
+        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
+        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
+        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
+        node=nodes,
+    )
+
+
+def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
+    """ConfigError when the frames of a run would not fit, or not to those that its folder holds."""
+    check_size(config, axes, folder, start.frame)
+    if (folder / run_folder.TELEMETRY).is_dir():
+        check_same(folder / run_folder.TELEMETRY, selection(config.output, axes.satellites).axes(axes), start.frame)
 
 
 class Recorder(Protocol):
@@ -36,12 +82,12 @@ class Recorder(Protocol):
 class InMemory:
     """Frames of a run that writes nothing."""
 
-    def __init__(self) -> None:
-        self.parts: list[Columns] = []
+    def __init__(self, kept: Selection) -> None:
+        self.kept, self.parts = kept, list[Columns]()
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
-        self.parts.append(columns)
+        self.parts.append(self.kept.pick(columns))
 
     def due(self, step: int) -> bool:
         """Never."""
@@ -59,13 +105,15 @@ class InMemory:
 class OnDisk:
     """Telemetry and checkpoints of a run in its folder."""
 
-    def __init__(self, config: Config, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]) -> None:
-        self.config, self.store, self.checkpoints, self.due = config, store, checkpoints, due
+    def __init__(
+        self, config: Config, kept: Selection, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]
+    ) -> None:
+        self.config, self.kept, self.store, self.checkpoints, self.due = config, kept, store, checkpoints, due
         self.saved_step: int | None = None
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
-        self.store.append(columns)
+        self.store.append(self.kept.pick(columns))
 
     def checkpoint(self, model: Model, step: int, leaves: Leaves, **record: Any) -> None:
         """Write the frames that wait, then begin to save; done in the background."""
@@ -113,23 +161,22 @@ def _pace(model: Model) -> float:
 
 
 def on_disk(
-    folder: Path,
-    config: Config,
-    model: Model,
-    start: Start,
-    axes: Axes,
-    at_once: int,
-    attributes: Mapping[str, Any],
+    config: Config, folder: Path, model: Model, start: Start, axes: Axes, attributes: Mapping[str, Any]
 ) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    path = folder / run_folder.TELEMETRY
     if start.again:
         for step in checkpoints.steps():
             if step > start.step:
                 checkpoints.set_aside(step)
+    path, kept = folder / run_folder.TELEMETRY, selection(config.output, axes.satellites)
     if path.is_dir():
-        store = Store.resume(path, axes, start.frame, attributes)
+        store = Store.resume(path, kept.axes(axes), start.frame, attributes)
     else:
-        store = Store.create(path, axes, at_once, attributes)
-    return OnDisk(config, store, checkpoints, Due(config.checkpoint, model, start.step))
+        store = Store.create(path, kept.axes(axes), _frames_per_chunk(model), attributes)
+    return OnDisk(config, kept, store, checkpoints, Due(config.checkpoint, model, start.step))
+
+
+def _frames_per_chunk(model: Model) -> int:
+    schedule = model.structure.schedule
+    return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)

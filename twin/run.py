@@ -4,24 +4,24 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import xarray as xr
 import yaml
 
 from twin import chunks, health, programs, recorder, resume, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
-from twin.frames import gathered, nodes_of
+from twin.frames import gathered
 from twin.model import Model, build
 from twin.prepare import Cohort
-from twin.recorder import InMemory, OnDisk, Recorder
+from twin.recorder import InMemory, OnDisk, Recorder, frame_axes
 from twin.resume import Start
-from twin.structure import Structure, moment
+from twin.selection import selection
+from twin.store import Axes
 from twin.summary import summarise
 
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
@@ -88,12 +88,12 @@ class Clock:
 
 
 class Fleet(NamedTuple):
-    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of its frames."""
+    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of the fleet's frames."""
 
     model: Model
     cohorts: dict[str, Cohort]
     tiles: rollout.Tiles
-    axes: store.Axes
+    axes: Axes
 
 
 class Reached(NamedTuple):
@@ -134,36 +134,45 @@ def simulate(
     if start is None and resume.finished(folder, config):
         return store.open_run(folder)
     model = build(config) if model is None else model
-    start = resume.beginning(folder, config, model) if start is None else start
+    start = beginning(config, folder, model) if start is None else start
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.claimed(folder):
         _in_folder(config, folder, model, start, watch, stop, clock)
     return store.open_run(folder)
 
 
+def beginning(config: Config, folder: Path, model: Model) -> Start:
+    """Where a run begins that `resume.finished` has let pass; ConfigError before anything is written."""
+    start = resume.beginning(folder, config, model)
+    recorder.check(config, frame_axes(config, model, folder, start), folder, start)
+    return start
+
+
 def _in_memory(config: Config, model: Model | None, watch: Watch | None, stop: Stop, clock: Clock) -> xr.Dataset:
     """A run that writes nothing."""
-    fleet = _ready(config, build(config) if model is None else model, Start())
-    kept = InMemory()
-    reached = _advance(fleet, Start(), kept, watch, stop, clock)
+    model = build(config) if model is None else model
+    fleet = _ready(model, Start(), frame_axes(config, model))
+    kept = selection(config.output, fleet.axes.satellites)
+    memory = InMemory(kept)
+    reached = _advance(fleet, Start(), memory, watch, stop, clock)
     summary = _summary(fleet, reached, clock)
     attributes = _attributes(config, fleet.model) | {"summary": json.dumps(summary)}
-    return store.in_memory(kept.frames(), fleet.axes, attributes)
+    return store.in_memory(memory.frames(), kept.axes(fleet.axes), attributes)
 
 
 def _in_folder(
     config: Config, folder: Path, model: Model, start: Start, watch: Watch | None, stop: Stop, clock: Clock
 ) -> None:
     """A run that begins or goes on in a folder that is its own."""
-    fleet = _ready(config, model._replace(notes=(*model.notes, *start.remarks)), start)
+    model = model._replace(notes=(*model.notes, *start.remarks))
+    fleet = _ready(model, start, frame_axes(config, model, folder, start))
     if start.record:
         clock.goes_on(start.record["clock"])
-        fleet = fleet._replace(axes=_axes_from(fleet, folder, start))
     (folder / run_folder.SUMMARY).unlink(missing_ok=True)
     run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
     attributes = {"summary": "", **_attributes(config, fleet.model)}
-    at_once = _frames_per_chunk(fleet.model.structure)
-    with _closing(recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)) as disk:
+    disk = recorder.on_disk(config, folder, fleet.model, start, fleet.axes, attributes)
+    with _closing(disk):
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
@@ -190,12 +199,12 @@ def _closing(disk: OnDisk) -> Iterator[OnDisk]:
         raise
 
 
-def _ready(config: Config, model: Model, start: Start) -> Fleet:
+def _ready(model: Model, start: Start, axes: Axes) -> Fleet:
     chunks.compile_ahead(model)
     cohorts = prepared(model)
     tiles = start.placed(model.structure, programs.tiles_of(model.structure, cohorts))
     model = chunks.settled(model, tiles)
-    return Fleet(model, cohorts, tiles, _axes(config, model))
+    return Fleet(model, cohorts, tiles, axes)
 
 
 def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None, stop: Stop, clock: Clock) -> Reached:
@@ -260,40 +269,6 @@ def prepared(model: Model) -> dict[str, Cohort]:
                 "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
             )
     return cohorts
-
-
-def _frames_per_chunk(structure: Structure) -> int:
-    schedule = structure.schedule
-    return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
-
-
-def _axes(config: Config, model: Model) -> store.Axes:
-    schedule = model.structure.schedule
-    frames = schedule.steps // schedule.save_steps
-    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
-    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
-    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
-    frame_ms = schedule.save_steps * schedule.step_ms
-    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
-    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
-    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
-    return store.Axes(
-        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
-        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
-        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
-        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
-        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
-        node=nodes,
-    )
-
-
-def _axes_from(fleet: Fleet, folder: Path, start: Start) -> store.Axes:
-    """Coordinates of a run that goes on: the times that are written, then those at the cadence it has now."""
-    schedule = fleet.model.structure.schedule
-    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
-    coming = fleet.axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
-    written = store.stored_times(folder / run_folder.TELEMETRY)[: start.frame]
-    return replace(fleet.axes, time=np.concatenate([written, coming]))
 
 
 def _attributes(config: Config, model: Model) -> dict[str, str]:

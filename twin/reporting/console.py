@@ -127,15 +127,17 @@ def _where(cohort: Any) -> str:
 
 def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
-    from twin.reporting.report import read_summary, sizes
+    from twin.reporting.report import reached, read_summary, sizes
     from twin.store import open_run
 
     folder, console = Path(folder), _console()
     data = open_run(folder)
     summary, status = read_summary(folder), str(data.attrs["status"])
     if not summary:
-        word = "has not finished" if status == "running" else status
-        console.print(Text(f"{folder}: this run {word}; {data.sizes['time']} frames can be read", style="bold red"))
+        word = {"running": "has not finished", "stopped": "was stopped"}.get(status, status)
+        until = f", up to {reached(data)}," if data.sizes["time"] else ""
+        text = f"{folder}: this run {word}; {data.sizes['time']} frames{until} can be read"
+        console.print(Text(text, style="bold red"))
         return
     console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):

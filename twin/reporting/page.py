@@ -10,6 +10,8 @@ from twin.variables import TOTALS
 
 SERIES_NOTE = (
     "One satellite, or the fleet: its median as a line, the middle 90 % of satellites as a band, the extremes dotted. "
+)
+POINTS_NOTE = (
     "Dashed lines are limits. The orbit shown is the darkest of the run. Powers, compute and sunlit fraction are means "
     "over the interval that ends at the point, the others values at its end."
 )
@@ -58,6 +60,8 @@ class Facts(NamedTuple):
     configuration: Mapping[str, Any]
     status: str
     sizes: Mapping[str, float]
+    reached: str = ""  # last instant simulated
+    failure: str = ""
 
     @property
     def fleet(self) -> Mapping[str, Any]:
@@ -98,11 +102,29 @@ def status(facts: Facts) -> str:
     """A red line for a run that failed or stopped."""
     if facts.status == "finished" and facts.summary:
         return ""
-    word = {"failed": "This run failed", "running": "This run has not finished"}.get(
-        facts.status, "No summary was written"
-    )
+    word = _STATUS.get(facts.status, "No summary was written")
     written, planned = facts.sizes["frames"], facts.sizes["frames_planned"]
-    return f'<p class="status">{word}: {written:.0f} of {planned:.0f} frames were written, and only they are shown.</p>'
+    until = f", up to {facts.reached}," if facts.reached else ""
+    frames = f"{written:.0f} of {planned:.0f} frames{until} were written, and only they are shown."
+    reason = f" {escape(facts.failure)}" if facts.failure else ""
+    return f'<p class="status">{word}: {frames}{reason}</p>'
+
+
+_STATUS = {"failed": "This run failed", "running": "This run has not finished", "stopped": "This run was stopped"}
+
+
+def kept(satellites: int, of: int) -> str:
+    """Which satellites telemetry holds, where it is not all of them."""
+    return f"Telemetry holds {count(satellites)} of {human.whole(of)}, evenly spread. " if satellites < of else ""
+
+
+def quantiles_note(shares: Mapping[str, float]) -> str:
+    """How the quantiles of the fleet are drawn."""
+    percent = {word: f"{100 * share:.4g}" for word, share in shares.items()}
+    return (
+        "The fleet, by the share of its satellites that lie below: {median} % as a line, {low} to {high} % as a band, "
+        "{lowest} and {highest} % dotted. "
+    ).format(**percent)
 
 
 def altitude(sizes: Mapping[str, float]) -> str:
