@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from twin import limits
-from twin.metrics import EXTREMES, Metrics
+from twin.metrics import EXTREMES
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.reporting import human
@@ -76,7 +76,7 @@ class Watcher:
         }
         self._write()
 
-    def chunk(self, now: "Progress", extremes: Mapping[str, Metrics]) -> None:
+    def chunk(self, now: "Progress", extremes: Mapping[str, Mapping[str, Any]]) -> None:
         """Tell of a chunk whose frames are stored; `extremes` as `metrics.extremes` gives them at its end."""
         steps = now.done_steps - self.status["done_steps"]
         self.pace.add(steps, steps * self.satellites / now.satellite_steps_per_s)
