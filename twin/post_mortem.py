@@ -79,8 +79,8 @@ def examine(model: Model, tiles: rollout.Tiles, chunk: "Chunk", carry: rollout.C
     Runs on all devices of the run, whose every process has to call it.
     """
     structure, schedule = model.structure, model.structure.schedule
-    cohort, index = _whose(structure, place.satellite)
-    mine = _Satellite(structure, cohort, index)
+    cohort, number = _whose(structure, place.satellite)
+    mine = _Satellite(structure, cohort, number)
     anchor = mine.anchor(model, tiles, chunk.now, carry)
     first = place.frame * schedule.save_steps // schedule.exchange_steps
     last = min(first + max(schedule.save_steps // schedule.exchange_steps, 1), chunk.segment.exchanges)
@@ -110,14 +110,14 @@ class _Satellite(NamedTuple):
 
     structure: Structure
     cohort: CohortStructure
-    index: int
+    number: int
 
     def of(self, tree: Any, shape: tuple[int, ...] = (1,)) -> Any:
         """Its part of leaves (tiles, tile), on every device."""
         whole, _ = rollout.placement(programs.devices_of(self.structure))
 
         def pick(leaf: Array) -> Array:
-            return leaf.reshape(-1)[self.index].reshape(shape)
+            return leaf.reshape(-1)[self.number].reshape(shape)
 
         return jax.jit(lambda tree: jax.tree.map(pick, tree), out_shardings=whole)(tree)
 
@@ -125,9 +125,7 @@ class _Satellite(NamedTuple):
         """Its anchor for the chunk, as the loop computes it."""
         name = self.cohort.name
         tile = self.of((tiles.each[name], carry.slow[name]), (1, 1))
-        found = _anchored(
-            self.structure, self.cohort, tiles.shared[name], *tile, model.environment, now
-        )
+        found = _anchored(self.structure, self.cohort, tiles.shared[name], *tile, model.environment, now)
         own = {key: jax.tree.map(lambda leaf: leaf[0], getattr(found, key)) for key in PER_SATELLITE}
         return found._replace(**own)
 
@@ -170,9 +168,7 @@ def _reads(
                 state, slow, _ = _run_block(structure, mine.cohort, segment.steps, read)
 
 
-def _before(
-    model: Model, tiles: rollout.Tiles, chunk: "Chunk", carry: rollout.Carry, intervals: int
-) -> rollout.Carry:
+def _before(model: Model, tiles: rollout.Tiles, chunk: "Chunk", carry: rollout.Carry, intervals: int) -> rollout.Carry:
     """The fleet after some exchange intervals of a chunk."""
     if not intervals:
         return carry
