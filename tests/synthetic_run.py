@@ -110,9 +110,10 @@ def write_run(
         cohort=np.array([cohorts[i % len(cohorts)] for i in range(satellites)], dtype=object),
         node=(),
     )
-    store = Store(folder / "telemetry.zarr", axes, 20, {"summary": "", "configuration": json.dumps(resolved)})
+    store = Store.create(folder / "telemetry.zarr", axes, 20, {"summary": "", "configuration": json.dumps(resolved)})
     if frames:
         store.append(frames_of(satellites, frames))
+        store.write()
     if status != "running":
         store.close(status)
     (folder / "config.yaml").write_text(yaml.safe_dump(resolved))

@@ -12,8 +12,8 @@ from synthetic_run import INTERVAL_S, START, frames_of
 
 import twin
 from twin import store
+from twin.chunks import one_behind
 from twin.frames import in_order
-from twin.run import one_behind
 from twin.structure import Schedule
 
 EXCHANGES, TILES, BLOCKS, TILE = 4, 3, 2, 5
@@ -52,7 +52,7 @@ def written(folder: Path, at_once: int, satellites: int = 3, frames: int = 40) -
         node=(),
     )
     whole = frames_of(satellites, frames)
-    writer = store.Store(folder / "telemetry.zarr", axes, at_once, {})
+    writer = store.Store.create(folder / "telemetry.zarr", axes, at_once, {})
     for first in range(0, frames, at_once):
         writer.append({name: values[first : first + at_once] for name, values in whole.items()})
     return writer, store.in_memory(whole, axes, {})

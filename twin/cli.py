@@ -14,6 +14,7 @@ from twin.conf_path import conf_dir
 if TYPE_CHECKING:
     from twin.config import Config
     from twin.model import Model
+    from twin.resume import Start
 
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -78,6 +79,7 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
 
     from twin.config import ConfigError
 
+    overrides = [_quoted(override) for override in overrides]
     try:
         if GlobalHydra.instance().is_initialized():
             config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
@@ -96,6 +98,11 @@ def _compose(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}, run_dir
+
+
+def _quoted(override: str) -> str:
+    """An override as Hydra reads it: resume=from=STEP has an = in its value."""
+    return f"resume='{override.removeprefix('resume=')}'" if override.startswith("resume=from=") else override
 
 
 def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) -> str:
@@ -160,8 +167,9 @@ class _Session:
     """What the checks before Hydra starts hand to the job, and how jobs ended."""
 
     def __init__(self) -> None:
-        self.ready: dict[tuple[str, ...], tuple[Config, Model]] = {}
+        self.ready: dict[tuple[str, ...], tuple[Config, Model, Start]] = {}
         self.failed = 0
+        self.stopped = False
 
 
 def simulate_main() -> None:
@@ -169,6 +177,7 @@ def simulate_main() -> None:
     import hydra
     from hydra._internal.utils import get_args_parser
 
+    sys.argv[1:] = [_quoted(argument) for argument in sys.argv[1:]]
     arguments = get_args_parser().parse_args()
     session = _Session()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
@@ -186,7 +195,6 @@ def simulate_main() -> None:
 
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit 0 when the run is already there."""
-    from twin import run_folder
     from twin.config import ConfigError
 
     name = arguments.config_name or "simulate"
@@ -198,19 +206,29 @@ def _check_first(arguments: Any, session: _Session) -> None:
                 _load(name, overrides)
             return
         config, folder = _load(name, arguments.overrides)
-        if run_folder.holds_run(folder, config):
+        from twin import resume
+
+        if resume.finished(folder, config):
             _show_finished(folder)
             sys.exit(0)
-        from twin.model import build
-        from twin.run import compile_ahead, prepared
-
-        model = build(config)
-        compile_ahead(model)
-        prepared(model)  # refuses what has no launch mass before anything is written
-        session.ready[tuple(arguments.overrides)] = (config, model)
+        session.ready[tuple(arguments.overrides)] = (config, *_ready(config, folder))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
+
+
+def _ready(config: "Config", folder: Path) -> "tuple[Model, Start]":
+    """Model and beginning of a run; ConfigError before anything is written, also where no launch mass exists."""
+    from twin import resume
+    from twin.chunks import compile_ahead
+    from twin.model import build
+    from twin.run import prepared
+
+    model = build(config)
+    compile_ahead(model)
+    start = resume.beginning(folder, config, model)
+    prepared(model)
+    return model, start
 
 
 def _sweep(overrides: Sequence[str]) -> list[list[str]]:
@@ -244,6 +262,7 @@ def _job(session: _Session) -> None:
     """One run of Hydra: simulate into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
+    from twin import stopping
     from twin.config import ConfigError
     from twin.health import HealthError
     from twin.model import build
@@ -253,19 +272,25 @@ def _job(session: _Session) -> None:
     hydra_config = HydraConfig.get()
     overrides = list(hydra_config.overrides.task)
     folder = Path(hydra_config.runtime.output_dir)
+    if session.stopped:
+        return
     try:
-        config, model = session.ready.pop(tuple(overrides), (None, None))
+        config, model, start = session.ready.pop(tuple(overrides), (None, None, None))
         if config is None or model is None:
             config = _load(str(hydra_config.job.config_name), overrides)[0]
             model = build(config)
-        with console.progress(model) as watch:
-            simulate(config, folder, watch=watch, model=model)
-        console.show(folder)
+        with stopping.on_signals() as stop, console.progress(model) as watch:
+            data = simulate(config, folder, watch, model, start, stop)
+        if data.attrs["status"] == "stopped":
+            session.stopped = True
+            console.show_stopped(folder, data, overrides)
+        else:
+            console.show(folder)
     except (ConfigError, HealthError) as error:
         print(f"error: {error}", file=sys.stderr)
         session.failed += 1
     except KeyboardInterrupt:
-        print("error: interrupted; telemetry up to the last chunk stays readable", file=sys.stderr)
+        print("error: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Sharding
 
-from twin import metrics, rollout, sampling
+from twin import checkpoint, metrics, rollout, sampling
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
@@ -20,6 +20,7 @@ lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
 all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
 extremes = jax.jit(metrics.extremes, static_argnums=0)
 marks = jax.jit(sampling.marks, static_argnums=0)
+leaves_of = jax.jit(checkpoint.leaves_of)
 run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 _compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiling")

@@ -1,32 +1,28 @@
 """A run on the host: chunk by chunk through the compiled loop, with health check, telemetry, summary and report."""
 
+import contextlib
 import json
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from itertools import groupby
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 import yaml
 
-from twin import block_schedule, health, programs, rollout, run_folder, sampling, store
+from twin import chunks, health, programs, recorder, resume, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
 from twin.frames import gathered, nodes_of
 from twin.model import Model, build
 from twin.prepare import Cohort
-from twin.structure import Moment, Structure, moment
+from twin.recorder import InMemory, OnDisk, Recorder
+from twin.resume import Start
+from twin.structure import Structure, moment
 from twin.summary import summarise
-
-# Schedule of the steps and a remark for each structure that has been measured in this process.
-_measured: dict[Structure, tuple[str, str]] = {}
 
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
@@ -56,115 +52,174 @@ class Progress:
     satellite_steps_per_s: float
 
 
-class Chunk(NamedTuple):
-    """Steps that are simulated in one go."""
-
-    done: int  # steps simulated before it
-    segment: rollout.Segment
-    now: Moment
-    demand_flops: np.ndarray  # (exchanges,)
-
-
-class Flight(NamedTuple):
-    """A chunk that the device has been asked for."""
-
-    chunk: Chunk
-    carry: rollout.Carry  # used up by the next one
-    frames: dict[str, rollout.Frames]
-    marks: list[sampling.Marks]  # at its end
-
-
-T = TypeVar("T")
 Watch = Callable[[Progress], None]
+Stop = Callable[[], bool]
 
 
 @dataclass
 class Clock:
-    """Wall time of a run: since its start, and in its chunks, telemetry included."""
+    """Wall time of a run, what was spent before it was continued included."""
 
     started_s: float
     compiled_before_s: float
-    stepping_s: float = 0.0
+    stepping_s: float = 0.0  # in its chunks, telemetry included
+    continued: int = 0
+
+    @classmethod
+    def started(cls) -> "Clock":
+        """A clock that runs from now on."""
+        return cls(time.perf_counter(), _compile_time.total_s)
+
+    def goes_on(self, before: Mapping[str, Any]) -> None:
+        """Add what the clock of the run showed at the checkpoint that it goes on from."""
+        self.started_s -= before["wall_s"]
+        self.compiled_before_s -= before["compile_s"]
+        self.stepping_s += before["stepping_s"]
+        self.continued = before["continued"] + 1
+
+    def reading(self) -> dict[str, Any]:
+        """Seconds since the start, of them compiling and stepping, and how often the run was continued."""
+        return {
+            "wall_s": round(time.perf_counter() - self.started_s, 3),
+            "compile_s": round(_compile_time.total_s - self.compiled_before_s, 3),
+            "stepping_s": self.stepping_s,
+            "continued": self.continued,
+        }
+
+
+class Fleet(NamedTuple):
+    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of its frames."""
+
+    model: Model
+    cohorts: dict[str, Cohort]
+    tiles: rollout.Tiles
+    axes: store.Axes
+
+
+class Reached(NamedTuple):
+    """Where a run has come to."""
+
+    step: int
+    carry: rollout.Carry
+    marks: list[sampling.Marks]  # before the first window and after each, where windows stand for longer stretches
+
+
+def never() -> bool:
+    """Nobody asks a run to stop."""
+    return False
 
 
 def simulate(
-    config: Config, run_dir: str | Path | None = None, watch: Watch | None = None, model: Model | None = None
+    config: Config,
+    run_dir: str | Path | None = None,
+    watch: Watch | None = None,
+    model: Model | None = None,
+    start: Start | None = None,
+    stop: Stop = never,
 ) -> xr.Dataset:
     """Run a configuration and return its telemetry.
 
-    With `run_dir`, writes telemetry.zarr, summary.json, config.yaml and report.html there and opens the result lazily;
-    without it, writes nothing. A folder that holds the same run, finished, is opened as it is. `watch` is told of
-    every chunk; `model` saves building the configuration again. The summary is the dataset's attribute `summary`.
-    Raises ConfigError for refused data files and HealthError for a run that went wrong, whose telemetry up to then
-    stays readable.
+    With `run_dir`, writes telemetry.zarr, checkpoints, summary.json, config.yaml and report.html there and opens the
+    result lazily; without it, writes nothing. A folder that holds the same run is gone on with from its newest sound
+    checkpoint, and opened as it is when it has finished. `watch` is told of every chunk; `model` and `start` save
+    building and looking again. When `stop`, asked between chunks, says so, the run is saved and ends with the status
+    "stopped". The summary is the dataset's attribute `summary`.
+    Raises ConfigError for what is refused and HealthError for a run that went wrong, whose telemetry up to then stays
+    readable.
     """
-    clock = Clock(time.perf_counter(), _compile_time.total_s)
-    folder = None if run_dir is None else Path(run_dir)
-    if folder is not None and run_folder.holds_run(folder, config):
+    clock = Clock.started()
+    if run_dir is None:
+        return _in_memory(config, model, watch, stop, clock)
+    folder = Path(run_dir)
+    if start is None and resume.finished(folder, config):
         return store.open_run(folder)
     model = build(config) if model is None else model
-    compile_ahead(model)
-    cohorts = prepared(model)
-    tiles = programs.tiles_of(model.structure, cohorts)
-    model = _settled(model, tiles)
-    axes = _axes(config, model)
-    attributes = {"summary": "", "configuration": json.dumps(config.resolved), **_versions(model.structure)}
-    writer = None
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        run_folder.write_atomically(folder / "config.yaml", to_yaml(config.resolved))
-        writer = store.Store(folder / "telemetry.zarr", axes, _frames_per_chunk(model.structure), attributes)
-    kept: list[dict[str, np.ndarray]] = []
-    sink = kept.append if writer is None else writer.append
-    try:
-        carry, marks = _advance(model, cohorts, tiles, axes, sink, watch, clock)
-        fleet, each = programs.all_metrics(model.structure, cohorts, carry)
-        health.check_balance(float(fleet["power_balance_residual"]), float(fleet["heat_balance_residual"]))
-    except (Exception, KeyboardInterrupt) as error:
-        if writer is not None:
-            writer.close("failed", str(error) or "interrupted")
-        raise
-    summary = summarise(model, cohorts, fleet, each, _run_facts(model, clock), marks)
-    if writer is None or folder is None:
-        frames = {name: np.concatenate([part.pop(name) for part in kept]) for name in tuple(kept[0])}
-        return store.in_memory(frames, axes, attributes | {"summary": json.dumps(summary)})
-    writer.close("finished")
-    run_folder.write_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    start = resume.beginning(folder, config, model) if start is None else start
+    folder.mkdir(parents=True, exist_ok=True)
+    with run_folder.claimed(folder):
+        _in_folder(config, folder, model, start, watch, stop, clock)
+    return store.open_run(folder)
+
+
+def _in_memory(config: Config, model: Model | None, watch: Watch | None, stop: Stop, clock: Clock) -> xr.Dataset:
+    """A run that writes nothing."""
+    fleet = _ready(config, build(config) if model is None else model, Start())
+    kept = InMemory()
+    reached = _advance(fleet, Start(), kept, watch, stop, clock)
+    summary = _summary(fleet, reached, clock)
+    attributes = _attributes(config, fleet.model) | {"summary": json.dumps(summary)}
+    return store.in_memory(kept.frames(), fleet.axes, attributes)
+
+
+def _in_folder(
+    config: Config, folder: Path, model: Model, start: Start, watch: Watch | None, stop: Stop, clock: Clock
+) -> None:
+    """A run that begins or goes on in a folder that is its own."""
+    fleet = _ready(config, model._replace(notes=(*model.notes, *start.remarks)), start)
+    if start.record:
+        clock.goes_on(start.record["clock"])
+        fleet = fleet._replace(axes=_axes_from(fleet, folder, start))
+    (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+    run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
+    attributes = {"summary": "", **_attributes(config, fleet.model)}
+    at_once = _frames_per_chunk(fleet.model.structure)
+    with _closing(recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)) as disk:
+        reached = _advance(fleet, start, disk, watch, stop, clock)
+        if reached.step < fleet.model.structure.schedule.simulated_steps:
+            if reached.step not in (start.step, disk.saved_step):
+                leaves = programs.leaves_of(reached.carry)
+                disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached.marks, clock))
+            disk.close("stopped")
+            return
+        summary = _summary(fleet, reached, clock)
+        disk.close("finished")
+    run_folder.write_atomically(folder / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n")
     if config.output.report:
         from twin.reporting.report import write_report
 
         write_report(folder)
-    return store.open_run(folder)
 
 
-def _advance(
-    model: Model,
-    cohorts: dict[str, Cohort],
-    tiles: rollout.Tiles,
-    axes: store.Axes,
-    sink: Callable[[dict[str, np.ndarray]], None],
-    watch: Watch | None,
-    clock: Clock,
-) -> tuple[rollout.Carry, list[sampling.Marks]]:
-    """Run all chunks; each window's frames are checked and handed to `sink` while the device runs the next chunk.
+@contextlib.contextmanager
+def _closing(disk: OnDisk) -> Iterator[OnDisk]:
+    """What a run leaves behind, marked as failed when it fails."""
+    try:
+        yield disk
+    except (Exception, KeyboardInterrupt) as error:
+        disk.close("failed", str(error) or "interrupted")
+        raise
 
-    Also what has added up before the first window and after each one, where windows stand for longer stretches.
-    """
+
+def _ready(config: Config, model: Model, start: Start) -> Fleet:
+    chunks.compile_ahead(model)
+    cohorts = prepared(model)
+    tiles = start.placed(model.structure, programs.tiles_of(model.structure, cohorts))
+    model = chunks.settled(model, tiles)
+    return Fleet(model, cohorts, tiles, _axes(config, model))
+
+
+def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None, stop: Stop, clock: Clock) -> Reached:
+    """Run the chunks that are left; each window's frames are checked and recorded while the device runs the next."""
+    model, cohorts, tiles, axes = fleet
     structure, schedule = model.structure, model.structure.schedule
     chunk_share = sum(cohort.satellites for cohort in structure.cohorts) * (1 + schedule.settling_chunks)
     names = [str(name) for name in axes.name]
-    carry, frame, marks = tiles.carry, 0, _marked(model, cohorts, tiles.carry)
-    _first_program(model).result()  # so that no time of its compilation counts as one of stepping
+    marks = list(start.record["marks"]) if start.record else chunks.marked(model, cohorts, tiles.carry)
+    step, carry, frame = start.step, tiles.carry, start.frame
+    program = chunks.first_program(model, start.step)
+    if program is not None:
+        program.result()  # so that no time of its compilation counts as one of stepping
     began, compiled_s = time.perf_counter(), _compile_time.total_s
-    for flight in _flights(model, cohorts, tiles):
-        carry = flight.carry
+    coming = takewhile(lambda chunk: chunk.done % schedule.chunk_steps or not stop(), chunks.chunks(model, start.step))
+    for flight in chunks.flights(model, cohorts, tiles, coming, recorder.due):
+        step, carry = flight.chunk.end, flight.carry
         if flight.chunk.now.weight:
             columns = gathered(structure, flight.frames)
             count = next(iter(columns.values())).shape[0]
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
             health.check_frames(columns, times, names)
-            sink(columns)
+            recorder.append(columns)
             frame += count
             marks += flight.marks
             compiling_s, compiled_s = _compile_time.total_s - compiled_s, _compile_time.total_s
@@ -172,82 +227,26 @@ def _advance(
             began = time.perf_counter()
             clock.stepping_s += took_s
             if watch is not None:
-                done, segment, *_ = flight.chunk
-                speed = segment.total_steps * chunk_share / took_s
-                watch(Progress(done + segment.total_steps, schedule.simulated_steps, times[-1], speed))
+                speed = flight.chunk.segment.total_steps * chunk_share / took_s
+                watch(Progress(step, schedule.simulated_steps, times[-1], speed))
+        if flight.kept is not None:
+            recorder.checkpoint(model, step, flight.kept, **_record(marks, clock))
         del flight  # its frames leave the device before another chunk is begun
-    return carry, marks
+    return Reached(step, carry, marks)
 
 
-def _marked(model: Model, cohorts: dict[str, Cohort], carry: rollout.Carry) -> list[sampling.Marks]:
-    """What has added up so far, where windows stand for longer stretches."""
-    if float(model.environment.slow_weight) == 1.0:
-        return []
-    return [programs.marks(model.structure, cohorts, carry)]
+def _record(marks: list[sampling.Marks], clock: Clock) -> dict[str, Any]:
+    """What a checkpoint holds beside the carry."""
+    numbers: list[Any] = jax.tree.map(float, marks)
+    return {"marks": numbers, "clock": clock.reading()}
 
 
-def _flights(model: Model, cohorts: dict[str, Cohort], tiles: rollout.Tiles) -> Iterator[Flight]:
-    """Every chunk of a run, the next one already on its way; one that has to be compiled waits for the one before."""
-    carry = tiles.carry
-
-    def begin(chunk: Chunk) -> Flight:
-        nonlocal carry
-        carry, frames = _through(model, tiles, chunk, carry)
-        return Flight(chunk, carry, frames, _marked(model, cohorts, carry) if chunk.now.weight else [])
-
-    for _, alike in groupby(_chunks(model), key=lambda chunk: chunk.segment):
-        yield from one_behind(map(begin, alike))
-
-
-def one_behind(begun: Iterator[T]) -> Iterator[T]:
-    """Every item once the next one has begun; when the next one cannot begin, the error comes after the last item."""
-    waiting: list[T] = []
-    try:
-        for item in begun:
-            yield from waiting
-            waiting = [item]
-    except (Exception, KeyboardInterrupt):
-        yield from waiting
-        raise
-    yield from waiting
-
-
-def _through(
-    model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
-) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
-    """Carry after a chunk and its frames; the carry before it is used up."""
-    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
-    program = programs.chunk(model, chunk.segment).result()
-    environment = programs.of_any_length(model).environment
-    return program(tiles.shared, tiles.each, environment, now, jnp.asarray(chunk.demand_flops), carry)
-
-
-def _settled(model: Model, tiles: rollout.Tiles) -> Model:
-    """The model with a schedule for the steps of its blocks: where it is open, the faster one of the first chunk."""
-    structure = model.structure
-    if structure.block_schedule != "auto":
-        return model
-    if structure not in _measured:
-        first = next(_chunks(model))
-
-        def first_chunk(schedule: str) -> rollout.Carry:
-            tried = model._replace(structure=replace(structure, block_schedule=schedule))
-            return _through(tried, tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
-
-        _measured[structure] = block_schedule.choose(first_chunk)
-    schedule, remark = _measured[structure]
-    settled = replace(structure, block_schedule=schedule)
-    return model._replace(structure=settled, notes=(*model.notes, remark))
-
-
-def compile_ahead(model: Model) -> None:
-    """Begin to compile the first chunk, so that it is ready when the fleet is; nothing where a schedule is yet open."""
-    if model.structure.block_schedule != "auto":
-        _first_program(model)
-
-
-def _first_program(model: Model) -> Future[jax.stages.Compiled]:
-    return programs.chunk(model, next(_chunks(model)).segment)
+def _summary(fleet: Fleet, reached: Reached, clock: Clock) -> dict[str, Any]:
+    """The summary of a run at its end; HealthError when its energy does not balance."""
+    model, cohorts = fleet.model, fleet.cohorts
+    whole, each = programs.all_metrics(model.structure, cohorts, reached.carry)
+    health.check_balance(float(whole["power_balance_residual"]), float(whole["heat_balance_residual"]))
+    return summarise(model, cohorts, whole, each, _run_facts(model, clock), reached.marks)
 
 
 def prepared(model: Model) -> dict[str, Cohort]:
@@ -261,18 +260,6 @@ def prepared(model: Model) -> dict[str, Cohort]:
                 "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
             )
     return cohorts
-
-
-def _chunks(model: Model) -> Iterator[Chunk]:
-    """All chunks of a run, one after the other."""
-    schedule, demand = model.structure.schedule, np.asarray(model.environment.traced_flops)
-    done = first = 0
-    while done < schedule.simulated_steps:
-        length = min(schedule.chunk_steps, schedule.simulated_steps - done)
-        for segment in rollout.segments(length, schedule.save_steps, schedule.exchange_steps):
-            now = moment(schedule, float(model.environment.slow_weight), done)
-            yield Chunk(done, segment, now, demand[first : first + segment.exchanges])
-            done, first = done + segment.total_steps, first + segment.exchanges
 
 
 def _frames_per_chunk(structure: Structure) -> int:
@@ -300,18 +287,28 @@ def _axes(config: Config, model: Model) -> store.Axes:
     )
 
 
-def _versions(structure: Structure) -> dict[str, str]:
-    packages = ("jax", "jaxlib", "numpy", "xarray", "zarr")
-    versions = {f"{name}_version": version(name) for name in packages}
-    return {**versions, "python_version": platform.python_version(), "precision": structure.precision}
+def _axes_from(fleet: Fleet, folder: Path, start: Start) -> store.Axes:
+    """Coordinates of a run that goes on: the times that are written, then those at the cadence it has now."""
+    schedule = fleet.model.structure.schedule
+    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
+    coming = fleet.axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
+    written = store.stored_times(folder / run_folder.TELEMETRY)[: start.frame]
+    return replace(fleet.axes, time=np.concatenate([written, coming]))
+
+
+def _attributes(config: Config, model: Model) -> dict[str, str]:
+    return {
+        "configuration": json.dumps(config.resolved),
+        **resume.versions(),
+        "precision": model.structure.precision,
+    }
 
 
 def _run_facts(model: Model, clock: Clock) -> dict[str, Any]:
     structure, schedule, weight = model.structure, model.structure.schedule, float(model.environment.slow_weight)
     steps = sum(cohort.satellites for cohort in structure.cohorts) * schedule.simulated_steps
     return {
-        "wall_s": round(time.perf_counter() - clock.started_s, 3),
-        "compile_s": round(_compile_time.total_s - clock.compiled_before_s, 3),
+        **clock.reading(),
         "satellite_steps": steps,
         "satellite_steps_per_s": round(steps / max(clock.stepping_s, 1e-9)),
         "step_s": schedule.step_s,
@@ -319,7 +316,8 @@ def _run_facts(model: Model, clock: Clock) -> dict[str, Any]:
         "duration_s": round(weight * schedule.steps * schedule.step_s, 3),
         "schedule": structure.block_schedule,
         "device": f"{len(programs.devices_of(structure))} x {jax.devices()[0].device_kind} ({jax.default_backend()})",
-        **_versions(structure),
+        **resume.versions(),
+        "precision": structure.precision,
     }
 
 

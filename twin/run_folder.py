@@ -1,45 +1,92 @@
-"""The folder of a run: never overwritten, refused when it holds something else."""
+"""The folder of a run: never overwritten, refused when it holds something else or when another process runs in it."""
 
-import json
+import contextlib
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from twin.config import Config, ConfigError
+from twin.refusal import ConfigError
 
-# What Hydra has put there before the run starts.
-OWN = {".hydra", "run.log"}
+CONFIG, SUMMARY, TELEMETRY, CHECKPOINTS, LOCK = (
+    "config.yaml",
+    "summary.json",
+    "telemetry.zarr",
+    "checkpoints",
+    "run.lock",
+)
+# What a run that was ended while it began may have left before its configuration.
+BEFORE = {".hydra", "run.log", LOCK, f"{CONFIG}.partial"}
 
 
-def holds_run(folder: Path, config: Config) -> bool:
-    """Whether the folder already holds this very run, finished; ConfigError when it cannot be used for it."""
-    what = f"hydra.run.dir = {str(folder)!r}"
+def named(folder: Path) -> str:
+    """How a refusal begins that has to do with the folder."""
+    return f"hydra.run.dir = {str(folder)!r}"
+
+
+def configuration(folder: Path) -> dict[str, Any] | None:
+    """The configuration of the run that the folder holds; None when a run can begin there.
+
+    ConfigError when neither is so.
+    """
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{what}: is a file, not a folder")
-    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - OWN:
-        return _is_finished(folder, config, what)
+        raise ConfigError(f"{named(folder)}: is a file, not a folder")
+    if not (folder / CONFIG).is_file():
+        _check_usable(folder)
+        return None
+    _check_writable(folder, folder)
+    try:
+        found = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{named(folder)}: its {CONFIG} cannot be read; choose another folder")
+    return found
+
+
+def _check_usable(folder: Path) -> None:
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - BEFORE:
+        raise ConfigError(f"{named(folder)}: holds something else; choose a new or an empty folder")
     existing = next(p for p in [folder, *folder.absolute().parents] if p.exists())
     if not existing.is_dir():
-        raise ConfigError(f"{what}: {str(existing)!r} is a file, not a folder")
+        raise ConfigError(f"{named(folder)}: {str(existing)!r} is a file, not a folder")
+    _check_writable(folder, existing)
+
+
+def _check_writable(folder: Path, existing: Path) -> None:
     try:
         os.rmdir(tempfile.mkdtemp(dir=existing))
     except OSError as error:
-        raise ConfigError(f"{what}: cannot be written ({error.strerror})") from None
-    return False
+        raise ConfigError(f"{named(folder)}: cannot be written ({error.strerror})") from None
 
 
-def _is_finished(folder: Path, config: Config, what: str) -> bool:
-    """True for the same configuration; ConfigError for anything else."""
-    if not (folder / "telemetry.zarr").is_dir():
-        raise ConfigError(f"{what}: holds something else; choose a new or an empty folder")
-    if not (folder / "summary.json").is_file():
-        raise ConfigError(f"{what}: holds an unfinished run; choose another folder or remove it")
-    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    if before != json.loads(json.dumps(config.resolved)):
-        raise ConfigError(f"{what}: holds a finished run of another configuration; choose another folder")
-    return True
+def is_finished(folder: Path) -> bool:
+    """Whether the run of the folder has reached its end."""
+    return (folder / SUMMARY).is_file()
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """The folder to ourselves; ConfigError when another process runs in it. The lock ends with its process."""
+    with (folder / LOCK).open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{named(folder)}: another process is running in it") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def check_unclaimed(folder: Path) -> None:
+    """ConfigError when another process runs in the folder."""
+    if (folder / LOCK).is_file():
+        with claimed(folder):
+            pass
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """The terminal: progress of a run, the table of its result, the ranking of a sweep."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,6 +141,17 @@ def show(folder: str | Path) -> None:
     console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def show_stopped(folder: Path, data: Any, overrides: Sequence[str]) -> None:
+    """Say how far a run that was asked to stop has come, and how it goes on."""
+    console = _console()
+    reached = (
+        np.datetime_as_string(data["time"].values[-1], "m").replace("T", " ") if data.sizes["time"] else "the start"
+    )
+    console.print(f"{folder}: stopped at {reached} UTC, saved. It goes on with", soft_wrap=True, markup=False)
+    command = shlex.join(["python", "scripts/simulate.py", *overrides, f"hydra.run.dir={folder}"])
+    console.print(f"  {command}", soft_wrap=True, markup=False)
 
 
 def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Table:

@@ -1,0 +1,45 @@
+"""How a run is asked to stop: SIGTERM or Ctrl-C, to end after the chunks under way; Ctrl-C again, to end at once."""
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopping:
+    """Whether this process has been asked to stop; called, it answers."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        """Whether it has been asked."""
+        return self.asked
+
+    def receive(self, number: int, _: FrameType | None) -> None:
+        """Take a signal; a second Ctrl-C interrupts as usual."""
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self.asked:
+            again = "; Ctrl-C again ends it at once" if number == signal.SIGINT else ""
+            print(f"Stopping: the chunks under way are finished and saved{again}.", file=sys.stderr)
+        self.asked = True
+
+
+@contextlib.contextmanager
+def on_signals() -> Iterator[Stopping]:
+    """Signals are taken as a wish to stop; threads other than the main one have to do without."""
+    stopping = Stopping()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {number: signal.signal(number, stopping.receive) for number in SIGNALS}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
