@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import twin
-from twin import health, post_mortem, programs, records, run
+from twin import chunks, health, post_mortem, programs, records, run
 from twin.endings import RunError, ending
 from twin.frames import gathered
 from twin.health import HealthError, Place
@@ -46,9 +46,8 @@ def examined(model: Model, spoilt: Place | None = None) -> tuple[Finding, Health
     """What is found of a run that goes wrong; `spoilt` is a frame of the first chunk that arrives as NaN."""
     tiles = programs.tiles_of(model.structure, run.prepared(model))
     carry, names = tiles.carry, ["one", "two"]
-    for chunk in run._chunks(model):
-        before = jax.tree.map(jnp.copy, carry)
-        carry, frames = run._through(model, tiles, chunk, carry)
+    for chunk in chunks.chunks(model):
+        carry, frames = chunks.through(model, tiles, chunk, carry)
         columns = {name: np.array(column) for name, column in gathered(model.structure, frames).items()}
         if spoilt is not None:
             columns[spoilt.variable][spoilt.frame, spoilt.satellite] = np.nan
@@ -56,7 +55,9 @@ def examined(model: Model, spoilt: Place | None = None) -> tuple[Finding, Health
             health.check_frames(columns, np.arange(len(columns["altitude_m"])), names)
         except HealthError as error:
             assert error.place is not None
-            return post_mortem.examine(model, tiles, chunk, before, error.place), error
+            anew = programs.tiles_of(model.structure, run.prepared(model))
+            before = post_mortem.carry_before(model, anew, chunks.chunks(model), chunk.done)
+            return post_mortem.examine(model, anew, chunk, before, error.place), error
     raise AssertionError("nothing went wrong")
 
 

@@ -50,6 +50,7 @@ def test_status_from_the_first_moment_to_the_end(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(watching, "WRITE_EVERY_S", 0.0)
     seen = watcher(tmp_path, "a")
     first = status(tmp_path)
+    assert watching.last_words(tmp_path) == watching.last_words(tmp_path / "none") == ""
     assert (first["state"], first["pid"], first["host"]) == ("running", os.getpid(), socket.gethostname())
     assert first["done_steps"] == 0 and first["wall_left_s"] is None and first["simulated_until"] is None
     seen.chunk(at(1000), {"a": EASY})
@@ -63,6 +64,8 @@ def test_status_from_the_first_moment_to_the_end(tmp_path: Path, monkeypatch: py
     assert now["state_of_charge_lower_margin"] == pytest.approx(0.2) and now["min_state_of_charge"] == 0.4
     assert now["nearest_limit"] == "battery temperature, 7.0 K away"
     assert not any(isinstance(value, dict | list) for value in now.values())
+    said = watching.last_words(tmp_path)
+    assert said.startswith("2026-06-14 06:00 UTC  50.0 %  ") and f"by process {os.getpid()} on " in said
     seen.end("failed", "the disk is full")
     assert status(tmp_path) | {"updated": ""} == now | {"state": "failed", "reason": "the disk is full", "updated": ""}
 

@@ -5,10 +5,10 @@ failure.json for a bug report; `replay` runs the step of these two files again, 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jax import Array
 from twin import programs, records, rollout
 from twin.ageing import Condition, condition
 from twin.anchor import PER_SATELLITE, Anchor
+from twin.chunks import Chunk, through
 from twin.exchange import Inputs, even_split
 from twin.health import Place, wrong
 from twin.model import Model
@@ -28,9 +29,6 @@ from twin.step import step
 from twin.structure import CohortStructure, Moment, Structure
 from twin.totals import first_totals
 from twin.variables import BY_NAME
-
-if TYPE_CHECKING:
-    from twin.run import Chunk
 
 ARRAYS, RECORD = "failure.npz", "failure.json"
 STEP, BLOCK, NOWHERE = "step", "block", "nowhere"
@@ -73,7 +71,17 @@ class Finding:
     gave: Mapping[str, Any]  # outputs and state of the step, or frame and slow variables of the block
 
 
-def examine(model: Model, tiles: rollout.Tiles, chunk: "Chunk", carry: rollout.Carry, place: Place) -> Finding:
+def carry_before(model: Model, tiles: rollout.Tiles, coming: Iterable[Chunk], step: int) -> rollout.Carry:
+    """The carry at the start of the chunk that begins at a step, reached from that of `tiles`, used up."""
+    carry = tiles.carry
+    for chunk in coming:
+        if chunk.done == step:
+            break
+        carry = through(model, tiles, chunk, carry)[0]
+    return carry
+
+
+def examine(model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry, place: Place) -> Finding:
     """The step in which the satellite of `place` first went wrong; `carry` is that at the start of the chunk.
 
     Runs on all devices of the run, whose every process has to call it.
@@ -134,7 +142,7 @@ def _reads(
     model: Model,
     mine: _Satellite,
     tiles: rollout.Tiles,
-    chunk: "Chunk",
+    chunk: Chunk,
     carry: rollout.Carry,
     anchor: Anchor,
     intervals: range,
@@ -144,7 +152,7 @@ def _reads(
     interval_s = segment.blocks * segment.steps * structure.schedule.step_s
     weight = jnp.asarray(chunk.now.weight, dtype=jnp.float64)
     for interval in intervals:
-        fleet = _before(model, tiles, chunk, carry, interval)
+        fleet = _after(model, tiles, chunk, carry, interval)
         inputs = mine.of(
             _even_split(
                 structure,
@@ -168,15 +176,14 @@ def _reads(
                 state, slow, _ = _run_block(structure, mine.cohort, segment.steps, read)
 
 
-def _before(model: Model, tiles: rollout.Tiles, chunk: "Chunk", carry: rollout.Carry, intervals: int) -> rollout.Carry:
-    """The fleet after some exchange intervals of a chunk."""
+def _after(model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry, intervals: int) -> rollout.Carry:
+    """The fleet after the first exchange intervals of a chunk."""
     if not intervals:
         return carry
-    program = programs.chunk(model, replace(chunk.segment, exchanges=intervals)).result()
-    environment = programs.of_any_length(model).environment
-    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
-    demand = jnp.asarray(chunk.demand_flops[:intervals])
-    return program(tiles.shared, tiles.each, environment, now, demand, jax.tree.map(jnp.copy, carry))[0]
+    begun = chunk._replace(
+        segment=replace(chunk.segment, exchanges=intervals), demand_flops=chunk.demand_flops[:intervals]
+    )
+    return through(model, tiles, begun, jax.tree.map(jnp.copy, carry))[0]
 
 
 def _in_block(

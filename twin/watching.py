@@ -135,6 +135,17 @@ class Watcher:
             log.warning("%s cannot be written: %s", self.path, error.strerror)
 
 
+def last_words(folder: Path) -> str:
+    """What status.json last told of a run, in two lines; empty where it has told nothing of a chunk."""
+    try:
+        status = json.loads((folder / STATUS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    if not status["simulated_until"]:
+        return ""
+    return f"{_line(status)}\nSaid at {status['updated']} by process {status['pid']} on {status['host']}"
+
+
 def _worst_of(kind: str, values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return (max if kind == "max" else min)(known) if known else None

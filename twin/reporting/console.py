@@ -130,6 +130,7 @@ def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
     from twin.reporting.report import read_summary, sizes
     from twin.store import open_run
+    from twin.watching import last_words
 
     folder, console = Path(folder), _console()
     data = open_run(folder)
@@ -137,6 +138,8 @@ def show(folder: str | Path) -> None:
     if not summary:
         word = "has not finished" if status == "running" else status
         console.print(Text(f"{folder}: this run {word}; {data.sizes['time']} frames can be read", style="bold red"))
+        if words := last_words(folder):
+            console.print(words, markup=False, soft_wrap=True)
         return
     console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):
