@@ -1,5 +1,6 @@
 """Which limit holds a design back, and by how much, in the units of that limit."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -122,7 +123,7 @@ def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
 def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:
     for name, words in WORDS.items():
         if margin.get(name, 0.0) < BROKEN:
-            yield Verdict(words, f"{_amount(name, -margin[name])} beyond the limit")
+            yield Verdict(words, distance(name, margin[name]))
 
 
 def _amount(name: str, size: float) -> str:
@@ -131,13 +132,31 @@ def _amount(name: str, size: float) -> str:
 
 
 def _nearest(margin: Mapping[str, float], budget: Budget) -> str:
-    """The smallest margin, a point of charge or quality and a per cent of the dose allowed counting as a kelvin."""
-    if not margin:
+    """The smallest margin, unless it is large."""
+    name, size = nearest(margin, budget)
+    if not name:
         return "no limit is modelled"
+    if size > NEAR:
+        return "nothing binds and no limit is near"
+    return f"nothing binds; nearest limit: {what(name)}, {_amount(name, max(margin[name], 0.0))} away"
+
+
+def nearest(margin: Mapping[str, float], budget: Budget) -> tuple[str, float]:
+    """Name of the smallest margin, and its size in kelvins; no name where there are none.
+
+    A point of charge or quality and a per cent of the dose allowed count as a kelvin.
+    """
     per = {"_k": 1.0, "": 100.0, "_gy": 100.0 / float(budget.limits.get("max_dose_gy", 1.0))}
     sizes = {name: per[_unit(name)] * value for name, value in margin.items()}
-    name = min(sizes, key=lambda key: sizes[key])
-    if sizes[name] > NEAR:
-        return "nothing binds and no limit is near"
-    what = name.removesuffix(_unit(name)).removesuffix("_margin").removesuffix("_upper").removesuffix("_lower")
-    return f"nothing binds; nearest limit: {what.replace('_', ' ')}, {_amount(name, max(margin[name], 0.0))} away"
+    return min(sizes.items(), key=lambda item: item[1], default=("", math.inf))
+
+
+def what(margin_name: str) -> str:
+    """The quantity of a margin in words: accelerator temperature."""
+    stem = margin_name.removesuffix(_unit(margin_name)).removesuffix("_margin")
+    return stem.removesuffix("_upper").removesuffix("_lower").replace("_", " ")
+
+
+def distance(margin_name: str, size: float) -> str:
+    """A margin in words: 5.3 K away, 1.2 K beyond the limit."""
+    return f"{_amount(margin_name, abs(size))} {'away' if size >= 0.0 else 'beyond the limit'}"

@@ -45,7 +45,7 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
     duration_s = run_duration_s(structure, prepared)
     power, heat = balance_residuals(prepared, totals)
     metrics = {name: jnp.sum(totals[name]) for name in ENERGIES}
-    metrics |= {name: (jnp.max if kind == "max" else jnp.min)(totals[name]) for name, kind in EXTREMES.items()}
+    metrics |= _extremes(cohort, carry)
     mass_kg = prepared.budget.mass_kg * cohort.satellites
     return metrics | {
         "satellites": jnp.asarray(float(cohort.satellites)),
@@ -60,13 +60,24 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
         **yearly(cohort, prepared, last[1], duration_s),
         "accelerators_alive": jnp.sum(last[1].accelerators_alive),
-        "max_dose_gy": jnp.max(last[1].dose_gy),
         **{name: jnp.sum(getattr(last[1], name)) for name in failures.UPSETS},
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
         **station_keeping(prepared, last[1], duration_s),
     }
+
+
+def extremes(structure: Structure, carry: rollout.Carry) -> dict[str, Metrics]:
+    """Of each cohort, the extremes of its satellites since the start of the run, by their names in the summary, ()."""
+    return {cohort.name: _extremes(cohort, carry) for cohort in structure.cohorts}
+
+
+def _extremes(cohort: CohortStructure, carry: rollout.Carry) -> Metrics:
+    worst = {"max": jnp.max, "min": jnp.min}
+    totals = carry.totals[cohort.name]
+    found = {name: worst[kind](rollout.flat(totals[name], cohort.satellites)) for name, kind in EXTREMES.items()}
+    return found | {"max_dose_gy": jnp.max(rollout.flat(carry.slow[cohort.name].dose_gy, cohort.satellites))}
 
 
 def yearly(cohort: CohortStructure, prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:

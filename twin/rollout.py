@@ -148,7 +148,7 @@ def run_chunk(
     interval_s = segment.blocks * segment.steps * step_s
 
     anchors = {
-        c.name: _anchor(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
+        c.name: anchored(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
         for c in structure.cohorts
     }
 
@@ -168,7 +168,7 @@ def run_chunk(
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
-            run = partial(_run_tile, structure, cohort, segment, shared[name], now.weight, number)
+            run = partial(run_tile, structure, cohort, segment, shared[name], now.weight, number)
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
@@ -202,7 +202,7 @@ def _closed(structure: Structure, shared: Mapping[str, Shared], weight: Array, f
     return last._replace(state=states, totals=totals, settling=known)
 
 
-def _anchor(
+def anchored(
     structure: Structure,
     cohort: CohortStructure,
     shared: Shared,
@@ -243,7 +243,7 @@ def _over_tiles(
     return lax.map(one, (own, inputs, state, slow, totals))
 
 
-def _run_tile(
+def run_tile(
     structure: Structure,
     cohort: CohortStructure,
     segment: Segment,

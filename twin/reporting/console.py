@@ -129,6 +129,7 @@ def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
     from twin.reporting.report import reached, read_summary, sizes
     from twin.store import open_run
+    from twin.watching import last_words
 
     folder, console = Path(folder), _console()
     data = open_run(folder)
@@ -138,6 +139,8 @@ def show(folder: str | Path) -> None:
         until = f", up to {reached(data)}," if data.sizes["time"] else ""
         text = f"{folder}: this run {word}; {data.sizes['time']} frames{until} can be read"
         console.print(Text(text, style="bold red"))
+        if words := last_words(folder):
+            console.print(words, markup=False, soft_wrap=True)
         return
     console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):
