@@ -61,7 +61,7 @@ class Model(NamedTuple):
 
 def build(config: Config) -> Model:
     """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
-    _use_devices(config.distributed)
+    use_devices(config.distributed)
     cohorts, params, catalogue, notes = [], {}, {}, []
     fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
@@ -99,7 +99,7 @@ def build(config: Config) -> Model:
     return Model(structure, params, environment, catalogue, tuple(notes))
 
 
-def _use_devices(distributed: Distributed) -> None:
+def use_devices(distributed: Distributed) -> None:
     """Choose the platform before JAX does, and meet the other processes; ConfigError where devices are missing.
 
     Every core of a CPU is a device of its own, unless XLA_FLAGS says how many there are.

@@ -40,12 +40,7 @@ def placed(tree: Any, sharding: NamedSharding | None) -> Any:
         return tree
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
-
-    def over_processes(leaf: Array) -> Array:
-        numbers = np.asarray(leaf)
-        return jax.make_array_from_callback(numbers.shape, sharding, lambda part: numbers[part])
-
-    return jax.tree.map(over_processes, tree)
+    return jax.tree.map(lambda leaf: jax.make_array_from_callback(leaf.shape, sharding, lambda part: leaf[part]), tree)
 
 
 def on_all(local: Callable[..., Any], devices: tuple[Any, ...], in_specs: Any, out_specs: Any) -> Callable[..., Any]:

@@ -1,19 +1,23 @@
 """The processes of a run: how they find each other, and how they agree. One process alone pays nothing for it.
 
 All processes run the same program and hold their share of the fleet. Whatever decides what runs next must be the same
-in all of them: what only one can know (a signal, the clock on the wall, the folder) goes through `of_first`, `any_of`
-or `merged`, which every process must call in the same order.
+in all of them: what only one can know (a signal, the clock on the wall, the folder) goes through `by_first`,
+`any_of` or `merged`, which every process must call in the same order.
 """
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 import jax
 import numpy as np
 
+from twin.health import HealthError
 from twin.refusal import ConfigError
 from twin.schema import Distributed
 
@@ -34,9 +38,32 @@ def begin(distributed: Distributed) -> None:
     # JAX would take SIGTERM for itself, and the run would never hear of it.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(**place, heartbeat_timeout_seconds=distributed.heartbeat_s)
+        jax.distributed.initialize(
+            **place,
+            heartbeat_timeout_seconds=distributed.heartbeat_s,
+            shutdown_timeout_seconds=distributed.heartbeat_s,
+        )
     except RuntimeError as error:
         raise ConfigError(f"{where}: the processes do not meet ({str(error).splitlines()[0]})") from None
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """In here an error that a single process may have alone ends that process at once, with exit code 1.
+
+    It would wait for the others to end, and they for its share of the work. What all of them refuse or find wrong
+    passes through as it is.
+    """
+    try:
+        yield
+    except (ConfigError, HealthError, KeyboardInterrupt):
+        raise
+    except BaseException:
+        if count() == 1:
+            raise
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _from_environment(where: str) -> dict[str, Any]:
@@ -109,6 +136,20 @@ def of_all(value: Any) -> list[Any]:
 def of_first(value: Any) -> Any:
     """What the first process gives, in all of them; a plain JSON value."""
     return of_all(value if is_first() else None)[0]
+
+
+def by_first(act: Callable[[], Any]) -> Any:
+    """What `act` returns in the first process, in all of them, or its ConfigError; a plain JSON value."""
+    found, refused = None, None
+    if is_first():
+        try:
+            found = act()
+        except ConfigError as error:
+            refused = str(error)
+    found, refused = of_first((found, refused))
+    if refused is not None:
+        raise ConfigError(refused)
+    return found
 
 
 def any_of(flag: bool) -> bool:

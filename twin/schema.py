@@ -48,9 +48,9 @@ class Precision(Strict):
 
 
 class Distributed(Strict):
-    """Processes and devices that share the fleet, how many satellites each device runs at once, and in which schedule.
+    """Processes and devices that share the fleet, how many satellites a device runs at once, and in which schedule.
 
-    0 leaves a number to the program, auto the schedule. A process that is not heard of for `heartbeat_s` counts as dead.
+    0 leaves a number to the program, auto the schedule. A process not heard of for `heartbeat_s` counts as dead.
     """
 
     name: str = ""
