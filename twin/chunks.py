@@ -70,8 +70,9 @@ def flights(
 
     def begin(chunk: Chunk) -> Flight:
         nonlocal carry
+        keep = due(chunk.end)  # asked before the device has the chunk, as several processes wait for theirs to agree
         carry, frames = through(model, tiles, chunk, carry)
-        kept = programs.leaves_of(carry) if due(chunk.end) else None
+        kept = programs.leaves_of(carry) if keep else None
         return Flight(chunk, carry, frames, marked(model, cohorts, carry) if chunk.now.weight else [], kept)
 
     for _, alike in groupby(coming, key=lambda chunk: chunk.segment):

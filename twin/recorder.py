@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from twin import resume, run_folder
+from twin import processes, resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
 from twin.model import Model
@@ -56,10 +56,27 @@ class InMemory:
         return {name: np.concatenate([dict(part)[name] for part in self.parts]) for name in names}
 
 
-class OnDisk:
-    """Telemetry and checkpoints of a run in its folder."""
+class Elsewhere:
+    """Stands for the store in a process that is not the first, which writes it."""
 
-    def __init__(self, config: Config, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]) -> None:
+    committed = 0
+
+    def append(self, columns: Columns) -> None:
+        """Nothing."""
+
+    def write(self) -> None:
+        """Nothing."""
+
+    def close(self, status: str, reason: str = "") -> None:
+        """Nothing."""
+
+
+class OnDisk:
+    """Telemetry and checkpoints of a run in its folder; every process saves its part of a checkpoint."""
+
+    def __init__(
+        self, config: Config, store: Store | Elsewhere, checkpoints: Checkpoints, due: Callable[[int], bool]
+    ) -> None:
         self.config, self.store, self.checkpoints, self.due = config, store, checkpoints, due
         self.saved_step: int | None = None
 
@@ -84,7 +101,7 @@ class OnDisk:
 class Due:
     """When checkpoints are due: by the clock on the wall, by simulated time, and at the last boundary of chunks.
 
-    Only at boundaries of chunks, which lie on the same grid however long the run is.
+    Only at boundaries of chunks, which lie on the same grid however long the run is. The first process's clock counts.
     """
 
     def __init__(self, settings: Checkpoint, model: Model, first_step: int) -> None:
@@ -100,8 +117,8 @@ class Due:
         if step % self.chunk_steps or step == self.step:
             return False
         now_s = time.monotonic()
-        late = now_s - self.wall_s >= self.every_wall_s or step - self.step >= self.every_steps
-        if late or step == self.last:
+        late = processes.is_first() and now_s - self.wall_s >= self.every_wall_s
+        if step - self.step >= self.every_steps or step == self.last or processes.any_of(late):
             self.step, self.wall_s = step, now_s
             return True
         return False
@@ -123,13 +140,20 @@ def on_disk(
 ) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
+    store = _store(folder, checkpoints, start, axes, at_once, attributes) if processes.is_first() else Elsewhere()
+    processes.wait()
+    return OnDisk(config, store, checkpoints, Due(config.checkpoint, model, start.step))
+
+
+def _store(
+    folder: Path, checkpoints: Checkpoints, start: Start, axes: Axes, at_once: int, attributes: Mapping[str, Any]
+) -> Store:
+    """The telemetry to go on with; checkpoints that lie after the start are out of the way."""
     path = folder / run_folder.TELEMETRY
     if start.again:
         for step in checkpoints.steps():
             if step > start.step:
                 checkpoints.set_aside(step)
     if path.is_dir():
-        store = Store.resume(path, axes, start.frame, attributes)
-    else:
-        store = Store.create(path, axes, at_once, attributes)
-    return OnDisk(config, store, checkpoints, Due(config.checkpoint, model, start.step))
+        return Store.resume(path, axes, start.frame, attributes)
+    return Store.create(path, axes, at_once, attributes)

@@ -14,10 +14,10 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from twin import chunks, health, programs, recorder, resume, rollout, run_folder, sampling, store
+from twin import chunks, health, processes, programs, recorder, resume, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
 from twin.frames import gathered, nodes_of
-from twin.model import Model, build
+from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
 from twin.recorder import InMemory, OnDisk, Recorder
 from twin.resume import Start
@@ -128,17 +128,34 @@ def simulate(
     readable.
     """
     clock = Clock.started()
-    if run_dir is None:
-        return _in_memory(config, model, watch, stop, clock)
-    folder = Path(run_dir)
-    if start is None and resume.finished(folder, config):
+    use_devices(config.distributed)
+
+    def stopped() -> bool:
+        return processes.any_of(stop())
+
+    with processes.together():
+        if run_dir is None:
+            return _in_memory(config, model, watch, stopped, clock)
+        folder = Path(processes.of_first(str(run_dir)))
+        if start is None and processes.by_first(lambda: resume.finished(folder, config)):
+            return store.open_run(folder)
+        model = build(config) if model is None else model
+        start = resume.beginning(folder, config, model) if start is None else start
+        with _claimed(folder):
+            _in_folder(config, folder, model, start, watch, stopped, clock)
+        processes.wait()
         return store.open_run(folder)
-    model = build(config) if model is None else model
-    start = resume.beginning(folder, config, model) if start is None else start
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder, made if need be, to this run alone; the first process sees to it."""
+    if not processes.is_first():
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.claimed(folder):
-        _in_folder(config, folder, model, start, watch, stop, clock)
-    return store.open_run(folder)
+        yield
 
 
 def _in_memory(config: Config, model: Model | None, watch: Watch | None, stop: Stop, clock: Clock) -> xr.Dataset:
@@ -159,11 +176,13 @@ def _in_folder(
     if start.record:
         clock.goes_on(start.record["clock"])
         fleet = fleet._replace(axes=_axes_from(fleet, folder, start))
-    (folder / run_folder.SUMMARY).unlink(missing_ok=True)
-    run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
+    if processes.is_first():
+        (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+        run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
     attributes = {"summary": "", **_attributes(config, fleet.model)}
     at_once = _frames_per_chunk(fleet.model.structure)
-    with _closing(recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)) as disk:
+    disk = recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)
+    with _closing(disk), processes.together():
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
@@ -173,6 +192,12 @@ def _in_folder(
             return
         summary = _summary(fleet, reached, clock)
         disk.close("finished")
+    if processes.is_first():
+        _conclude(config, folder, summary)
+
+
+def _conclude(config: Config, folder: Path, summary: Mapping[str, Any]) -> None:
+    """Summary and report of a run that has come to its end."""
     run_folder.write_atomically(folder / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n")
     if config.output.report:
         from twin.reporting.report import write_report
@@ -181,10 +206,10 @@ def _in_folder(
 
 
 @contextlib.contextmanager
-def _closing(disk: OnDisk) -> Iterator[OnDisk]:
+def _closing(disk: OnDisk) -> Iterator[None]:
     """What a run leaves behind, marked as failed when it fails."""
     try:
-        yield disk
+        yield
     except (Exception, KeyboardInterrupt) as error:
         disk.close("failed", str(error) or "interrupted")
         raise
@@ -210,6 +235,7 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
     if program is not None:
         program.result()  # so that no time of its compilation counts as one of stepping
     began, compiled_s = time.perf_counter(), _compile_time.total_s
+
     coming = takewhile(lambda chunk: chunk.done % schedule.chunk_steps or not stop(), chunks.chunks(model, start.step))
     for flight in chunks.flights(model, cohorts, tiles, coming, recorder.due):
         step, carry = flight.chunk.end, flight.carry
