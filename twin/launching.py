@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from twin import processes
-from twin.cli import REFUSED, run_dir_of
+from twin.cli import REFUSED, load
 from twin.refusal import ConfigError
 
 POLL_S = 0.2
@@ -60,7 +60,7 @@ def _complete(overrides: Sequence[str]) -> list[str]:
         if override.startswith(("-", "distributed=")):
             raise ConfigError(f"{override}: not for launch.py, which starts one run with distributed=env")
     own = [override for override in overrides if not override.startswith("hydra.run.dir=")]
-    folder = str(run_dir_of([*overrides, "distributed=env"])).replace("\\", "\\\\").replace("'", "\\'")
+    folder = str(load("simulate", [*overrides, "distributed=env"])[1]).replace("\\", "\\\\").replace("'", "\\'")
     return [*own, "distributed=env", f"hydra.run.dir='{folder}'"]
 
 
@@ -82,9 +82,10 @@ class _Run:
                 dead = self._until_one_fails()
                 if dead is None:
                     break
-                self._part()
-                if dead and not self.stopping:
-                    _tell(dead, Path(logs))
+                late = self._part()
+                for number in range(1, self.many):
+                    if self.group[number].returncode and number not in late and not self.stopping:
+                        _tell(number, Path(logs))
             codes = [process.returncode for process in self.group]
             if self.stopping or REFUSED in codes or restart > restarts:
                 return _exit_code(codes[0] or codes[dead])
@@ -125,15 +126,18 @@ class _Run:
                 return failed
             time.sleep(POLL_S)
 
-    def _part(self) -> None:
-        """Let the others end by themselves for a while, then kill them: they would wait for the one that is gone."""
+    def _part(self) -> set[int]:
+        """Let the others end by themselves for a while, then kill those that are late: they wait for who is gone."""
         until_s = time.monotonic() + (STOPPING_S if self.stopping else PARTING_S)
-        for process in self.group:
+        late = set()
+        for number, process in enumerate(self.group):
             try:
                 process.wait(max(until_s - time.monotonic(), 0.0))
             except subprocess.TimeoutExpired:
+                late.add(number)
                 process.kill()
                 process.wait()
+        return late
 
     def _pass_on(self, number: int, _: Any) -> None:
         self.stopping = True

@@ -47,6 +47,15 @@ def begin(distributed: Distributed) -> None:
         raise ConfigError(f"{where}: the processes do not meet ({str(error).splitlines()[0]})") from None
 
 
+def refuse_sweep(distributed: Distributed) -> None:
+    """ConfigError for several processes: in a sweep each would go through all its runs, in folders of its own."""
+    if distributed.processes != "one":
+        raise ConfigError(
+            f"distributed.processes = {distributed.processes!r}: a run of a sweep (-m) has one process; "
+            "start runs of several processes one by one"
+        )
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """In here an error that a single process may have alone ends that process at once, with exit code 1.
@@ -153,8 +162,12 @@ def by_first(act: Callable[[], Any]) -> Any:
 
 
 def any_of(flag: bool) -> bool:
-    """Whether any process says so, the same answer in all."""
-    return any(of_all(flag))
+    """Whether any process says so, the same answer in all. Waits for all devices."""
+    if count() == 1:
+        return flag
+    from jax.experimental.multihost_utils import process_allgather
+
+    return bool(process_allgather(np.array(flag)).any())
 
 
 def merged(own: Mapping[str, Any]) -> dict[str, Any]:
