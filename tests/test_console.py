@@ -11,7 +11,7 @@ from synthetic_run import write_run
 
 from twin.config import ConfigError
 from twin.reporting import console, human, ranking
-from twin.run import Progress
+from twin.watching import Progress
 
 
 def model(satellites: int = 1200) -> Any:

@@ -13,8 +13,7 @@ import pytest
 
 from twin import watching
 from twin.metrics import EXTREMES
-from twin.run import Progress
-from twin.watching import Pace, Watcher
+from twin.watching import Pace, Progress, Watcher
 
 STEPS, SATELLITES = 4000, 10
 LIMITS = {"max_accelerator_temperature_k": 360.0, "min_battery_temperature_k": 273.0, "min_state_of_charge": 0.2}

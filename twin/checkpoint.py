@@ -19,6 +19,8 @@ import numpy as np
 from jax import Array
 from jax.tree_util import keystr
 
+from twin import processes
+
 Leaves = dict[str, Any]  # array of a number per satellite, padding of the last tile included, by its path in the carry
 
 STATE, RECORD = "state", "record"
@@ -63,6 +65,12 @@ def _pieces(leaf: Array) -> list[list[int]]:
     return [[start, start + part.size, digest(part)] for start, part in sorted(shards.items())]
 
 
+def _digests(leaves: Mapping[str, Array]) -> dict[str, list[list[int]]]:
+    """Pieces of every leaf, those of all processes."""
+    parts = processes.of_all({name: _pieces(leaf) for name, leaf in leaves.items()})
+    return {name: sorted({piece[0]: piece for part in parts for piece in part[name]}.values()) for name in leaves}
+
+
 class Checkpoints:
     """The checkpoints of one run's folder, by the number of steps simulated."""
 
@@ -82,7 +90,7 @@ class Checkpoints:
     def save(self, step: int, leaves: Mapping[str, Array], record: Mapping[str, Any]) -> None:
         """Begin to save; it is done in the background. Raises what went wrong with the one before."""
         manager, args = self._opened(), self.ocp.args
-        whole = {**record, "digests": {name: _pieces(leaf) for name, leaf in leaves.items()}}
+        whole = {**record, "digests": _digests(leaves)}
         text = json.dumps(whole)
         signed = {"text": text, "digest": zlib.crc32(text.encode())}
         manager.save(step, args=args.Composite(state=args.PyTreeSave(dict(leaves)), record=args.JsonSave(signed)))

@@ -23,10 +23,10 @@ REFUSED, FAILED, INTERRUPTED = 2, 1, 130
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
     """Compose and validate a configuration; ConfigError names what is wrong, `hydra.*` overrides included."""
     _refuse_hydra(overrides)
-    return _load(config_name, overrides)[0]
+    return load(config_name, overrides)[0]
 
 
-def _load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
+def load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
     """Validated configuration, each cohort composed with its own overrides, and Hydra's run directory."""
     from twin.config import ConfigError, validate
 
@@ -168,7 +168,7 @@ class _Session:
     """What the checks before Hydra starts hand to the job, and how jobs ended."""
 
     def __init__(self) -> None:
-        self.ready: dict[tuple[str, ...], tuple[Config, Model, Start]] = {}
+        self.ready: tuple[Config, Model, Start] | None = None  # of the only job, where it is no sweep
         self.failed = 0
         self.stopped = False
 
@@ -202,20 +202,45 @@ def _check_first(arguments: Any, session: _Session) -> None:
     try:
         if arguments.config_dir and not Path(arguments.config_dir).is_dir():
             raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
+        from twin import processes, resume
+        from twin.model import use_devices
+
         if arguments.multirun:
             for overrides in _sweep(arguments.overrides):
-                _load(name, overrides)
+                processes.refuse_sweep(load(name, overrides)[0].distributed)
             return
-        config, folder = _load(name, arguments.overrides)
-        from twin import resume
+        config, folder = load(name, arguments.overrides)
 
-        if resume.finished(folder, config):
-            _show_finished(folder)
+        use_devices(config.distributed)
+        folder = Path(processes.of_first(str(folder)))
+        if processes.by_first(lambda: resume.finished(folder, config)):
+            if processes.is_first():
+                _show_finished(folder)
             sys.exit(0)
-        session.ready[tuple(arguments.overrides)] = (config, *_ready(config, folder))
+        model, start = _ready(config, folder)
+        session.ready = config, model, start
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
+    if not processes.is_first():
+        _follow(config, folder, model, start)
+
+
+def _follow(config: "Config", folder: Path, model: "Model", start: "Start") -> None:
+    """A process that is not the first: it computes; Hydra's folder, files and console are the first one's."""
+    from twin import stopping
+    from twin.config import ConfigError
+    from twin.health import HealthError
+    from twin.run import simulate
+
+    try:
+        with stopping.on_signals() as stop:
+            simulate(config, folder, None, model, start, stop)
+    except (ConfigError, HealthError):
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
 
 
 def _ready(config: "Config", folder: Path) -> "tuple[Model, Start]":
@@ -264,6 +289,7 @@ def _job(session: _Session) -> None:
 
     from twin import stopping
     from twin.config import ConfigError
+    from twin.endings import RunError
     from twin.health import HealthError
     from twin.model import build
     from twin.reporting import console
@@ -275,10 +301,11 @@ def _job(session: _Session) -> None:
     if session.stopped:
         return
     try:
-        config, model, start = session.ready.pop(tuple(overrides), (None, None, None))
-        if config is None or model is None:
-            config = _load(str(hydra_config.job.config_name), overrides)[0]
-            model = build(config)
+        if session.ready is None:
+            config = load(str(hydra_config.job.config_name), overrides)[0]
+            model, start = build(config), None
+        else:
+            config, model, start = session.ready
         with stopping.on_signals() as stop, console.progress(model) as watch:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
@@ -286,7 +313,7 @@ def _job(session: _Session) -> None:
             console.show_stopped(folder, data, _goes_on(hydra_config))
         else:
             console.show(folder)
-    except (ConfigError, HealthError) as error:
+    except (ConfigError, HealthError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         session.failed += 1
     except KeyboardInterrupt:

@@ -20,11 +20,12 @@ CAUSES = {
 
 
 class Place(NamedTuple):
-    """Where a value of a chunk's frames is wrong: its variable, and the numbers of its column and row."""
+    """Where a value is wrong: its variable, the numbers of its column and row, and the steps before its chunk."""
 
     variable: str
     satellite: int
-    frame: int
+    frame: int  # in the chunk
+    done_steps: int = 0
 
 
 class HealthError(Exception):
@@ -45,13 +46,16 @@ def wrong(name: str, values: Any) -> np.ndarray:
     return bad if variable is None else bad | (values < variable.minimum) | (values > variable.maximum)
 
 
-def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str]) -> None:
-    """HealthError for the earliest value that is not finite or not plausible. Arrays are (time, satellite)."""
+def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str], done_steps: int = 0) -> None:
+    """HealthError for the earliest value that is not finite or not plausible.
+
+    Arrays are (time, satellite), those of a chunk after `done_steps`.
+    """
     places = [place for name, values in frames.items() if name in BY_NAME and (place := _first(name, values))]
     if not places:
         return
     place = min(places, key=lambda place: place.frame)
-    name, which, when = place
+    name, which, when, _ = place
     variable, value = BY_NAME[name], frames[name][when, which]
     cause = CAUSES.get(variable.unit, "an orbit that leaves the model's range")
     if not np.isfinite(value):
@@ -59,7 +63,7 @@ def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str])
     raise HealthError(
         f"{name} = {value:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
         f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}",
-        place,
+        place._replace(done_steps=done_steps),
     )
 
 

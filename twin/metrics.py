@@ -10,6 +10,7 @@ from kernels import constants as const
 from kernels import failures
 from twin import rollout, variables
 from twin.ageing import condition
+from twin.placement import devices_of
 from twin.prepare import Cohort, prepare
 from twin.state import Slow, State
 from twin.structure import CohortStructure, Environment, Params, Structure
@@ -186,7 +187,7 @@ def objective(structure: Structure, params: Params, environment: Environment) ->
     Its tiles are spread over the devices of the run.
     """
     cohorts = prepare(structure, params, environment)
-    devices = tuple(jax.devices()[: structure.devices])
+    devices = devices_of(structure)
     tiles = rollout.lay_out(structure, cohorts, len(devices))
     carry = rollout.run_all_on(structure, devices, tiles, environment)
     return all_metrics(structure, cohorts, carry)[0]

@@ -16,6 +16,7 @@ from kernels import orbit, registry
 from kernels.constants import EARTH_RADIUS_M
 from kernels.quantity import PRINTED, PRINTED_MOST
 from kernels.thermal_network import Surface, Topology
+from twin import processes
 from twin.conf_path import conf_dir
 from twin.config import (
     COHORT_SLOTS,
@@ -60,7 +61,7 @@ class Model(NamedTuple):
 
 def build(config: Config) -> Model:
     """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
-    _use_devices(config.distributed)
+    use_devices(config.distributed)
     cohorts, params, catalogue, notes = [], {}, {}, []
     fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
@@ -98,8 +99,8 @@ def build(config: Config) -> Model:
     return Model(structure, params, environment, catalogue, tuple(notes))
 
 
-def _use_devices(distributed: Distributed) -> None:
-    """Choose the platform before JAX does; ConfigError when this machine lacks it, or has too few devices.
+def use_devices(distributed: Distributed) -> None:
+    """Choose the platform before JAX does, and meet the other processes; ConfigError where devices are missing.
 
     Every core of a CPU is a device of its own, unless XLA_FLAGS says how many there are.
     """
@@ -108,16 +109,20 @@ def _use_devices(distributed: Distributed) -> None:
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX has started already, with the devices that it has
             jax.config.update("jax_num_cpu_devices", _cores())
+    processes.begin(distributed)
     try:
-        found = len(jax.devices())
+        found = len(processes.devices())
     except (RuntimeError, AssertionError):
         raise ConfigError(f"distributed.platform = {distributed.platform!r}: JAX finds no such device here") from None
     if distributed.platform not in ("auto", jax.default_backend().replace("gpu", "cuda")):
         raise ConfigError(
             f"distributed.platform = {distributed.platform!r}: this process already runs on {jax.default_backend()!r}"
         )
+    where, many = f"distributed.devices = {distributed.devices}", processes.count()
     if distributed.devices > found:
-        raise ConfigError(f"distributed.devices = {distributed.devices}: this machine has {found}; 0 takes all")
+        raise ConfigError(f"{where}: {'this machine has' if many == 1 else 'there are'} {found}; 0 takes all")
+    if distributed.devices % many:
+        raise ConfigError(f"{where}: must be a multiple of the number of processes, {many}; 0 takes all")
 
 
 def _cores() -> int:
@@ -126,9 +131,9 @@ def _cores() -> int:
 
 
 def _layout(distributed: Distributed, satellites: int) -> tuple[int, int]:
-    """Devices that share the fleet, and satellites that each runs at once."""
-    found = len(jax.devices())
-    devices = distributed.devices or min(found, max(satellites // CACHED_TILE, 1))
+    """Devices that share the fleet, equally many of each process, and satellites that each device runs at once."""
+    found, many = len(processes.devices()), processes.count()
+    devices = distributed.devices or min(found, many * max(satellites // (many * CACHED_TILE), 1))
     on_cpu = jax.default_backend() == "cpu"
     return devices, distributed.tile or (CACHED_TILE if on_cpu else -(-satellites // devices))
 

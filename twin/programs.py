@@ -11,6 +11,7 @@ from jax.sharding import Sharding
 
 from twin import checkpoint, metrics, rollout, sampling
 from twin.model import Model
+from twin.placement import devices_of, shardings
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
 from twin.structure import Moment, Structure
@@ -31,11 +32,6 @@ def forget() -> None:
     """Drop every compiled program of this process, JAX's own among them; the next use compiles or loads it anew."""
     _chunks.clear()
     jax.clear_caches()
-
-
-def devices_of(structure: Structure) -> tuple[Any, ...]:
-    """Devices that share the fleet."""
-    return tuple(jax.devices())[: structure.devices]
 
 
 def tiles_of(structure: Structure, cohorts: dict[str, Cohort]) -> rollout.Tiles:
@@ -75,7 +71,7 @@ def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
     structure = model.structure
     cohorts = jax.eval_shape(partial(prepare, structure), model.params, model.environment)
     tiles = jax.eval_shape(lambda fleet: lay_out(structure, fleet, structure.devices), cohorts)
-    whole, split = rollout.placement(devices_of(structure))
+    whole, split = shardings(devices_of(structure))
 
     def placed(tree: Any, where: Sharding | None) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)

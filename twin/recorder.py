@@ -1,14 +1,15 @@
 """What a run leaves behind as it goes: frames in memory, or telemetry and checkpoints in its folder."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from twin import resume, run_folder
+from twin import processes, resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
 from twin.frames import nodes_of
@@ -18,6 +19,10 @@ from twin.schema import Checkpoint
 from twin.selection import Selection, check_size, selection
 from twin.store import Axes, Columns, Store, check_same, stored_times
 from twin.structure import moment
+from twin.watching import Progress, Watcher
+
+if TYPE_CHECKING:
+    from twin.run import Fleet
 
 
 def frame_axes(config: Config, model: Model, folder: Path | None = None, start: Start | None = None) -> Axes:
@@ -62,11 +67,18 @@ def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
         check_same(folder / run_folder.TELEMETRY, selection(config.output, axes.satellites).axes(axes), start.frame)
 
 
+Extremes = Mapping[str, Mapping[str, Any]]  # of the run so far, by cohort
+
+
 class Recorder(Protocol):
     """Takes what a run gives, in the order in which it comes."""
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
+        ...
+
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Take where the run stands, its frames up to there appended."""
         ...
 
     @property
@@ -89,6 +101,9 @@ class InMemory:
         """Take the next frames."""
         self.parts.append(self.kept.pick(columns))
 
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Nothing."""
+
     def due(self, step: int) -> bool:
         """Never."""
         return False
@@ -102,37 +117,79 @@ class InMemory:
         return {name: np.concatenate([dict(part)[name] for part in self.parts]) for name in names}
 
 
+class Elsewhere:
+    """Stands for the store in a process that is not the first, which writes it."""
+
+    committed = 0
+
+    def append(self, columns: Columns) -> None:
+        """Nothing."""
+
+    def write(self) -> None:
+        """Nothing."""
+
+    def close(self, status: str, reason: str = "") -> None:
+        """Nothing."""
+
+
 class OnDisk:
-    """Telemetry and checkpoints of a run in its folder."""
+    """Telemetry, checkpoints and status of a run in its folder; every process saves its part of a checkpoint."""
 
     def __init__(
-        self, config: Config, kept: Selection, store: Store, checkpoints: Checkpoints, due: Callable[[int], bool]
+        self,
+        config: Config,
+        kept: Selection,
+        store: Store | Elsewhere,
+        checkpoints: Checkpoints,
+        due: Callable[[int], bool],
+        watcher: Watcher | None,
     ) -> None:
-        self.config, self.kept, self.store, self.checkpoints, self.due = config, kept, store, checkpoints, due
+        self.config, self.kept, self.store, self.checkpoints = config, kept, store, checkpoints
+        self.due, self.watcher = due, watcher
         self.saved_step: int | None = None
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
         self.store.append(self.kept.pick(columns))
 
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Write log and status."""
+        if self.watcher is not None:
+            self.watcher.chunk(now, extremes)
+
     def checkpoint(self, model: Model, step: int, leaves: Leaves, **record: Any) -> None:
         """Write the frames that wait, then begin to save; done in the background."""
         self.store.write()
         self.checkpoints.save(step, leaves, resume.record_of(self.config, model, step, self.store.committed, **record))
         self.saved_step = step
+        if self.watcher is not None:
+            self.watcher.checkpointed(step)
 
     def close(self, status: str, reason: str = "") -> None:
-        """Wait for the last checkpoint and mark the telemetry with how the run ended."""
+        """Wait for the last checkpoint, then mark telemetry and status with how the run ended."""
+        self.checkpoints.close()
+        self._mark(status, reason)
+
+    def fail(self, reason: str, wait: bool) -> None:
+        """The same as far as it goes after an error, which counts more than what fails in its wake."""
+        with contextlib.suppress(Exception):
+            if wait:
+                self.checkpoints.close()
+        with contextlib.suppress(Exception):
+            self._mark("failed", reason)
+
+    def _mark(self, status: str, reason: str) -> None:
         try:
-            self.checkpoints.close()
-        finally:
             self.store.close(status, reason)
+        finally:
+            if self.watcher is not None:
+                self.watcher.end(status, reason)
 
 
 class Due:
     """When checkpoints are due: by the clock on the wall, by simulated time, and at the last boundary of chunks.
 
-    Only at boundaries of chunks, which lie on the same grid however long the run is.
+    Only at boundaries of chunks, which lie on the same grid however long the run is. The first process's clock counts.
     """
 
     def __init__(self, settings: Checkpoint, model: Model, first_step: int) -> None:
@@ -148,8 +205,8 @@ class Due:
         if step % self.chunk_steps or step == self.step:
             return False
         now_s = time.monotonic()
-        late = now_s - self.wall_s >= self.every_wall_s or step - self.step >= self.every_steps
-        if late or step == self.last:
+        late = processes.is_first() and now_s - self.wall_s >= self.every_wall_s
+        if step - self.step >= self.every_steps or step == self.last or processes.any_of(late):
             self.step, self.wall_s = step, now_s
             return True
         return False
@@ -160,23 +217,33 @@ def _pace(model: Model) -> float:
     return float(model.environment.slow_weight) / (1 + model.structure.schedule.settling_chunks)
 
 
-def on_disk(
-    config: Config, folder: Path, model: Model, start: Start, axes: Axes, attributes: Mapping[str, Any]
-) -> OnDisk:
+def on_disk(config: Config, folder: Path, fleet: "Fleet", start: Start, attributes: Mapping[str, Any]) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    if start.again:
-        for step in checkpoints.steps():
-            if step > start.step:
-                checkpoints.set_aside(step)
-    path, kept = folder / run_folder.TELEMETRY, selection(config.output, axes.satellites)
+    kept, due = selection(config.output, fleet.axes.satellites), Due(config.checkpoint, fleet.model, start.step)
+    store, watcher = Elsewhere(), None
+    if processes.is_first():
+        if start.again:
+            _clear(folder, checkpoints, start.step)
+        store = _store(folder, fleet.model, kept.axes(fleet.axes), start.frame, attributes)
+        watcher = Watcher(folder, fleet.model, fleet.cohorts, start.step)
+    processes.wait()
+    return OnDisk(config, kept, store, checkpoints, due, watcher)
+
+
+def _clear(folder: Path, checkpoints: Checkpoints, first_step: int) -> None:
+    """Put what lies after the start out of the way: later checkpoints, and the traces of a failure."""
+    for step in checkpoints.steps():
+        if step > first_step:
+            checkpoints.set_aside(step)
+    for trace in run_folder.FAILURE:
+        (folder / trace).unlink(missing_ok=True)
+
+
+def _store(folder: Path, model: Model, axes: Axes, frame: int, attributes: Mapping[str, Any]) -> Store:
+    """The telemetry to go on with."""
+    path, schedule = folder / run_folder.TELEMETRY, model.structure.schedule
     if path.is_dir():
-        store = Store.resume(path, kept.axes(axes), start.frame, attributes)
-    else:
-        store = Store.create(path, kept.axes(axes), _frames_per_chunk(model), attributes)
-    return OnDisk(config, kept, store, checkpoints, Due(config.checkpoint, model, start.step))
-
-
-def _frames_per_chunk(model: Model) -> int:
-    schedule = model.structure.schedule
-    return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
+        return Store.resume(path, axes, frame, attributes)
+    at_once = max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
+    return Store.create(path, axes, at_once, attributes)

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from twin import run_folder
+from twin import processes, run_folder
 from twin.checkpoint import Checkpoints, DamagedError, Leaves, carry_of, digest
 from twin.config import RUN_KEYS, Config
 from twin.model import Model
+from twin.placement import devices_of, placed, shardings
 from twin.refusal import ConfigError
 from twin.rollout import Tiles, tile_size, tiled
 from twin.structure import Structure
@@ -50,7 +51,8 @@ class Start(NamedTuple):
         for cohort in structure.cohorts:
             tile = tile_size(structure, cohort, structure.devices)
             layouts[cohort.name] = lambda leaf, n=cohort.satellites, tile=tile: tiled(leaf[:n], tile, structure.devices)
-        return tiles._replace(carry=carry_of(tiles.carry, self.leaves, layouts))
+        carry = carry_of(tiles.carry, self.leaves, layouts)
+        return tiles._replace(carry=placed(carry, shardings(devices_of(structure))[1]))
 
 
 def record_of(config: Config, model: Model, step: int, frame: int, **rest: Any) -> dict[str, Any]:
@@ -160,10 +162,10 @@ def _flat(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def beginning(folder: Path, config: Config, model: Model) -> Start:
     """Where a run that `finished` has let pass begins. ConfigError when it cannot go on from what the folder holds."""
-    if run_folder.configuration(folder) is None:
+    if processes.by_first(lambda: run_folder.configuration(folder) is None):
         return Start()
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    steps = checkpoints.steps()
+    steps = processes.of_first(checkpoints.steps())
     if config.resume.startswith("from="):
         steps = _wanted(int(config.resume.partition("=")[2]), steps)
     remarks = []

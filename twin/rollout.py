@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from twin import energy, variables
 from twin.ageing import Condition, condition, slow_rates
@@ -24,16 +22,13 @@ from twin.exchange import Inputs, even_split
 from twin.failures import fail
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
+from twin.placement import FRAMES, TILES, WHOLE, on_all, placed, shardings, sum_over_devices, to_every_process
 from twin.prepare import Cohort, Each, Shared
 from twin.settling import Settling, moved_on, unsettled
 from twin.state import Slow, State
 from twin.step import step
 from twin.structure import CohortStructure, Environment, Moment, Structure, moment
 from twin.totals import Totals, added, aged, extremes_with, first_totals
-
-# How the fleet lies on several devices: shared numbers whole on each, tiles split over them.
-_AXIS = "satellites"
-_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
 
@@ -333,18 +328,8 @@ def run_all(
 
 def spread(tiles: Tiles, devices: tuple[Any, ...]) -> Tiles:
     """Tiles where the devices of `run_chunk_on` keep them, so that the first chunk is compiled as all others are."""
-    if len(devices) == 1:
-        return tiles
-    whole, split = placement(devices)
-    return Tiles(jax.device_put(tiles.shared, whole), *jax.device_put(tiles[1:], split))
-
-
-def placement(devices: tuple[Any, ...]) -> tuple[NamedSharding | None, NamedSharding | None]:
-    """Where several devices keep what satellites share, and tiles; one device has no choice."""
-    if len(devices) == 1:
-        return None, None
-    mesh = Mesh(np.array(devices), (_AXIS,))
-    return NamedSharding(mesh, _WHOLE), NamedSharding(mesh, _SPLIT)
+    whole, split = shardings(devices)
+    return Tiles(placed(tiles.shared, whole), placed(tiles.each, split), placed(tiles.carry, split))
 
 
 def run_chunk_on(
@@ -361,12 +346,14 @@ def run_chunk_on(
     """`run_chunk` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
         return run_chunk(structure, segment, shared, each, environment, now, traced_flops, carry)
-    return _on_all(
-        partial(run_chunk, structure, segment, fleet_sum=_sum_over_devices),
-        devices,
-        (_WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE, _SPLIT),
-        (_SPLIT, PartitionSpec(None, _AXIS)),
-    )(shared, each, environment, now, traced_flops, carry)
+
+    def local(*arguments: Any) -> tuple[Carry, dict[str, Frames]]:
+        carry, frames = run_chunk(structure, segment, *arguments, fleet_sum=sum_over_devices)
+        return carry, to_every_process(frames)
+
+    return on_all(local, devices, (WHOLE, TILES, WHOLE, WHOLE, WHOLE, TILES), (TILES, FRAMES))(
+        shared, each, environment, now, traced_flops, carry
+    )
 
 
 def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, environment: Environment) -> Carry:
@@ -375,16 +362,6 @@ def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, env
         return run_all(structure, tiles, environment)
 
     def local(shared: dict[str, Shared], each: dict[str, Each], carry: Carry, environment: Environment) -> Carry:
-        return run_all(structure, Tiles(shared, each, carry), environment, _sum_over_devices)
+        return run_all(structure, Tiles(shared, each, carry), environment, sum_over_devices)
 
-    return _on_all(local, devices, (_WHOLE, _SPLIT, _SPLIT, _WHOLE), _SPLIT)(*tiles, environment)
-
-
-def _on_all(local: Callable[..., Any], devices: tuple[Any, ...], in_specs: Any, out_specs: Any) -> Callable[..., Any]:
-    """A function of one device's tiles, run by every device at once."""
-    mesh = Mesh(np.array(devices), (_AXIS,))
-    return jax.shard_map(local, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
-
-
-def _sum_over_devices(leaf: Array) -> Array:
-    return lax.psum(jnp.sum(leaf), _AXIS)
+    return on_all(local, devices, (WHOLE, TILES, TILES, WHOLE), TILES)(*tiles, environment)

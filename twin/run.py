@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,16 +14,20 @@ import jax
 import xarray as xr
 import yaml
 
-from twin import chunks, health, programs, recorder, resume, rollout, run_folder, sampling, store
+from twin import chunks, health, processes, programs, recorder, resume, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
+from twin.endings import ending
 from twin.frames import gathered
-from twin.model import Model, build
+from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
 from twin.recorder import InMemory, OnDisk, Recorder, frame_axes
 from twin.resume import Start
 from twin.selection import selection
 from twin.store import Axes
 from twin.summary import summarise
+from twin.watching import Progress
+
+log = logging.getLogger(__name__)
 
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
@@ -40,16 +45,6 @@ class _CompileTime:
 
 
 _compile_time = _CompileTime()
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands, for whoever watches."""
-
-    done_steps: int
-    total_steps: int
-    time: Any  # numpy datetime64, UTC
-    satellite_steps_per_s: float
 
 
 Watch = Callable[[Progress], None]
@@ -128,23 +123,44 @@ def simulate(
     readable.
     """
     clock = Clock.started()
-    if run_dir is None:
-        return _in_memory(config, model, watch, stop, clock)
-    folder = Path(run_dir)
-    if start is None and resume.finished(folder, config):
+    use_devices(config.distributed)
+
+    def stopped() -> bool:
+        return processes.any_of(stop())
+
+    with processes.together():
+        if run_dir is None:
+            return _in_memory(config, model, watch, stopped, clock)
+        folder = Path(processes.of_first(str(run_dir)))
+        if start is None and processes.by_first(lambda: resume.finished(folder, config)):
+            return store.open_run(folder)
+        model = build(config) if model is None else model
+        start = beginning(config, folder, model) if start is None else start
+        with _claimed(folder):
+            _in_folder(config, folder, model, start, watch, stopped, clock)
+        processes.wait()
         return store.open_run(folder)
-    model = build(config) if model is None else model
-    start = beginning(config, folder, model) if start is None else start
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder, made if need be, to this run alone; the first process sees to it."""
+    if not processes.is_first():
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.claimed(folder):
-        _in_folder(config, folder, model, start, watch, stop, clock)
-    return store.open_run(folder)
+        yield
 
 
 def beginning(config: Config, folder: Path, model: Model) -> Start:
     """Where a run begins that `resume.finished` has let pass; ConfigError before anything is written."""
     start = resume.beginning(folder, config, model)
-    recorder.check(config, frame_axes(config, model, folder, start), folder, start)
+
+    def check() -> None:
+        recorder.check(config, frame_axes(config, model, folder, start), folder, start)
+
+    processes.by_first(check)
     return start
 
 
@@ -168,20 +184,22 @@ def _in_folder(
     fleet = _ready(model, start, frame_axes(config, model, folder, start))
     if start.record:
         clock.goes_on(start.record["clock"])
-    (folder / run_folder.SUMMARY).unlink(missing_ok=True)
-    run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
-    attributes = {"summary": "", **_attributes(config, fleet.model)}
-    disk = recorder.on_disk(config, folder, fleet.model, start, fleet.axes, attributes)
-    with _closing(disk):
+    with _recording(config, folder, fleet, start) as disk:
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
                 leaves = programs.leaves_of(reached.carry)
                 disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached.marks, clock))
-            disk.close("stopped")
+            disk.close("stopped", "asked to stop")
             return
         summary = _summary(fleet, reached, clock)
         disk.close("finished")
+        if processes.is_first():
+            _conclude(config, folder, summary)
+
+
+def _conclude(config: Config, folder: Path, summary: Mapping[str, Any]) -> None:
+    """Summary and report of a run that has reached its end."""
     run_folder.write_atomically(folder / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n")
     if config.output.report:
         from twin.reporting.report import write_report
@@ -190,13 +208,43 @@ def _in_folder(
 
 
 @contextlib.contextmanager
-def _closing(disk: OnDisk) -> Iterator[OnDisk]:
-    """What a run leaves behind, marked as failed when it fails."""
+def _recording(config: Config, folder: Path, fleet: Fleet, start: Start) -> Iterator[OnDisk]:
+    """What a run leaves behind in its folder; marked as failed when it fails, its last good step kept."""
+    disk = None
     try:
+        if processes.is_first():
+            (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+            run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
+        disk = recorder.on_disk(config, folder, fleet, start, {"summary": "", **_attributes(config, fleet.model)})
         yield disk
     except (Exception, KeyboardInterrupt) as error:
-        disk.close("failed", str(error) or "interrupted")
+        checkpoints = disk.checkpoints.steps() if disk is not None else []
+        named = ending(error, folder, fleet.model.structure, next(iter(checkpoints), start.step))
+        if disk is not None:
+            disk.fail(str(named or error) or "interrupted", wait=processes.count() == 1 or processes.shared(error))
+        if isinstance(error, health.HealthError) and error.place is not None:
+            _examine(config, folder, fleet, error)
+        if named is not None:
+            raise named from error
         raise
+
+
+def _examine(config: Config, folder: Path, fleet: Fleet, error: health.HealthError) -> None:
+    """Leave the step in which a run went wrong; whatever fails here must not hide the error itself."""
+    from twin import post_mortem
+
+    model, place = fleet.model, error.place
+    assert place is not None
+    try:
+        start = resume.beginning(folder, config, model)
+        tiles = start.placed(model.structure, programs.tiles_of(model.structure, fleet.cohorts))
+        carry = post_mortem.carry_before(model, tiles, chunks.chunks(model, start.step), place.done_steps)
+        chunk = next(chunk for chunk in chunks.chunks(model, start.step) if chunk.done == place.done_steps)
+        finding = post_mortem.examine(model, tiles, chunk, carry, place)
+        if processes.is_first():
+            post_mortem.write(folder, finding, str(error), resume.versions())
+    except Exception:
+        log.exception("the step in which the run went wrong was not found")
 
 
 def _ready(model: Model, start: Start, axes: Axes) -> Fleet:
@@ -227,7 +275,7 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
             count = next(iter(columns.values())).shape[0]
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
-            health.check_frames(columns, times, names)
+            health.check_frames(columns, times, names, flight.chunk.done)
             recorder.append(columns)
             frame += count
             marks += flight.marks
@@ -235,9 +283,11 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
             took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
             began = time.perf_counter()
             clock.stepping_s += took_s
+            speed = flight.chunk.segment.total_steps * chunk_share / took_s
+            now = Progress(step, schedule.simulated_steps, times[-1], speed)
+            recorder.tell(now, flight.extremes)
             if watch is not None:
-                speed = flight.chunk.segment.total_steps * chunk_share / took_s
-                watch(Progress(step, schedule.simulated_steps, times[-1], speed))
+                watch(now)
         if flight.kept is not None:
             recorder.checkpoint(model, step, flight.kept, **_record(marks, clock))
         del flight  # its frames leave the device before another chunk is begun

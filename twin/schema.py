@@ -50,12 +50,14 @@ class Precision(Strict):
 
 
 class Distributed(Strict):
-    """Devices that share the fleet, how many satellites each runs at once, and how it runs the steps of a block.
+    """Processes and devices that share the fleet, how many satellites a device runs at once, and in which schedule.
 
-    0 leaves a number to the program, auto the schedule.
+    0 leaves a number to the program, auto the schedule. A process not heard of for `heartbeat_s` counts as dead.
     """
 
     name: str = ""
+    processes: Literal["one", "slurm", "env"]
+    heartbeat_s: int = Field(default=100, ge=10, le=86400)
     platform: Literal["auto", "cpu", "cuda"]
     devices: int = Field(ge=0, le=100_000)
     tile: int = Field(ge=0, le=100_000_000)

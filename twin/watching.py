@@ -7,9 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,14 +23,21 @@ from twin.reporting import human
 from twin.run_folder import write_atomically
 from twin.summary import plain
 
-if TYPE_CHECKING:
-    from twin.run import Progress
-
 STATUS = "status.json"
 WRITE_EVERY_S = 1.0
 SMOOTHED_S = 60.0  # of wall time, over which the speed is averaged
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, for whoever watches."""
+
+    done_steps: int
+    total_steps: int
+    time: Any  # numpy datetime64, UTC
+    satellite_steps_per_s: float
 
 
 class Pace:
@@ -76,7 +84,7 @@ class Watcher:
         }
         self._write()
 
-    def chunk(self, now: "Progress", extremes: Mapping[str, Mapping[str, Any]]) -> None:
+    def chunk(self, now: Progress, extremes: Mapping[str, Mapping[str, Any]]) -> None:
         """Tell of a chunk whose frames are stored; `extremes` as `metrics.extremes` gives them at its end."""
         steps = now.done_steps - self.status["done_steps"]
         self.pace.add(steps, steps * self.satellites / now.satellite_steps_per_s)
