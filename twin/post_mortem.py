@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from twin import programs, records, rollout
+from twin import records, rollout
 from twin.ageing import Condition, condition
 from twin.anchor import PER_SATELLITE, Anchor
 from twin.chunks import Chunk, through
 from twin.exchange import Inputs, even_split
 from twin.health import Place, wrong
 from twin.model import Model
+from twin.placement import devices_of, shardings
 from twin.prepare import Shared
 from twin.run_folder import write_atomically
 from twin.state import Slow, State
@@ -122,7 +123,7 @@ class _Satellite(NamedTuple):
 
     def of(self, tree: Any, shape: tuple[int, ...] = (1,)) -> Any:
         """Its part of leaves (tiles, tile), on every device."""
-        whole, _ = rollout.placement(programs.devices_of(self.structure))
+        whole, _ = shardings(devices_of(self.structure))
 
         def pick(leaf: Array) -> Array:
             return leaf.reshape(-1)[self.number].reshape(shape)

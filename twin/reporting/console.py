@@ -14,8 +14,8 @@ from rich.text import Text
 from twin.reporting import human
 
 if TYPE_CHECKING:
+    from twin import watching
     from twin.model import Model
-    from twin.watching import Progress
 
 PLAIN_WIDTH, PLAIN_RANKING_WIDTH = 100, 160
 UPSETS = ("silent_corruptions", "memory_errors", "hangs", "crashes")
@@ -29,7 +29,7 @@ def _console(plain_width: int = PLAIN_WIDTH) -> Console:
 
 
 @contextmanager
-def progress(model: "Model") -> Iterator[Callable[["Progress"], None]]:
+def progress(model: "Model") -> Iterator[Callable[["watching.Progress"], None]]:
     """Show a run as it goes: yields what is to be told of every chunk."""
     console = _console()
     for line in introduction(model):
@@ -47,17 +47,17 @@ def progress(model: "Model") -> Iterator[Callable[["Progress"], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("compiling", total=model.structure.schedule.steps, speed="")
 
-        def watch(now: "Progress") -> None:
+        def watch(now: "watching.Progress") -> None:
             bar.update(task, completed=now.done_steps, description=_clock(now), speed=_speed(now))
 
         yield watch
 
 
-def _plain_lines(console: Console) -> Callable[["Progress"], None]:
+def _plain_lines(console: Console) -> Callable[["watching.Progress"], None]:
     """A line for about every tenth of the run."""
     due = _every_tenth()
 
-    def watch(now: "Progress") -> None:
+    def watch(now: "watching.Progress") -> None:
         if due(now.done_steps, now.total_steps):
             share = 100.0 * now.done_steps / now.total_steps
             console.print(f"{_clock(now)}  {share:3.0f} %  {_speed(now)}", markup=False)
@@ -97,11 +97,11 @@ def counted(model: "Model", designs: int) -> Iterator[Callable[[int, int], None]
         yield lambda done, total: bar.update(task, completed=done, description=f"{human.whole(done)} designs")
 
 
-def _clock(now: "Progress") -> str:
+def _clock(now: "watching.Progress") -> str:
     return np.datetime_as_string(now.time, "m").replace("T", " ") + " UTC"
 
 
-def _speed(now: "Progress") -> str:
+def _speed(now: "watching.Progress") -> str:
     return human.speed(now.satellite_steps_per_s)
 
 
