@@ -49,7 +49,7 @@ def planned(
     A visit replaces fractions of the dead accelerators, of the propellant missing and of the battery. Life ends with
     its years, or earlier when fewer accelerators work, or less of the propellant that is not for the disposal is left,
     than the least fractions of those at launch. Satellites take their turns within a campaign: the last of a cohort is
-    due at the age stated, the first by `campaign_years` earlier. The successor's payload is off for `commissioning_s`.
+    due at the age stated, the first by `campaign_years` earlier. The successor gets no work for `commissioning_s`.
     """
     return Plan(
         visit_interval_s=jnp.asarray(visit_interval_years) * const.YEAR_S,

@@ -54,7 +54,7 @@ class Due(NamedTuple):
 
 
 def in_service(serviced: Servicing, span_s: Span) -> Array:
-    """Part of an interval in which each satellite's payload may work; times since the start of the run."""
+    """Part of an interval in which each satellite is given work; times since the start of the run."""
     return servicing.in_service(*span_s, serviced.in_service_s)
 
 
@@ -125,8 +125,8 @@ def _due(shared: Shared, slots: Slots, first: Array, last: Array) -> Due:
 
 
 def _part(now: Array, new: Array) -> Array:
-    """What is left of what there was at launch; all of nothing."""
-    return jnp.where(new > 0.0, now / jnp.where(new > 0.0, new, 1.0), 1.0)
+    """What is left of what there was at launch, never less than nothing; all of nothing."""
+    return jnp.where(new > 0.0, jnp.maximum(now, 0.0) / jnp.where(new > 0.0, new, 1.0), 1.0)
 
 
 def _renew(

@@ -28,7 +28,7 @@ class Servicing(NamedTuple):
 
     turn: Array  # within a campaign: 1 for the first satellite of a cohort, nearly 0 for the last
     launched_s: Array  # launch of the satellite that flies there, since the start of the run
-    in_service_s: Array  # from when its payload may work
+    in_service_s: Array  # from when its payload is given work
     visits: Array  # so far, as is all that follows
     satellites_replaced: Array
     accelerators_replaced: Array  # by visits, in place of dead ones
