@@ -165,31 +165,49 @@ def run_chunk(
             fleet_sum,
             {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
         )
-        states, slow, totals, frames, serviced, ledgers = {}, {}, {}, {}, {}, {}
+        states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
             run = partial(_run_tile, structure, cohort, segment, shared[name], now.weight, number)
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
-            own = shared[name], each[name], environment.start_days, span_s
-            if cohort.serviced:
-                slots = Slots(slow[name], carry.servicing[name], opened[name])
-                ended = servicing.days_ended(structure, cohort, *own, states[name], slots)
-                slow[name], serviced[name], ledgers[name] = ended
-            elif structure.failures == "random":
-                slow[name] = fail(*own, slow[name])
-            if cohort.serviced or structure.failures == "random":
-                alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
-                frames[name]["accelerators_alive"] = alive
-        after = carry._replace(state=states, slow=slow, totals=totals, servicing=serviced)
-        return (after, ledgers), frames
+        after = carry._replace(state=states, slow=slow, totals=totals)
+        return _days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
     ledgers = {name: energy.opened(carry.state[name], carry.slow[name]) for name in carry.servicing}
     (last, ledgers), frames = lax.scan(exchange_interval, (carry, ledgers), (numbers, traced_flops))
     ordered = {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
     return closed(structure, shared, now.weight, (carry, last), ledgers), ordered
+
+
+def _days_ended(
+    structure: Structure,
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    start_days: Array,
+    span_s: tuple[Array, Array],
+    carried: tuple[Carry, dict[str, Ledger]],
+    frames: dict[str, Frames],
+) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
+    """Carry, ledgers and frames after the random failures and the renewal of the days that ended in an interval."""
+    carry, ledgers = carried
+    slow, told, ledgers, frames = {**carry.slow}, {**carry.servicing}, {**ledgers}, {**frames}
+    for cohort in structure.cohorts:
+        name = cohort.name
+        own = shared[name], each[name], start_days, span_s
+        if cohort.serviced:
+            slots = Slots(slow[name], told[name], ledgers[name])
+            ended = servicing.days_ended(structure, cohort, *own, carry.state[name], slots)
+            slow[name], told[name], ledgers[name] = ended
+        elif structure.failures == "random":
+            slow[name] = fail(*own, slow[name])
+        else:
+            continue
+        alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
+        frames[name] = frames[name] | {"accelerators_alive": alive}
+    return (carry._replace(slow=slow, servicing=told), ledgers), frames
 
 
 def _anchor(
