@@ -69,17 +69,22 @@ def _undone(flat: Flat, budget: Budget) -> Iterator[Verdict]:
     """Work that neither heat nor power left undone: switched off, stopped by upsets, failed, or above the cap."""
     asked = max(flat["assigned_flop"], 1.0)
     unmet, lost = asked - flat["delivered_flop"], flat.get("work_lost_to_upsets_flop") or 0.0
-    failed = 1.0 - flat["accelerators_alive"] / max(float(budget.accelerators) * flat["satellites"], 1e-9)
+    dead = 1.0 - flat["accelerators_alive"] / max(float(budget.accelerators) * flat["satellites"], 1e-9)
+    failed = max(dead, flat.get("accelerators_dead_fraction") or 0.0)  # renewal hides the dead of the years before
+    absent = flat.get("out_of_service_fraction") or 0.0
     held = flat["throttled_fraction"] > NOTICEABLE or flat["power_limited_fraction"] > NOTICEABLE
     if flat["assigned_flop"] <= 0.0 or not unmet > NOTICEABLE * asked:
         return
     if lost > NOTICEABLE * asked:
         yield Verdict("upsets", f"{lost / asked:.1%} of the work asked was lost to them")
     if failed > NOTICEABLE and budget.accelerators > 0.0:
-        yield Verdict("failed accelerators", f"{failed:.1%} of them had failed at the end")
+        when = "at the end" if failed == dead else "in the mean of the run"
+        yield Verdict("failed accelerators", f"{failed:.1%} of them had failed {when}")
+    if absent > NOTICEABLE:
+        yield Verdict("satellites in commissioning", f"{absent:.1%} of the time slots waited for a successor")
     if float(budget.payload_off_s) > 0.0:
         yield Verdict("payload switched off", f"{unmet / asked:.1%} of the work asked was left undone")
-    elif not held and unmet - lost - failed * asked > NOTICEABLE * asked:
+    elif not held and unmet - lost - (failed + absent) * asked > NOTICEABLE * asked:
         share = (unmet - lost) / asked
         yield Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")
 

@@ -263,6 +263,8 @@ def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
     found = [_plain(label, human.quantity(key, numbers[key])) for label, key in rows if key in numbers]
     if all(kind in numbers for kind in UPSETS):
         found.append(_plain("Upsets by radiation", human.digits(sum(numbers[kind] for kind in UPSETS))))
+    if "satellites_replaced" in numbers:
+        found += _servicing(numbers)
     if found:
         yield "Life", Text()
         yield from found
@@ -272,6 +274,18 @@ def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
         for key, error in errors.items():
             label = key.removeprefix("sampling_error_").replace("_", " ").capitalize()
             yield _plain(label, f"{100.0 * error:.2g} %", COLOURS["tight"] if error > 0.01 else "")
+
+
+def _servicing(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    """What failed, what was put in its place, and what that weighed at launch."""
+    visits, replaced = (human.whole(numbers[key]) for key in ("servicing_visits", "satellites_replaced"))
+    spares, successors = (human.mass(numbers[key]) for key in ("spares_mass_kg", "replacement_mass_kg"))
+    failed, repaired = (human.whole(numbers[f"accelerators_{word}"]) for word in ("failed", "replaced"))
+    yield _plain("Accelerators failed", f"{failed}, {repaired} of them replaced in orbit")
+    yield _plain("Accelerators dead", f"{human.percent(numbers['accelerators_dead_fraction'])} of their time")
+    yield _plain("Servicing visits", f"{visits}, with {spares} of spares and propellant")
+    yield _plain("Satellites replaced", f"{replaced}, {successors} at launch")
+    yield _plain("Out of service", f"{human.percent(numbers['out_of_service_fraction'])} of the time")
 
 
 def _warn(fraction: float) -> str:
