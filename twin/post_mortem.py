@@ -19,7 +19,7 @@ from twin import records, rollout
 from twin.ageing import Condition, condition
 from twin.anchor import PER_SATELLITE, Anchor
 from twin.chunks import Chunk, through
-from twin.exchange import Inputs, even_split
+from twin.exchange import Inputs
 from twin.health import Place, wrong
 from twin.model import Model
 from twin.placement import devices_of, shardings
@@ -36,7 +36,7 @@ STEP, BLOCK, NOWHERE = "step", "block", "nowhere"
 FLOAT = "%.9g"
 
 _anchored = jax.jit(rollout.anchored, static_argnums=(0, 1))
-_even_split = jax.jit(even_split, static_argnums=(0, 7, 8))
+_inputs_of = jax.jit(rollout.inputs_of, static_argnums=(0, 1))
 _run_tile = jax.jit(rollout.run_tile, static_argnums=(0, 1))
 _step = jax.jit(step, static_argnums=0)
 _of_slow = jax.jit(condition, static_argnums=0)
@@ -150,28 +150,17 @@ def _reads(
 ) -> Iterator[Read]:
     """What the first step of every block of some exchange intervals reads."""
     structure, segment, name = model.structure, chunk.segment, mine.cohort.name
-    interval_s = segment.blocks * segment.steps * structure.schedule.step_s
     weight = jnp.asarray(chunk.now.weight, dtype=jnp.float64)
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
-        inputs = mine.of(
-            _even_split(
-                structure,
-                tiles.shared,
-                tiles.each,
-                fleet.state,
-                fleet.slow,
-                chunk.demand_flops[interval],
-                chunk.now.date_s + interval * interval_s,
-                interval_s,
-                jnp.sum,
-            )[name]
-        )
+        now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
+        place = now, jnp.asarray(interval), chunk.demand_flops[interval]
+        inputs = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, *place, fleet)[name])
         state, slow = mine.of((fleet.state[name], fleet.slow[name]))
         for block in range(segment.blocks):
             number = jnp.asarray((interval * segment.blocks + block) * segment.steps, dtype=jnp.int32)
-            now = _condition(structure, mine.cohort, tiles.shared[name], slow)
-            read = Read(tiles.shared[name], anchor, inputs, now, slow, state, number, weight)
+            worn = _condition(structure, mine.cohort, tiles.shared[name], slow)
+            read = Read(tiles.shared[name], anchor, inputs, worn, slow, state, number, weight)
             yield read
             if block + 1 < segment.blocks:
                 state, slow, _ = _run_block(structure, mine.cohort, segment.steps, read)

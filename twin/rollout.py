@@ -49,6 +49,10 @@ class Segment:
         """Steps of the whole segment."""
         return self.exchanges * self.blocks * self.steps
 
+    def length_s(self, step_s: float) -> float:
+        """Length of an exchange interval. [s]"""
+        return self.blocks * self.steps * step_s
+
 
 jax.tree_util.register_static(Segment)
 
@@ -136,8 +140,6 @@ def run_chunk(
     devices.
     """
     step_s = structure.schedule.step_s
-    interval_s = segment.blocks * segment.steps * step_s
-
     anchors = {
         c.name: anchored(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
         for c in structure.cohorts
@@ -147,19 +149,8 @@ def run_chunk(
         before: tuple[Carry, dict[str, Ledger]], interval: tuple[Array, Array]
     ) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
         (carry, opened), (number, demand) = before, interval
-        span_s = tuple(now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
-        inputs = even_split(
-            structure,
-            shared,
-            each,
-            carry.state,
-            carry.slow,
-            demand,
-            now.date_s + number * interval_s,
-            interval_s,
-            fleet_sum,
-            {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
-        )
+        span_s = _span_s(segment.length_s(step_s), now, number)
+        inputs = inputs_of(structure, segment, shared, each, now, number, demand, carry, fleet_sum)
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
@@ -175,6 +166,39 @@ def run_chunk(
     (last, ledgers), frames = lax.scan(exchange_interval, (carry, ledgers), (numbers, traced_flops))
     ordered = {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
     return closed(structure, shared, now.weight, (carry, last), ledgers), ordered
+
+
+def _span_s(interval_s: float, now: Moment, number: Array) -> tuple[Array, Array]:
+    """Time since the start of the run that an exchange interval stands for: from, to."""
+    return tuple(now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
+
+
+def inputs_of(
+    structure: Structure,
+    segment: Segment,
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    now: Moment,
+    number: Array,
+    demand_flops: Array,
+    carry: Carry,
+    fleet_sum: Callable[[Array], Array] = jnp.sum,
+) -> dict[str, Inputs]:
+    """What each satellite is given in an exchange interval of a segment, by its number there."""
+    interval_s = segment.length_s(structure.schedule.step_s)
+    span_s = _span_s(interval_s, now, number)
+    return even_split(
+        structure,
+        shared,
+        each,
+        carry.state,
+        carry.slow,
+        demand_flops,
+        now.date_s + number * interval_s,
+        interval_s,
+        fleet_sum,
+        {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
+    )
 
 
 def _days_ended(
