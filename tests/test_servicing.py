@@ -243,7 +243,14 @@ def test_renewal_does_not_depend_on_schedule_or_tiles():
 
 # --- Runs -------------------------------------------------------------------------------------------------------------
 
-EIGHT_DAYS = [*FLEET[1:3], *OFTEN, "constellation.satellites=24", "time.step_s=60", "time.save_every_s=7200"]
+EIGHT_DAYS = [
+    *FLEET[1:3],
+    *OFTEN,
+    "battery.initial_health=0.8",
+    "constellation.satellites=24",
+    "time.step_s=60",
+    "time.save_every_s=7200",
+]
 
 
 def simulated(*overrides):
@@ -273,9 +280,10 @@ def test_run_with_renewal_is_the_same_on_any_devices_and_chunks(run):
 
 
 def test_account_of_a_run_with_renewal_closes(run):
+    """Batteries of four fifths of their capacity become new ones: were that a flow, power would miss 1.4e-4."""
     data, fleet = run
     assert fleet["satellites_replaced"] == 24.0 and fleet["servicing_visits"] >= 48.0
-    assert fleet["power_balance_residual"] < 2e-4 and fleet["heat_balance_residual"] < 1e-5
+    assert fleet["power_balance_residual"] < 1e-5 and fleet["heat_balance_residual"] < 1e-5
     alive = data.accelerators_alive.values
     assert (alive == np.round(alive)).all() and fleet["accelerators_failed"] > fleet["accelerators_replaced"] > 0.0
     assert fleet["accelerators_alive"] == alive[-1].sum()
