@@ -14,6 +14,7 @@ from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
 from twin.frames import nodes_of
 from twin.model import Model
+from twin.refusal import ConfigError
 from twin.resume import Start
 from twin.schema import Checkpoint
 from twin.selection import Selection, check_size, selection
@@ -63,8 +64,12 @@ def _axes(config: Config, model: Model) -> Axes:
 def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
     """ConfigError when the frames of a run would not fit, or not to those that its folder holds."""
     check_size(config, axes, folder, start.frame)
-    if (folder / run_folder.TELEMETRY).is_dir():
-        check_same(folder / run_folder.TELEMETRY, selection(config.output, axes.satellites).axes(axes), start.frame)
+    path, kept = folder / run_folder.TELEMETRY, selection(config.output, axes.satellites)
+    if path.is_dir():
+        try:
+            check_same(path, kept.axes(axes), start.frame)
+        except FileNotFoundError as error:
+            raise ConfigError(f"{error}; choose another folder") from None
 
 
 Extremes = Mapping[str, Mapping[str, Any]]  # of the run so far, by cohort
