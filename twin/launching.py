@@ -31,21 +31,17 @@ def main(command: Sequence[str]) -> None:
         description="One run in several processes on this machine; what follows -- is as for simulate.py.",
     )
     parser.add_argument("processes", type=int, metavar="N", help="how many; each gets its share of the cores")
-    parser.add_argument(
-        "--restarts", type=int, default=3, metavar="K", help="at most, after a process died (default 3)"
-    )
+    parser.add_argument("--restarts", type=int, default=3, metavar="K", help="at most, after one died (default 3)")
     own, given = _halves(sys.argv[1:])
     arguments = parser.parse_args(own)
     try:
         if arguments.processes < 1 or arguments.restarts < 0:
-            raise ConfigError(
-                f"{arguments.processes} processes, {arguments.restarts} restarts: must be at least 1 and 0"
-            )
+            raise ConfigError(f"N = {arguments.processes}, K = {arguments.restarts}: must be at least 1 and at least 0")
         overrides = _complete(given)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
-    sys.exit(_Run([*command, *overrides], arguments.processes).supervised(arguments.restarts))
+    sys.exit(Run([*command, *overrides], arguments.processes).supervised(arguments.restarts))
 
 
 def _halves(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -64,7 +60,7 @@ def _complete(overrides: Sequence[str]) -> list[str]:
     return [*own, "distributed=env", f"hydra.run.dir='{folder}'"]
 
 
-class _Run:
+class Run:
     """The processes of a run and whether it has been asked to stop."""
 
     def __init__(self, command: Sequence[str], many: int) -> None:
