@@ -114,12 +114,15 @@ class Run:
             self.group.append(started)
 
     def _until_one_fails(self) -> int | None:
-        """Number of the first process that ends with an error; None when all end well."""
+        """Number of the first process that ends with an error; None when all end well.
+
+        Where several have ended since the last look, one that was killed: the others have lost it.
+        """
         while True:
             codes = [process.poll() for process in self.group]
-            failed = next((number for number, code in enumerate(codes) if code), None)
-            if failed is not None or None not in codes:
-                return failed
+            failed = [number for number, code in enumerate(codes) if code]
+            if failed or None not in codes:
+                return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
             time.sleep(POLL_S)
 
     def _part(self) -> set[int]:
