@@ -97,6 +97,15 @@ def health(cycle_loss: Array, calendar_square: Array, *, resistance_growth_per_l
     return left, 1.0 + resistance_growth_per_loss * (1.0 - left)
 
 
+def renewed(cycle_loss: Array, calendar_square: Array, fraction: Scalar) -> tuple[Array, Array]:
+    """Cycle loss and square of calendar loss after a fraction of the modules was swapped for new ones.
+
+    The loss is the mean of old and new modules; that new ones lose more to their first years is left out.
+    """
+    kept = 1.0 - fraction
+    return kept * cycle_loss, kept * kept * calendar_square
+
+
 @part("battery")
 def first_losses(*, initial_health: Efficiency) -> tuple[Array, Array]:
     """Cycle loss and square of calendar loss at the start of a run; what was lost before counts as calendar loss."""

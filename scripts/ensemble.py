@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from twin.cli import ensemble_main
+from twin.ensemble_cli import ensemble_main
 
 if __name__ == "__main__":
     ensemble_main()

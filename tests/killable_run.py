@@ -19,7 +19,8 @@ SMALL = [
 ]
 
 
-def go(folder: str, config: Any, began: Any) -> None:
+def go(folder: str, began: Any) -> None:
     """Simulate into a folder, and say so when the first chunk is done."""
     os.environ["JAX_PLATFORMS"] = "cpu"
+    config = twin.compose("simulate", SMALL)
     twin.simulate(config, run_dir=Path(folder), watch=lambda now: began.set())

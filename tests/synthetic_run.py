@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from twin.selection import Selection
 from twin.store import Axes, Store
-from twin.variables import TELEMETRY
+from twin.variables import BY_NAME, TELEMETRY
 
 PERIOD_S, INTERVAL_S = 5856.0, 300.0
 START = np.datetime64("2026-06-14T00:00:00", "ns")
@@ -91,28 +92,40 @@ def frames_of(satellites: int, frames: int) -> dict[str, np.ndarray]:
     return values | {"battery_temperature_k": np.full_like(wave, np.nan, np.float32)}
 
 
-def write_run(
-    folder: Path,
-    satellites: int = 2,
-    frames: int = 60,
-    cohorts: tuple[str, ...] = ("reference",),
-    status: str = "finished",
-    **numbers: Any,
-) -> Path:
-    """Write telemetry, config.yaml and, for a finished run, summary.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    resolved = configuration(cohorts, frames)
-    axes = Axes(
-        time=START + np.arange(1, frames + 1) * np.timedelta64(int(INTERVAL_S), "s"),
+def axes_of(
+    satellites: int, frames: int, cohorts: tuple[str, ...] = ("reference",), time: np.ndarray | None = None
+) -> Axes:
+    """Axes of such frames, every INTERVAL_S unless their times are given."""
+    even = START + np.arange(1, frames + 1) * np.timedelta64(int(INTERVAL_S), "s")
+    return Axes(
+        time=even if time is None else time,
         satellite=np.arange(satellites),
         name=np.array([f"sat-{i}</script>" for i in range(satellites)], dtype=object),
         norad_id=np.zeros(satellites, np.int64),
         cohort=np.array([cohorts[i % len(cohorts)] for i in range(satellites)], dtype=object),
         node=(),
     )
-    store = Store.create(folder / "telemetry.zarr", axes, 20, {"summary": "", "configuration": json.dumps(resolved)})
+
+
+def write_run(
+    folder: Path,
+    satellites: int = 2,
+    frames: int = 60,
+    cohorts: tuple[str, ...] = ("reference",),
+    status: str = "finished",
+    kept: Selection | None = None,
+    time: np.ndarray | None = None,
+    **numbers: Any,
+) -> Path:
+    """Write telemetry, config.yaml and, for a finished run, summary.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = configuration(cohorts, frames)
+    kept = kept or Selection(tuple(BY_NAME))
+    axes = kept.axes(axes_of(satellites, frames, cohorts, time))
+    attributes = {"summary": "", "configuration": json.dumps(resolved)}
+    store = Store.create(folder / "telemetry.zarr", axes, 20, attributes)
     if frames:
-        store.append(frames_of(satellites, frames))
+        store.append(kept.pick(frames_of(satellites, frames)))
         store.write()
     if status != "running":
         store.close(status)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import twin
 from twin import run, run_folder
-from twin.cli import _load
+from twin.cli import load
 from twin.config import ConfigError, validate
 from twin.inputs import two_line
 
@@ -187,7 +187,7 @@ def test_override_is_refused_in_one_sentence(name: str) -> None:
 
 
 def test_command_line_alone_may_set_hydra(tmp_path: Path) -> None:
-    config, folder = _load("simulate", [f"hydra.run.dir={tmp_path}"])
+    config, folder = load("simulate", [f"hydra.run.dir={tmp_path}"])
     assert folder == tmp_path and config.seed == 0
     with pytest.raises(ConfigError, match="Cannot find primary config 'simulat'"):
         twin.compose("simulat")

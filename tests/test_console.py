@@ -11,7 +11,7 @@ from synthetic_run import write_run
 
 from twin.config import ConfigError
 from twin.reporting import console, human, ranking
-from twin.run import Progress
+from twin.watching import Progress
 
 
 def model(satellites: int = 1200) -> Any:
@@ -78,7 +78,9 @@ def test_table_has_a_column_per_cohort(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_run_that_failed_is_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     console.report(write_run(tmp_path / "run", frames=3, status="failed"))
-    assert "this run failed; 3 frames can be read" in " ".join(capsys.readouterr().out.split())
+    assert "this run failed; 3 frames, up to 2026-06-14 00:15 UTC, can be read" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from validation.test_drag import GAS
 
 import twin
 from kernels import atmosphere, drag, orbit, propulsion, registry
-from kernels.constants import EARTH_GRAVITY_M3_PER_S2, EARTH_RADIUS_M, STANDARD_GRAVITY_M_PER_S2, YEAR_S
+from kernels.constants import DAY_S, EARTH_GRAVITY_M3_PER_S2, EARTH_RADIUS_M, STANDARD_GRAVITY_M_PER_S2, YEAR_S
 from twin import health
 from twin.inputs import thermosphere
 from twin.refusal import ConfigError
@@ -51,8 +51,13 @@ def test_density_rises_with_activity_and_has_a_gradient(table):
     assert slopes[2] < 0.0
 
 
-def test_record_ends_are_held():
-    record = thermosphere.activity(SimpleNamespace(model="recorded", file="space_weather.csv"))
+def test_record_ends_are_held_and_a_run_beyond_them_says_so():
+    profile = SimpleNamespace(model="recorded", file="space_weather.csv")
+    record = thermosphere.activity(profile)
+    last = float(record.days[-1])
+    (remark,) = thermosphere.remarks(profile, record, last - 100.0, 3650.0 * DAY_S)
+    assert remark.startswith("Solar activity after 2041-10-01, beyond space_weather.csv: held at F10.7 = 68.8 sfu")
+    assert thermosphere.remarks(profile, record, last - 100.0, 99.0 * DAY_S) == []
     assert float(atmosphere.recorded(record.days[-1] + 1e4, record).f107_sfu) == float(record.f107_sfu[-1])
     # Solar maximum of cycle 25 and the minimum before it.
     high, low = (atmosphere.recorded(jnp.asarray(d), record).f107_sfu for d in (8979.0, 7275.0))

@@ -11,8 +11,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 import twin
 from twin import ensembles
-from twin.cli import ensemble_main
 from twin.designs import placed, read_csv
+from twin.ensemble_cli import ensemble_main
 
 SHORT = ["time.duration_s=1200", "precision=float64", "distributed.devices=1"]
 COUNT = 9  # one more than the devices of the tests, so that a device runs two at once and batches are filled up

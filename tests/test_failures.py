@@ -129,7 +129,7 @@ def after(boundaries_s, *overrides):
     """Counts (kind, satellite) at the end of a run whose exchanges fall on the given instants."""
     arguments, slow, satellites = fleet(*overrides)
     for begin, end in itertools.pairwise(boundaries_s):
-        slow = failed(*arguments, jnp.asarray(begin), jnp.asarray(end), slow)
+        slow = failed(*arguments, (jnp.asarray(begin), jnp.asarray(end)), slow)
     return np.stack([np.asarray(getattr(slow, name)).ravel()[:satellites] for name in COUNTED])
 
 

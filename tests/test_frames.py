@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from synthetic_run import INTERVAL_S, START, frames_of
+from synthetic_run import axes_of, frames_of
 
 import twin
 from twin import store
@@ -43,14 +43,7 @@ def test_save_intervals_of_several_exchanges_join_means_and_keep_last_ends() -> 
 
 def written(folder: Path, at_once: int, satellites: int = 3, frames: int = 40) -> tuple[store.Store, xr.Dataset]:
     """A store of made-up frames, appended in pieces, and what it should hold."""
-    axes = store.Axes(
-        time=START + np.arange(1, frames + 1) * np.timedelta64(int(INTERVAL_S), "s"),
-        satellite=np.arange(satellites),
-        name=np.array([f"sat-{i}" for i in range(satellites)], dtype=object),
-        norad_id=np.zeros(satellites, np.int64),
-        cohort=np.array(["reference"] * satellites, dtype=object),
-        node=(),
-    )
+    axes = axes_of(satellites, frames)
     whole = frames_of(satellites, frames)
     writer = store.Store.create(folder / "telemetry.zarr", axes, at_once, {})
     for first in range(0, frames, at_once):

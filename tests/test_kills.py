@@ -16,12 +16,12 @@ KILLS = int(os.environ.get("TWIN_KILLS", "5"))  # 30 take a few minutes
 LONGEST_S = 2.0  # of stepping, of about 6 in all, until a kill
 
 
-def started(folder: Path, config: Any) -> tuple[Any, Any]:
+def started(folder: Path) -> tuple[Any, Any]:
     """The run in a process of its own, and the event of its first chunk."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["killable_run"])
     began = context.Event()
-    process = context.Process(target=killable_run.go, args=(str(folder), config, began))
+    process = context.Process(target=killable_run.go, args=(str(folder), began))
     process.start()
     return process, began
 
@@ -36,13 +36,12 @@ def phase(folder: Path) -> str:
 
 
 def test_killed_at_random_instants_it_ends_bit_for_bit_the_same(tmp_path: Path) -> None:
-    config = twin.compose("simulate", killable_run.SMALL)
-    whole, _ = started(tmp_path / "whole", config)
+    whole, _ = started(tmp_path / "whole")
     whole.join(300)
     assert whole.exitcode == 0
     draws, phases, folder = np.random.default_rng(5), [], tmp_path / "killed"
     while len(phases) < KILLS:
-        process, began = started(folder, config)
+        process, began = started(folder)
         if draws.random() < 0.8:
             began.wait(120)
             process.join(draws.uniform(0.0, LONGEST_S))
@@ -58,7 +57,7 @@ def test_killed_at_random_instants_it_ends_bit_for_bit_the_same(tmp_path: Path) 
         phases.append(phase(folder))
         with_frames = (folder / "telemetry.zarr").is_dir()
         assert not with_frames or twin.open_run(folder).attrs["status"] == "running"
-    last, _ = started(folder, config)
+    last, _ = started(folder)
     last.join(300)
     assert last.exitcode == 0
     assert_same(folder, tmp_path / "whole")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic_run import FLEET, configuration, frames_of, write_run
+from synthetic_run import FLEET, START, configuration, frames_of, write_run
 
 from twin.reporting import energy_flow, globe, human, page, series
 from twin.reporting.report import sun_rad, write_report
+from twin.selection import Selection
+from twin.variables import BY_NAME
 
 
 def figures_of(text: str) -> dict[str, Any]:
@@ -59,12 +61,53 @@ def test_two_cohorts_have_their_own_views_and_columns(tmp_path: Path) -> None:
     assert "<th>fleet</th><th>first</th><th>second</th>" in text
 
 
-@pytest.mark.parametrize(("status", "word"), [("failed", "This run failed"), ("running", "This run has not finished")])
+WORDS = {"failed": "This run failed", "running": "This run has not finished", "stopped": "This run was stopped"}
+
+
+@pytest.mark.parametrize("status", WORDS)
 @pytest.mark.parametrize("frames", [0, 7])
-def test_what_a_broken_run_left_is_shown(tmp_path: Path, status: str, word: str, frames: int) -> None:
+def test_what_a_broken_run_left_is_shown(tmp_path: Path, status: str, frames: int) -> None:
     text = page_of(write_run(tmp_path / "run", frames=frames, status=status))
-    assert word in text
+    assert f'<p class="status">{WORDS[status]}: {frames} of {frames} frames' in text
+    assert ("up to 2026-06-14 00:35 UTC" in text) == bool(frames)
     assert set(figures_of(text)) == ({"series", "globe"} if frames else set())
+
+
+def test_quantiles_are_drawn_as_bands(tmp_path: Path) -> None:
+    kept = Selection(tuple(BY_NAME), shares=(0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0))
+    text = page_of(write_run(tmp_path / "run", satellites=50, kept=kept))
+    figures = figures_of(text)
+    assert set(figures) == {"series", "energy"} and "50 satellites in orbit at 550 km" in text
+    assert "50 % as a line, 5 to 95 % as a band, 0 and 100 % dotted" in text
+    drawn = [trace for trace in figures["series"]["data"] if trace["legendgroup"] == "accelerator_temperature_k"]
+    assert {trace["meta"] for trace in drawn} == {"fleet"} and sum(trace.get("fill") == "tonexty" for trace in drawn)
+
+
+def test_bands_of_quantiles_join_frames_of_a_bin() -> None:
+    values = {"x": np.arange(2 * series.MOST_POINTS, dtype=np.float32)[:, None] + np.array([0.0, 10.0, 20.0])}
+    window = series.window(0, 2 * series.MOST_POINTS)
+    bands = series.curves_of_quantiles(reader(values), np.array([0.1, 0.5, 0.9]), "x", window)["fleet"]
+    assert {word: float(band[1]) for word, band in bands.items()} == {
+        "lowest": 2.0, "low": 2.5, "median": 12.5, "high": 22.5, "highest": 23.0
+    }  # fmt: skip
+
+
+def test_a_sample_of_few_variables_is_drawn(tmp_path: Path) -> None:
+    kept = Selection(("altitude_m", "state_of_charge"), np.array([0, 24, 49]))
+    text = page_of(write_run(tmp_path / "run", satellites=50, status="running", kept=kept))
+    assert "Telemetry holds 3 satellites of 50, evenly spread." in text
+    figures = figures_of(text)
+    assert set(figures) == {"series"}
+    assert {trace["meta"] for trace in figures["series"]["data"]} == {"emptiest", "first", "fleet"}
+
+
+def test_points_stand_at_their_own_times_where_the_interval_changes(tmp_path: Path) -> None:
+    even = figures_of(page_of(write_run(tmp_path / "even")))["series"]["data"]
+    assert all("dx" in trace and "x" not in trace for trace in even)
+    minutes = np.cumsum([5] * 30 + [10] * 30)
+    folder = write_run(tmp_path / "uneven", time=START + minutes * np.timedelta64(1, "m"))
+    traces = [trace for trace in figures_of(page_of(folder))["series"]["data"] if trace["xaxis"] == "x2"]
+    assert traces and all(len(trace["x"]["bdata"] if isinstance(trace["x"], dict) else trace["x"]) for trace in traces)
 
 
 def test_one_satellite_and_one_frame(tmp_path: Path) -> None:
@@ -118,17 +161,12 @@ def reader(values: dict[str, np.ndarray]) -> series.Read:
 def test_bands_hold_the_fleet_and_long_runs_are_thinned() -> None:
     values = {"x": np.arange(3000 * 101, dtype=np.float32).reshape(3000, 101) % 101}
     window = series.window(0, 3000)
-    found = series.curves(reader(values), "x", window, {"fleet": slice(None)}, {"first": 0}, 101)
+    found = series.curves(reader(values), {"fleet": slice(None)}, {"first": 0}, 101, "x", window)
     assert window.bins == series.MOST_POINTS and window.ends[-1] == 2999
     assert {word: float(band[0]) for word, band in found["fleet"].items()} == {
         "lowest": 0.0, "low": 5.0, "median": 50.0, "high": 95.0, "highest": 100.0
     }  # fmt: skip
     assert found["first"]["median"] == pytest.approx(0.0)
-
-
-def test_quantiles_pass_over_what_is_missing() -> None:
-    assert series.quantiles(np.array([np.nan, 3.0, 1.0, 2.0])).tolist() == [1.0, 1.0, 2.0, 3.0, 3.0]
-    assert np.isnan(series.quantiles(np.array([np.nan]))).all()
 
 
 def test_darkest_orbit_is_chosen_and_the_last_of_equals() -> None:
@@ -149,12 +187,6 @@ def test_telling_satellites() -> None:
     values["state_of_charge"][7, 3] = -1.0
     chosen = series.telling_satellites(reader(values), 30, 4)
     assert chosen["hottest"] == 2 and chosen["emptiest"] == 3 and chosen["first"] == 0
-
-
-def test_large_fleets_are_thinned_evenly() -> None:
-    assert series.thin(3).tolist() == [0, 1, 2]
-    many = series.thin(10_500)
-    assert many.size == 5000 and many[-1] == 10_499
 
 
 def test_coastline_is_on_the_map() -> None:

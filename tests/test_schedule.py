@@ -167,7 +167,7 @@ class Trial:
         node_k = jnp.asarray([300.0, 310.0]) + (self.drift_k if schedule == "kernel" else 0.0)
         charge = jnp.asarray([0.5, 0.6])
         state = State({"bus": node_k}, {}, charge, *(0.0 * charge for _ in range(3)))
-        return rollout.Carry({"fleet": state}, {}, {}, {})
+        return rollout.Carry({"fleet": state}, {}, {}, {}, {})
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def _failure_rates(shared: Shared, anchor: Anchor, slow: Slow) -> Rates:
     alive = slow.accelerators_alive
     base = registry.call(failures.base_rate, shared.profiles["accelerator"])
     law = registry.call(failures.hazard, shared.profiles["reliability"], base)
-    hazard = failures.hazard_per_year(law, slow.age_s / YEAR_S)
+    hazard = failures.hazard_per_year(law, (slow.age_s - slow.accelerators_younger_s) / YEAR_S)
     exposed = shared.expected * alive * anchor.exposure.mean_gy_per_s
     return {
         "accelerators_alive_per_s": -shared.expected * alive * hazard / YEAR_S,

@@ -12,6 +12,7 @@ import numpy as np
 
 from twin import block_schedule, programs, rollout, sampling
 from twin.checkpoint import Leaves
+from twin.metrics import Metrics
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.structure import Moment, Structure, moment
@@ -41,6 +42,7 @@ class Flight(NamedTuple):
     carry: rollout.Carry  # used up by the next one
     frames: dict[str, rollout.Frames]
     marks: list[sampling.Marks]  # at its end
+    extremes: dict[str, Metrics]  # of the run so far, at its end
     kept: Leaves | None  # the carry at its end, for a checkpoint
 
 
@@ -73,7 +75,8 @@ def flights(
         keep = due(chunk.end)  # asked before the device has the chunk, as several processes wait for theirs to agree
         carry, frames = through(model, tiles, chunk, carry)
         kept = programs.leaves_of(carry) if keep else None
-        return Flight(chunk, carry, frames, marked(model, cohorts, carry) if chunk.now.weight else [], kept)
+        marks = marked(model, cohorts, carry) if chunk.now.weight else []
+        return Flight(chunk, carry, frames, marks, programs.extremes(model.structure, carry), kept)
 
     for _, alike in groupby(coming, key=lambda chunk: chunk.segment):
         yield from one_behind(map(begin, alike))

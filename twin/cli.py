@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -244,14 +245,13 @@ def _follow(config: "Config", folder: Path, model: "Model", start: "Start") -> N
 
 def _ready(config: "Config", folder: Path) -> "tuple[Model, Start]":
     """Model and beginning of a run; ConfigError before anything is written, also where no launch mass exists."""
-    from twin import resume
     from twin.chunks import compile_ahead
     from twin.model import build
-    from twin.run import prepared
+    from twin.run import beginning, prepared
 
     model = build(config)
     compile_ahead(model)
-    start = resume.beginning(folder, config, model)
+    start = beginning(config, folder, model)
     prepared(model)
     return model, start
 
@@ -289,6 +289,7 @@ def _job(session: _Session) -> None:
 
     from twin import stopping
     from twin.config import ConfigError
+    from twin.endings import RunError
     from twin.health import HealthError
     from twin.model import build
     from twin.reporting import console
@@ -309,15 +310,24 @@ def _job(session: _Session) -> None:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
             session.stopped = True
-            console.show_stopped(folder, data, overrides)
+            console.show_stopped(folder, data, _goes_on(hydra_config))
         else:
             console.show(folder)
-    except (ConfigError, HealthError) as error:
+    except (ConfigError, HealthError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         session.failed += 1
     except KeyboardInterrupt:
         print("error: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _goes_on(hydra_config: Any) -> str:
+    """The command that goes on where this one has been stopped."""
+    sweep = str(hydra_config.mode).endswith("MULTIRUN")
+    place = f"hydra.sweep.dir={hydra_config.sweep.dir}" if sweep else f"hydra.run.dir={hydra_config.runtime.output_dir}"
+    program = ["python", sys.argv[0]] if sys.argv[0].endswith(".py") else [sys.argv[0]]
+    own = [a for a in sys.argv[1:] if not a.startswith(("hydra.run.dir=", "hydra.sweep.dir="))]
+    return shlex.join([*program, *own, place])
 
 
 def _show_finished(folder: Path) -> None:
@@ -339,61 +349,3 @@ def report_main() -> None:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
-
-
-def ensemble_main() -> None:
-    """Entry point of `twin-ensemble` and `scripts/ensemble.py`: every design of a table, with a row of metrics each."""
-    from twin.config import ConfigError
-
-    arguments = sys.argv[1:]
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print("usage: ensemble.py DESIGNS.csv [GROUP=PROFILE] [KEY=VALUE] ... [out=ensemble.csv] [memory_gb=GB]")
-        sys.exit(0 if arguments else REFUSED)
-    try:
-        _ensemble(Path(arguments[0]), arguments[1:])
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-
-
-def _ensemble(table: Path, arguments: Sequence[str]) -> None:
-    """Run the designs of a table and write their metrics to a new one."""
-    from twin import ensembles
-    from twin.designs import read_csv
-    from twin.model import build
-    from twin.reporting import console
-    from twin.run_folder import write_atomically
-
-    own = dict(a.split("=", 1) for a in arguments if a.startswith(("out=", "memory_gb=")))
-    target = _new_file(own.get("out", "ensemble.csv"))
-    memory_gb = _gigabytes(own["memory_gb"]) if "memory_gb" in own else None
-    designs = read_csv(table)
-    model = build(compose("simulate", [a for a in arguments if a.partition("=")[0] not in own]))
-    with console.counted(model, len(next(iter(designs.values())))) as watch:
-        results = ensembles.ensemble(model, designs, memory_gb, watch)
-    write_atomically(target, ensembles.to_csv(results))
-    print(f"Result: {target}")
-
-
-def _new_file(name: str) -> Path:
-    """A file that can be written and is not there yet."""
-    from twin.config import ConfigError
-
-    path = Path(name)
-    if path.exists():
-        raise ConfigError(f"out = {name!r}: is there already and is not overwritten; choose another file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"out = {name!r}: no such folder {str(path.parent)!r}")
-    return path
-
-
-def _gigabytes(text: str) -> float:
-    from twin.config import ConfigError
-
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"memory_gb = {text!r}: must be a number") from None

@@ -66,6 +66,7 @@ COHORT_SLOTS = (
     "station_keeping",
     "radiation",
     "reliability",
+    "servicing",
 )
 FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
 RUN_KEYS = ("time", "precision", "distributed", "output", "checkpoint", "resume", "failures", "seed")

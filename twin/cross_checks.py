@@ -84,6 +84,7 @@ def check_numbers(profiles: dict[str, Any]) -> None:
     _check_loop(profiles["coolant_loop"])
     _check_battery(profiles["battery"])
     _check_pattern(profiles["orbit"], profiles["constellation"])
+    _check_servicing(profiles["servicing"])
 
 
 def _refuse(key: str, given: float, sentence: str) -> NoReturn:
@@ -179,6 +180,19 @@ def _check_pattern(orbit: Any, pattern: Any) -> None:
         _refuse("constellation.planes", pattern.planes, "must be a whole number")
     if pattern.model == "cluster" and orbit.eccentricity:
         _refuse("orbit.eccentricity", orbit.eccentricity, "must be 0: a cluster circles its centre")
+
+
+def _check_servicing(servicing: Any) -> None:
+    """A campaign that is no shorter than what it repeats would be due again before it ends."""
+    if servicing.model == "none":
+        return
+    for key in ("visit_interval_years", "service_life_years"):
+        if servicing.campaign_years >= getattr(servicing, key):
+            _refuse(
+                "servicing.campaign_years",
+                servicing.campaign_years,
+                f"must be below servicing.{key} = {getattr(servicing, key):g}",
+            )
 
 
 # Ports whose component brings heat capacity to its nodes.

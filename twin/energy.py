@@ -1,5 +1,7 @@
 """Energy that a satellite holds, in its battery and as heat, and what it gains between two states."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -8,6 +10,35 @@ from twin.ageing import condition
 from twin.prepare import Shared
 from twin.state import Slow, State
 from twin.structure import CohortStructure
+
+
+class Ledger(NamedTuple):
+    """Where an account of stored energy stands within a chunk."""
+
+    state: State
+    slow: Slow
+    gained_j: tuple[Array, Array]  # in the battery and as heat, up to that state
+
+
+def opened(state: State, slow: Slow) -> Ledger:
+    """The account at the start of a chunk."""
+    zero = jnp.zeros_like(slow.age_s)
+    return Ledger(state, slow, (zero, zero))
+
+
+def carried_on(
+    structure: CohortStructure, shared: Shared, ledger: Ledger, state: State, slow: Slow, renewed: Slow
+) -> Ledger:
+    """The account up to a state, from which it goes on with renewed slow variables: a new capacity is no flow."""
+    return Ledger(state, renewed, closed_j(structure, shared, ledger, state, slow))
+
+
+def closed_j(
+    structure: CohortStructure, shared: Shared, ledger: Ledger, state: State, slow: Slow
+) -> tuple[Array, Array]:
+    """What battery and body have gained since the account was opened, float64. [J]"""
+    battery_j, heat_j = gained_j(structure, shared, (ledger.state, state), (ledger.slow, slow))
+    return ledger.gained_j[0] + battery_j, ledger.gained_j[1] + heat_j
 
 
 def gained_j(

@@ -32,18 +32,21 @@ def even_split(
     start_s: Array,
     exchange_s: float,
     fleet_sum: FleetSum,
+    in_service: Mapping[str, Array],
 ) -> dict[str, Inputs]:
     """Work for every satellite until the next exchange: the demand in proportion to what each is able to do.
 
     Demand does not shrink with the fleet: what a failed accelerator or a payload that is off leaves undone counts as
     such. Work that waited is asked for on top, to be done within the interval, which begins `start_s` after the start
-    of the run. Arrays are (tiles, tile); `fleet_sum` adds over all satellites of all devices.
+    of the run. `in_service` is the part of it in which a satellite has been commissioned; before, its payload idles.
+    Arrays are (tiles, tile); `fleet_sum` adds over all satellites of all devices.
     """
     profiles = next(iter(shared.values())).profiles
     on = registry.call(operations.payload_on, profiles["operations"], start_s, exchange_s)
+    serve = {name: in_service.get(name, 1.0) for name in states}
     one = {name: shared[name].nominal_flops * each[name].present for name in states}
     new = {name: flops * shared[name].profiles["accelerator"]["count"] for name, flops in one.items()}
-    able = {name: on * flops * slow[name].accelerators_alive for name, flops in one.items()}
+    able = {name: on * flops * slow[name].accelerators_alive * serve[name] for name, flops in one.items()}
     fleet, fleet_able = (sum(map(fleet_sum, values.values()), jnp.zeros(())) for values in (new, able))
     model = registry.models("workload")[structure.workload_model]
     demand = registry.call(model, profiles["workload"], fleet, traced_flops)
@@ -52,7 +55,8 @@ def even_split(
     inputs = {}
     for name, value in one.items():
         assigned = jnp.where(some, able[name], new[name]) * share
-        asked = assigned + states[name].backlog_flop / exchange_s * each[name].present
+        waiting = states[name].backlog_flop / exchange_s * each[name].present
+        asked = jnp.where(some, assigned, assigned * serve[name]) + waiting * serve[name]
         kind = states[name].backlog_flop.dtype
         inputs[name] = Inputs(asked.astype(kind), assigned.astype(kind), (on * jnp.ones_like(value)).astype(kind))
     return inputs

@@ -24,19 +24,27 @@ MODES = ("accelerators", *failures.UPSETS)
 ROUNDING_S = 1e-4  # clocks are whole milliseconds, kept in float64
 
 
-def fail(shared: Shared, each: Each, start_days: Array, from_s: Array, to_s: Array, slow: Slow) -> Slow:
-    """Slow variables after the failures of all calendar days that ended in (from_s, to_s], leaves (tiles, tile)."""
+def fail(shared: Shared, each: Each, start_days: Array, span_s: tuple[Array, Array], slow: Slow) -> Slow:
+    """Slow variables after the failures of all calendar days that ended in (from, to], leaves (tiles, tile)."""
+    launched_s = -registry.call(failures.first_age_s, shared.profiles["reliability"])
+    return lax.fori_loop(*days(*span_s), partial(fail_on, shared, each, start_days, launched_s), slow)
+
+
+def days(from_s: Array, to_s: Array) -> tuple[Array, Array]:
+    """First of the calendar days that end in (from_s, to_s] and the one after the last, counted from the start."""
     first, last = (jnp.floor((time_s + ROUNDING_S) / DAY_S).astype(jnp.int32) for time_s in (from_s, to_s))
-    return lax.fori_loop(first, last, partial(_one_day, shared, each, start_days), slow)
+    return first, last
 
 
-def _one_day(shared: Shared, each: Each, start_days: Array, day: Array, slow: Slow) -> Slow:
-    """Binomial deaths and Poisson upsets of one day; those that die are exposed for half of it."""
+def fail_on(shared: Shared, each: Each, start_days: Array, launched_s: Array, day: Array, slow: Slow) -> Slow:
+    """Binomial deaths and Poisson upsets of one day; those that die are exposed for half of it.
+
+    `launched_s` is the mean launch of the accelerators on board since the start of the run, () or (tiles, tile).
+    """
     alive = slow.accelerators_alive
     profile = shared.profiles["reliability"]
     law = registry.call(failures.hazard, profile, registry.call(failures.base_rate, shared.profiles["accelerator"]))
-    first_s = registry.call(failures.first_age_s, profile)
-    ages = [(first_s + (day + k) * DAY_S) / YEAR_S for k in (0, 1)]
+    ages = [((day + k) * DAY_S - launched_s) / YEAR_S for k in (0, 1)]
     before, after = (failures.cumulative_hazard(law, age) for age in ages)
     chance = jnp.broadcast_to(-jnp.expm1(before - after), alive.shape)
     dead = jnp.minimum(_each(jax.random.binomial, _keys(each, day, "accelerators"), alive, chance), alive)

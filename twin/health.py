@@ -1,7 +1,7 @@
 """Checks at the end of every chunk, on the host: finite, in range, energy closes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,27 +19,60 @@ CAUSES = {
 }
 
 
+class Place(NamedTuple):
+    """Where a value is wrong: its variable, the numbers of its column and row, and the steps before its chunk."""
+
+    variable: str
+    satellite: int
+    frame: int  # in the chunk
+    done_steps: int = 0
+
+
 class HealthError(Exception):
-    """A run that went wrong; its text names variable, satellite, time and likely cause."""
+    """A run that went wrong; its text names variable, satellite, time and likely cause.
+
+    `place` says where in the frames of the chunk; None for a physical end and for accounts that do not close.
+    """
+
+    def __init__(self, text: str, place: Place | None = None) -> None:
+        super().__init__(text)
+        self.place = place
 
 
-def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str]) -> None:
-    """HealthError for the first value that is not finite or not plausible. Arrays are (time, satellite)."""
-    for name, values in frames.items():
-        variable = BY_NAME.get(name)
-        if variable is None:
-            continue
-        wrong = ~np.isfinite(values) | (values < variable.minimum) | (values > variable.maximum)
-        if not wrong.any():
-            continue
-        when, which = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-        cause = CAUSES.get(variable.unit, "an orbit that leaves the model's range")
-        if not np.isfinite(values[when, which]):
-            cause = "a parameter so far outside its usual range that a division or a root fails"
-        raise HealthError(
-            f"{name} = {values[when, which]:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
-            f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}"
-        )
+def wrong(name: str, values: Any) -> np.ndarray:
+    """Which values are not finite or not plausible; of a name that the table lacks, those that are not finite."""
+    variable = BY_NAME.get(name)
+    bad = ~np.isfinite(values)
+    return bad if variable is None else bad | (values < variable.minimum) | (values > variable.maximum)
+
+
+def check_frames(frames: Mapping[str, Any], times: np.ndarray, names: list[str], done_steps: int = 0) -> None:
+    """HealthError for the earliest value that is not finite or not plausible.
+
+    Arrays are (time, satellite), those of a chunk after `done_steps`.
+    """
+    places = [place for name, values in frames.items() if name in BY_NAME and (place := _first(name, values))]
+    if not places:
+        return
+    place = min(places, key=lambda place: place.frame)
+    name, which, when, _ = place
+    variable, value = BY_NAME[name], frames[name][when, which]
+    cause = CAUSES.get(variable.unit, "an orbit that leaves the model's range")
+    if not np.isfinite(value):
+        cause = "a parameter so far outside its usual range that a division or a root fails"
+    raise HealthError(
+        f"{name} = {value:g} {variable.unit} of satellite {which} ({names[which]}) at {times[when]}: "
+        f"must be finite and between {variable.minimum:g} and {variable.maximum:g}; likely cause: {cause}",
+        place._replace(done_steps=done_steps),
+    )
+
+
+def _first(name: str, values: Any) -> Place | None:
+    bad = wrong(name, values)
+    if not bad.any():
+        return None
+    when, which = np.unravel_index(int(np.argmax(bad)), bad.shape)
+    return Place(name, int(which), int(when))
 
 
 def check_decay(frames: Mapping[str, Any], times: np.ndarray, names: list[str]) -> None:

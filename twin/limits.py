@@ -1,5 +1,6 @@
 """Which limit holds a design back, and by how much, in the units of that limit."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -68,17 +69,22 @@ def _undone(flat: Flat, budget: Budget) -> Iterator[Verdict]:
     """Work that neither heat nor power left undone: switched off, stopped by upsets, failed, or above the cap."""
     asked = max(flat["assigned_flop"], 1.0)
     unmet, lost = asked - flat["delivered_flop"], flat.get("work_lost_to_upsets_flop") or 0.0
-    failed = 1.0 - flat["accelerators_alive"] / max(float(budget.accelerators) * flat["satellites"], 1e-9)
+    dead = 1.0 - flat["accelerators_alive"] / max(float(budget.accelerators) * flat["satellites"], 1e-9)
+    failed = max(dead, flat.get("accelerators_dead_fraction") or 0.0)  # renewal hides the dead of the years before
+    absent = flat.get("out_of_service_fraction") or 0.0
     held = flat["throttled_fraction"] > NOTICEABLE or flat["power_limited_fraction"] > NOTICEABLE
     if flat["assigned_flop"] <= 0.0 or not unmet > NOTICEABLE * asked:
         return
     if lost > NOTICEABLE * asked:
         yield Verdict("upsets", f"{lost / asked:.1%} of the work asked was lost to them")
     if failed > NOTICEABLE and budget.accelerators > 0.0:
-        yield Verdict("failed accelerators", f"{failed:.1%} of them had failed at the end")
+        when = "at the end" if failed == dead else "in the mean of the run"
+        yield Verdict("failed accelerators", f"{failed:.1%} of them had failed {when}")
+    if absent > NOTICEABLE:
+        yield Verdict("satellites in commissioning", f"{absent:.1%} of the time slots waited for a successor")
     if float(budget.payload_off_s) > 0.0:
         yield Verdict("payload switched off", f"{unmet / asked:.1%} of the work asked was left undone")
-    elif not held and unmet - lost - failed * asked > NOTICEABLE * asked:
+    elif not held and unmet - lost - (failed + absent) * asked > NOTICEABLE * asked:
         share = (unmet - lost) / asked
         yield Verdict("power cap of the accelerators", f"{share:.1%} of the work asked is above what the cap allows")
 
@@ -122,7 +128,7 @@ def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
 def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:
     for name, words in WORDS.items():
         if margin.get(name, 0.0) < BROKEN:
-            yield Verdict(words, f"{_amount(name, -margin[name])} beyond the limit")
+            yield Verdict(words, distance(name, margin[name]))
 
 
 def _amount(name: str, size: float) -> str:
@@ -131,13 +137,31 @@ def _amount(name: str, size: float) -> str:
 
 
 def _nearest(margin: Mapping[str, float], budget: Budget) -> str:
-    """The smallest margin, a point of charge or quality and a per cent of the dose allowed counting as a kelvin."""
-    if not margin:
+    """The smallest margin, unless it is large."""
+    name, size = nearest(margin, budget)
+    if not name:
         return "no limit is modelled"
+    if size > NEAR:
+        return "nothing binds and no limit is near"
+    return f"nothing binds; nearest limit: {what(name)}, {_amount(name, max(margin[name], 0.0))} away"
+
+
+def nearest(margin: Mapping[str, float], budget: Budget) -> tuple[str, float]:
+    """Name of the smallest margin, and its size in kelvins; no name where there are none.
+
+    A point of charge or quality and a per cent of the dose allowed count as a kelvin.
+    """
     per = {"_k": 1.0, "": 100.0, "_gy": 100.0 / float(budget.limits.get("max_dose_gy", 1.0))}
     sizes = {name: per[_unit(name)] * value for name, value in margin.items()}
-    name = min(sizes, key=lambda key: sizes[key])
-    if sizes[name] > NEAR:
-        return "nothing binds and no limit is near"
-    what = name.removesuffix(_unit(name)).removesuffix("_margin").removesuffix("_upper").removesuffix("_lower")
-    return f"nothing binds; nearest limit: {what.replace('_', ' ')}, {_amount(name, max(margin[name], 0.0))} away"
+    return min(sizes.items(), key=lambda item: item[1], default=("", math.inf))
+
+
+def what(margin_name: str) -> str:
+    """The quantity of a margin in words: accelerator temperature."""
+    stem = margin_name.removesuffix(_unit(margin_name)).removesuffix("_margin")
+    return stem.removesuffix("_upper").removesuffix("_lower").replace("_", " ")
+
+
+def distance(margin_name: str, size: float) -> str:
+    """A margin in words: 5.3 K away, 1.2 K beyond the limit."""
+    return f"{_amount(margin_name, abs(size))} {'away' if size >= 0.0 else 'beyond the limit'}"

@@ -12,7 +12,8 @@ from twin import rollout, variables
 from twin.ageing import condition
 from twin.placement import devices_of
 from twin.prepare import Cohort, prepare
-from twin.state import Slow, State
+from twin.servicing import grown
+from twin.state import Servicing, Slow
 from twin.structure import CohortStructure, Environment, Params, Structure
 
 Metrics = dict[str, Array]
@@ -36,17 +37,28 @@ ENERGIES = (
     "work_lost_to_upsets_flop",
 )
 
+RENEWED = (
+    "visits",
+    "satellites_replaced",
+    "accelerators_replaced",
+    "accelerators_retired",
+    "accelerators_dead_s",
+    "propellant_refilled_kg",
+    "out_of_service_s",
+)
+
 
 def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Cohort, carry: rollout.Carry) -> Metrics:
     """Metrics of one cohort: sums over its satellites, extremes, means, and the worst balance residuals."""
     totals = {name: rollout.flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
-    last: tuple[State, Slow] = jax.tree.map(
-        lambda leaf: rollout.flat(leaf, cohort.satellites), (carry.state[cohort.name], carry.slow[cohort.name])
+    state, last, told = jax.tree.map(
+        lambda leaf: rollout.flat(leaf, cohort.satellites),
+        (carry.state[cohort.name], carry.slow[cohort.name], carry.servicing.get(cohort.name)),
     )
     duration_s = run_duration_s(structure, prepared)
     power, heat = balance_residuals(prepared, totals)
     metrics = {name: jnp.sum(totals[name]) for name in ENERGIES}
-    metrics |= {name: (jnp.max if kind == "max" else jnp.min)(totals[name]) for name, kind in EXTREMES.items()}
+    metrics |= _extremes(cohort, carry)
     mass_kg = prepared.budget.mass_kg * cohort.satellites
     return metrics | {
         "satellites": jnp.asarray(float(cohort.satellites)),
@@ -58,22 +70,37 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
-        "backlog_flop": jnp.sum(last[0].backlog_flop.astype(jnp.float64)),
-        **yearly(cohort, prepared, last[1], duration_s),
-        "accelerators_alive": jnp.sum(last[1].accelerators_alive),
-        "max_dose_gy": jnp.max(last[1].dose_gy),
-        **{name: jnp.sum(getattr(last[1], name)) for name in failures.UPSETS},
+        "backlog_flop": jnp.sum(state.backlog_flop.astype(jnp.float64)),
+        **yearly(cohort, prepared, last, told, duration_s),
+        "accelerators_alive": jnp.sum(last.accelerators_alive),
+        **{name: jnp.sum(getattr(last, name)) for name in failures.UPSETS},
         "power_balance_residual": jnp.max(power),
         "heat_balance_residual": jnp.max(heat),
         "specific_mass_kg_per_kw": specific_mass(mass_kg, metrics["accelerator_energy_j"], duration_s),
-        **station_keeping(prepared, last[1], duration_s),
+        **station_keeping(cohort, prepared, last, told, duration_s),
+        **(renewal(prepared, last, told, duration_s) if any(c.serviced for c in structure.cohorts) else {}),
     }
 
 
-def yearly(cohort: CohortStructure, prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
+def extremes(structure: Structure, carry: rollout.Carry) -> dict[str, Metrics]:
+    """Of each cohort, the extremes of its satellites since the start of the run, by their names in the summary, ()."""
+    return {cohort.name: _extremes(cohort, carry) for cohort in structure.cohorts}
+
+
+def _extremes(cohort: CohortStructure, carry: rollout.Carry) -> Metrics:
+    worst = {"max": jnp.max, "min": jnp.min}
+    name, satellites = cohort.name, cohort.satellites
+    found = {key: worst[kind](rollout.flat(carry.totals[name][key], satellites)) for key, kind in EXTREMES.items()}
+    told, dose_gy = carry.servicing.get(name), carry.slow[name].dose_gy
+    highest_gy = dose_gy if told is None else jnp.maximum(dose_gy, told.highest_dose_gy)
+    return found | {"max_dose_gy": jnp.max(rollout.flat(highest_gy, satellites))}
+
+
+def yearly(cohort: CohortStructure, prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Array) -> Metrics:
     """What a year like the run takes of batteries and arrays, and the dose that it brings, means over satellites."""
     first, per_year = prepared.slow, const.YEAR_S / duration_s
-    before, after = (condition(cohort, prepared.shared, slow).array_health for slow in (first, last))
+    before = condition(cohort, prepared.shared, first).array_health
+    last, after = grown(cohort, prepared.shared, last, told)
     return {
         "battery_cycle_loss_per_year": per_year * jnp.mean(last.battery_cycle_loss - first.battery_cycle_loss),
         "array_loss_per_year": per_year * jnp.mean(before - after),
@@ -81,10 +108,11 @@ def yearly(cohort: CohortStructure, prepared: Cohort, last: Slow, duration_s: Ar
     }
 
 
-def station_keeping(prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
+def station_keeping(
+    cohort: CohortStructure, prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Array
+) -> Metrics:
     """Drag met, altitude lost, propellant used and how long the rest lasts before the disposal needs it."""
-    first = prepared.slow
-    used_kg = first.propellant_kg - last.propellant_kg
+    used_kg = prepared.slow.propellant_kg - grown(cohort, prepared.shared, last, told)[0].propellant_kg
     spare_kg = last.propellant_kg - prepared.shared.disposal_kg
     years = duration_s / const.YEAR_S
     lasts = jnp.where(used_kg > 0.0, spare_kg * years / jnp.where(used_kg > 0.0, used_kg, 1.0), jnp.inf)
@@ -93,6 +121,33 @@ def station_keeping(prepared: Cohort, last: Slow, duration_s: Array) -> Metrics:
         "max_semi_major_axis_loss_m": jnp.max(last.semi_major_axis_loss_m),
         "propellant_used_kg": jnp.sum(used_kg),
         "propellant_life_years": jnp.min(lasts),
+    }
+
+
+def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Array) -> Metrics:
+    """What failed, what visits and successors put in its place, and what had to be launched for that.
+
+    A spare accelerator comes with its share of the hosts; the servicer itself is not counted. The time for which
+    accelerators were dead is NaN where no account of it is kept.
+    """
+    budget, count = prepared.budget, prepared.budget.accelerators
+    own = {name: jnp.sum(getattr(told, name)) if told else jnp.zeros(()) for name in RENEWED}
+    chips_kg = (budget.parts_kg["accelerators"] + budget.parts_kg["hosts"]) / jnp.maximum(count, 1e-9)
+    swapped = prepared.shared.profiles["servicing"].get("battery_renewed_fraction", 0.0) * own["visits"]
+    added = own["accelerators_replaced"] + count * own["satellites_replaced"] - own["accelerators_retired"]
+    span_s = duration_s * last.age_s.size
+    return {
+        "servicing_visits": own["visits"],
+        "satellites_replaced": own["satellites_replaced"],
+        "accelerators_replaced": own["accelerators_replaced"],
+        "accelerators_failed": jnp.sum(prepared.slow.accelerators_alive - last.accelerators_alive) + added,
+        "propellant_refilled_kg": own["propellant_refilled_kg"],
+        "replacement_mass_kg": own["satellites_replaced"] * budget.mass_kg,
+        "spares_mass_kg": own["accelerators_replaced"] * chips_kg
+        + swapped * budget.parts_kg["battery"]
+        + own["propellant_refilled_kg"],
+        "out_of_service_fraction": own["out_of_service_s"] / span_s,
+        "accelerators_dead_fraction": own["accelerators_dead_s"] / (span_s * count) if told else jnp.asarray(jnp.nan),
     }
 
 
@@ -142,6 +197,8 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
         "throttled_fraction",
         "underserved_fraction",
         "power_limited_fraction",
+        "out_of_service_fraction",
+        "accelerators_dead_fraction",
         "drag_delta_v_m_per_s_per_year",
         "battery_cycle_loss_per_year",
         "array_loss_per_year",

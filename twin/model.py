@@ -92,6 +92,8 @@ def build(config: Config) -> Model:
         density=thermosphere.density(),
         seed=jnp.asarray(config.seed, dtype=jnp.int64),
     )
+    start_days, activity = float(environment.start_days), environment.activity
+    notes += thermosphere.remarks(config.atmosphere, activity, start_days, config.time.duration_s)
     if config.workload.model == "trace":
         demand, remarks = _demand(config, structure, params, environment)
         environment = environment._replace(traced_flops=demand)

@@ -30,7 +30,7 @@ from kernels.thermal_network import Coefficients
 from twin.budget import Budget
 from twin.budget import budget as build_budget
 from twin.drag import life_mean_force_n
-from twin.state import Slow, State
+from twin.state import UNDONE, Servicing, Slow, State
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Profile, Structure
 from twin.surfaces import Surfaces, emission
 from twin.surfaces import surfaces as build_surfaces
@@ -54,6 +54,7 @@ class Shared(NamedTuple):
     expected: Array  # 1 where failures are an expected rate, else 0
     upsets: failures.Upsets
     dry_mass_kg: Array
+    propellant_kg: Array  # on board at launch
     disposal_kg: Array  # propellant that is kept for the disposal
     coating_ageing_per_s: Array  # in sunlight
     carry_over: Array
@@ -80,6 +81,7 @@ class Cohort(NamedTuple):
     each: Each
     state: State
     slow: Slow
+    servicing: Servicing | None  # where nothing is renewed there is no account of it
     budget: Budget
     slow_weight: Array  # of the run
 
@@ -115,13 +117,15 @@ def _prepare_cohort(
         expected=jnp.asarray(1.0 if structure.failures == "expected" else 0.0),
         upsets=_upsets(structure, params),
         dry_mass_kg=budget.mass_kg - budget.parts_kg["propellant"],
+        propellant_kg=budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
         carry_over=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
     state, slow = _first(cohort, params, each, budget)
-    return Cohort(shared, each, state, slow, budget, environment.slow_weight)
+    servicing = _first_servicing(slow) if cohort.serviced else None
+    return Cohort(shared, each, state, slow, servicing, budget, environment.slow_weight)
 
 
 def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Budget) -> tuple[State, Slow]:
@@ -139,7 +143,13 @@ def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Bu
     )
     cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
     age_s = registry.call(failures.first_age_s, params["reliability"])
-    since_start = ("drag_delta_v_m_per_s", "semi_major_axis_loss_m", "phase_lead_rad", "node_lead_rad")
+    at_zero = (
+        "accelerators_younger_s",
+        "drag_delta_v_m_per_s",
+        "semi_major_axis_loss_m",
+        "phase_lead_rad",
+        "node_lead_rad",
+    )
     slow = Slow(
         battery_cycle_loss=cycle_loss * ones,
         battery_calendar_square=calendar_square * ones,
@@ -149,9 +159,20 @@ def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Bu
         coating_life_fraction=params["coating"]["life_fraction"] * ones,
         age_s=age_s * ones,
         dose_gy=age_s * sum(radiation.dose_rate(each.field, 0.5)),
-        **dict.fromkeys((*since_start, *failures.UPSETS), 0.0 * ones),
+        **dict.fromkeys((*at_zero, *failures.UPSETS), 0.0 * ones),
     )
     return state, slow
+
+
+def _first_servicing(slow: Slow) -> Servicing:
+    """The account of servicing at the start of the run; satellites take their turns in the order of their places."""
+    zero, count = jnp.zeros_like(slow.age_s), slow.age_s.size
+    given = {
+        "turn": 1.0 - jnp.arange(count, dtype=zero.dtype) / count,
+        "launched_s": -slow.age_s,
+        "undone": dict.fromkeys((*UNDONE, "array_health"), zero),
+    }
+    return Servicing(**{name: given.get(name, zero) for name in Servicing._fields})
 
 
 def _operating_loop(loop: Profile) -> Profile:

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from twin.endings import RunError
 from twin.health import HealthError
 from twin.refusal import ConfigError
 from twin.schema import Distributed
@@ -65,14 +66,20 @@ def together() -> Iterator[None]:
     """
     try:
         yield
-    except (ConfigError, HealthError, KeyboardInterrupt):
-        raise
-    except BaseException:
-        if count() == 1:
+    except BaseException as error:
+        if count() == 1 or shared(error):
             raise
-        traceback.print_exc()
+        if isinstance(error, RunError):
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
+
+
+def shared(error: BaseException) -> bool:
+    """Whether all processes have met an error, as what they refuse or find wrong is the same in all."""
+    return isinstance(error, ConfigError | HealthError | KeyboardInterrupt)
 
 
 def _from_environment(where: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from twin.structure import Moment, Structure
 prepare = jax.jit(_prepare, static_argnums=0)
 lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
 all_metrics = jax.jit(metrics.all_metrics, static_argnums=0)
+extremes = jax.jit(metrics.extremes, static_argnums=0)
 marks = jax.jit(sampling.marks, static_argnums=0)
 leaves_of = jax.jit(checkpoint.leaves_of)
 run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")

@@ -1,19 +1,73 @@
 """What a run leaves behind as it goes: frames in memory, or telemetry and checkpoints in its folder."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from twin import processes, resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
+from twin.frames import nodes_of
 from twin.model import Model
 from twin.resume import Start
 from twin.schema import Checkpoint
-from twin.store import Axes, Columns, Store
+from twin.selection import Selection, check_size, selection
+from twin.store import Axes, Columns, Store, check_same, stored_times
+from twin.structure import moment
+from twin.watching import Progress, Watcher
+
+if TYPE_CHECKING:
+    from twin.run import Fleet
+
+
+def frame_axes(config: Config, model: Model, folder: Path | None = None, start: Start | None = None) -> Axes:
+    """Coordinates of the frames of the whole fleet.
+
+    Those of a run that goes on in a folder have the times written there, then those at the cadence it has now.
+    """
+    axes = _axes(config, model)
+    if folder is None or start is None or not start.record:
+        return axes
+    schedule = model.structure.schedule
+    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
+    coming = axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
+    written = stored_times(folder / run_folder.TELEMETRY)[: start.frame]
+    return replace(axes, time=np.concatenate([written, coming]))
+
+
+def _axes(config: Config, model: Model) -> Axes:
+    schedule = model.structure.schedule
+    frames = schedule.steps // schedule.save_steps
+    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
+    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
+    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
+    frame_ms = schedule.save_steps * schedule.step_ms
+    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
+    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
+    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
+    return Axes(
+        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
+        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
+        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
+        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
+        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
+        node=nodes,
+    )
+
+
+def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
+    """ConfigError when the frames of a run would not fit, or not to those that its folder holds."""
+    check_size(config, axes, folder, start.frame)
+    if (folder / run_folder.TELEMETRY).is_dir():
+        check_same(folder / run_folder.TELEMETRY, selection(config.output, axes.satellites).axes(axes), start.frame)
+
+
+Extremes = Mapping[str, Mapping[str, Any]]  # of the run so far, by cohort
 
 
 class Recorder(Protocol):
@@ -21,6 +75,10 @@ class Recorder(Protocol):
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
+        ...
+
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Take where the run stands, its frames up to there appended."""
         ...
 
     @property
@@ -36,12 +94,15 @@ class Recorder(Protocol):
 class InMemory:
     """Frames of a run that writes nothing."""
 
-    def __init__(self) -> None:
-        self.parts: list[Columns] = []
+    def __init__(self, kept: Selection) -> None:
+        self.kept, self.parts = kept, list[Columns]()
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
-        self.parts.append(columns)
+        self.parts.append(self.kept.pick(columns))
+
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Nothing."""
 
     def due(self, step: int) -> bool:
         """Never."""
@@ -72,30 +133,57 @@ class Elsewhere:
 
 
 class OnDisk:
-    """Telemetry and checkpoints of a run in its folder; every process saves its part of a checkpoint."""
+    """Telemetry, checkpoints and status of a run in its folder; every process saves its part of a checkpoint."""
 
     def __init__(
-        self, config: Config, store: Store | Elsewhere, checkpoints: Checkpoints, due: Callable[[int], bool]
+        self,
+        config: Config,
+        kept: Selection,
+        store: Store | Elsewhere,
+        checkpoints: Checkpoints,
+        due: Callable[[int], bool],
+        watcher: Watcher | None,
     ) -> None:
-        self.config, self.store, self.checkpoints, self.due = config, store, checkpoints, due
+        self.config, self.kept, self.store, self.checkpoints = config, kept, store, checkpoints
+        self.due, self.watcher = due, watcher
         self.saved_step: int | None = None
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
-        self.store.append(columns)
+        self.store.append(self.kept.pick(columns))
+
+    def tell(self, now: Progress, extremes: Extremes) -> None:
+        """Write log and status."""
+        if self.watcher is not None:
+            self.watcher.chunk(now, extremes)
 
     def checkpoint(self, model: Model, step: int, leaves: Leaves, **record: Any) -> None:
         """Write the frames that wait, then begin to save; done in the background."""
         self.store.write()
         self.checkpoints.save(step, leaves, resume.record_of(self.config, model, step, self.store.committed, **record))
         self.saved_step = step
+        if self.watcher is not None:
+            self.watcher.checkpointed(step)
 
     def close(self, status: str, reason: str = "") -> None:
-        """Wait for the last checkpoint and mark the telemetry with how the run ended."""
+        """Wait for the last checkpoint, then mark telemetry and status with how the run ended."""
+        self.checkpoints.close()
+        self._mark(status, reason)
+
+    def fail(self, reason: str, wait: bool) -> None:
+        """The same as far as it goes after an error, which counts more than what fails in its wake."""
+        with contextlib.suppress(Exception):
+            if wait:
+                self.checkpoints.close()
+        with contextlib.suppress(Exception):
+            self._mark("failed", reason)
+
+    def _mark(self, status: str, reason: str) -> None:
         try:
-            self.checkpoints.close()
-        finally:
             self.store.close(status, reason)
+        finally:
+            if self.watcher is not None:
+                self.watcher.end(status, reason)
 
 
 class Due:
@@ -129,31 +217,33 @@ def _pace(model: Model) -> float:
     return float(model.environment.slow_weight) / (1 + model.structure.schedule.settling_chunks)
 
 
-def on_disk(
-    folder: Path,
-    config: Config,
-    model: Model,
-    start: Start,
-    axes: Axes,
-    at_once: int,
-    attributes: Mapping[str, Any],
-) -> OnDisk:
+def on_disk(config: Config, folder: Path, fleet: "Fleet", start: Start, attributes: Mapping[str, Any]) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    store = _store(folder, checkpoints, start, axes, at_once, attributes) if processes.is_first() else Elsewhere()
+    kept, due = selection(config.output, fleet.axes.satellites), Due(config.checkpoint, fleet.model, start.step)
+    store, watcher = Elsewhere(), None
+    if processes.is_first():
+        if start.again:
+            _clear(folder, checkpoints, start.step)
+        store = _store(folder, fleet.model, kept.axes(fleet.axes), start.frame, attributes)
+        watcher = Watcher(folder, fleet.model, fleet.cohorts, start.step)
     processes.wait()
-    return OnDisk(config, store, checkpoints, Due(config.checkpoint, model, start.step))
+    return OnDisk(config, kept, store, checkpoints, due, watcher)
 
 
-def _store(
-    folder: Path, checkpoints: Checkpoints, start: Start, axes: Axes, at_once: int, attributes: Mapping[str, Any]
-) -> Store:
-    """The telemetry to go on with; checkpoints that lie after the start are out of the way."""
-    path = folder / run_folder.TELEMETRY
-    if start.again:
-        for step in checkpoints.steps():
-            if step > start.step:
-                checkpoints.set_aside(step)
+def _clear(folder: Path, checkpoints: Checkpoints, first_step: int) -> None:
+    """Put what lies after the start out of the way: later checkpoints, and the traces of a failure."""
+    for step in checkpoints.steps():
+        if step > first_step:
+            checkpoints.set_aside(step)
+    for trace in run_folder.FAILURE:
+        (folder / trace).unlink(missing_ok=True)
+
+
+def _store(folder: Path, model: Model, axes: Axes, frame: int, attributes: Mapping[str, Any]) -> Store:
+    """The telemetry to go on with."""
+    path, schedule = folder / run_folder.TELEMETRY, model.structure.schedule
     if path.is_dir():
-        return Store.resume(path, axes, start.frame, attributes)
+        return Store.resume(path, axes, frame, attributes)
+    at_once = max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
     return Store.create(path, axes, at_once, attributes)

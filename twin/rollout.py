@@ -14,32 +14,26 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from twin import energy, variables
+from twin import energy, servicing, variables
 from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.block_steps import block_steps
+from twin.carry import Carry, closed
+from twin.energy import Ledger
 from twin.exchange import Inputs, even_split
 from twin.failures import fail
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import FRAMES, TILES, WHOLE, on_all, placed, shardings, sum_over_devices, to_every_process
 from twin.prepare import Cohort, Each, Shared
-from twin.settling import Settling, moved_on, unsettled
+from twin.servicing import Slots
+from twin.settling import unsettled
 from twin.state import Slow, State
 from twin.step import step
 from twin.structure import CohortStructure, Environment, Moment, Structure, moment
 from twin.totals import Totals, added, aged, extremes_with, first_totals
 
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
-
-
-class Carry(NamedTuple):
-    """What passes from chunk to chunk, per cohort; leaves (tiles, tile)."""
-
-    state: dict[str, State]
-    slow: dict[str, Slow]
-    totals: dict[str, Totals]
-    settling: dict[str, Settling]
 
 
 @dataclass(frozen=True)
@@ -54,6 +48,10 @@ class Segment:
     def total_steps(self) -> int:
         """Steps of the whole segment."""
         return self.exchanges * self.blocks * self.steps
+
+    def length_s(self, step_s: float) -> float:
+        """Length of an exchange interval. [s]"""
+        return self.blocks * self.steps * step_s
 
 
 jax.tree_util.register_static(Segment)
@@ -105,7 +103,7 @@ class Tiles(NamedTuple):
 def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 1) -> Tiles:
     """Tile a prepared fleet and cast what the step reads to the run's precision; the rest stays float64."""
     kind = jnp.dtype(structure.precision)
-    shared, each, state, slow, totals = {}, {}, {}, {}, {}
+    shared, each, state, slow, totals, serviced = {}, {}, {}, {}, {}, {}
     for cohort in structure.cohorts:
         prepared = cohorts[cohort.name]
         split = partial(tiled, tile=tile_size(structure, cohort, devices), devices=devices)
@@ -117,8 +115,10 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
         state[cohort.name] = jax.tree.map(lambda leaf: leaf.astype(kind), first)
         slow[cohort.name] = jax.tree.map(split, prepared.slow)
         totals[cohort.name] = first_totals(real.shape)
+        if cohort.serviced:
+            serviced[cohort.name] = jax.tree.map(split, prepared.servicing)
     settling = {name: unsettled(first) for name, first in state.items()}
-    return Tiles(shared, each, Carry(state, slow, totals, settling))
+    return Tiles(shared, each, Carry(state, slow, totals, settling, serviced))
 
 
 def run_chunk(
@@ -140,64 +140,96 @@ def run_chunk(
     devices.
     """
     step_s = structure.schedule.step_s
-    interval_s = segment.blocks * segment.steps * step_s
-
     anchors = {
-        c.name: _anchor(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
+        c.name: anchored(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
         for c in structure.cohorts
     }
 
-    def exchange_interval(carry: Carry, interval: tuple[Array, Array]) -> tuple[Carry, dict[str, Frames]]:
-        number, demand = interval
-        inputs = even_split(
-            structure,
-            shared,
-            each,
-            carry.state,
-            carry.slow,
-            demand,
-            now.date_s + number * interval_s,
-            interval_s,
-            fleet_sum,
-        )
+    def exchange_interval(
+        before: tuple[Carry, dict[str, Ledger]], interval: tuple[Array, Array]
+    ) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
+        (carry, opened), (number, demand) = before, interval
+        span_s = _span_s(segment.length_s(step_s), now, number)
+        inputs = inputs_of(structure, segment, shared, each, now, number, demand, carry, fleet_sum)
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
-            run = partial(_run_tile, structure, cohort, segment, shared[name], now.weight, number)
+            run = partial(run_tile, structure, cohort, segment, shared[name], now.weight, number)
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
-            if structure.failures == "random":
-                from_s, to_s = (now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
-                slow[name] = fail(shared[name], each[name], environment.start_days, from_s, to_s, slow[name])
-                alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
-                frames[name]["accelerators_alive"] = alive
-        return carry._replace(state=states, slow=slow, totals=totals), frames
+        after = carry._replace(state=states, slow=slow, totals=totals)
+        return _days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
-    last, frames = lax.scan(exchange_interval, carry, (numbers, traced_flops))
+    ledgers = {name: energy.opened(carry.state[name], carry.slow[name]) for name in carry.servicing}
+    (last, ledgers), frames = lax.scan(exchange_interval, (carry, ledgers), (numbers, traced_flops))
     ordered = {name: in_order(structure.schedule, leaves) for name, leaves in frames.items()}
-    return _closed(structure, shared, now.weight, carry, last), ordered
+    return closed(structure, shared, now.weight, (carry, last), ledgers), ordered
 
 
-def _closed(structure: Structure, shared: Mapping[str, Shared], weight: Array, first: Carry, last: Carry) -> Carry:
-    """The carry at the end of a chunk: stored energy in the totals, or satellites moved on as they settle."""
-    totals, states, known = {}, {}, {}
+def _span_s(interval_s: float, now: Moment, number: Array) -> tuple[Array, Array]:
+    """Time since the start of the run that an exchange interval stands for: from, to."""
+    return tuple(now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
+
+
+def inputs_of(
+    structure: Structure,
+    segment: Segment,
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    now: Moment,
+    number: Array,
+    demand_flops: Array,
+    carry: Carry,
+    fleet_sum: Callable[[Array], Array] = jnp.sum,
+) -> dict[str, Inputs]:
+    """What each satellite is given in an exchange interval of a segment, by its number there."""
+    interval_s = segment.length_s(structure.schedule.step_s)
+    span_s = _span_s(interval_s, now, number)
+    return even_split(
+        structure,
+        shared,
+        each,
+        carry.state,
+        carry.slow,
+        demand_flops,
+        now.date_s + number * interval_s,
+        interval_s,
+        fleet_sum,
+        {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
+    )
+
+
+def _days_ended(
+    structure: Structure,
+    shared: Mapping[str, Shared],
+    each: Mapping[str, Each],
+    start_days: Array,
+    span_s: tuple[Array, Array],
+    carried: tuple[Carry, dict[str, Ledger]],
+    frames: dict[str, Frames],
+) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
+    """Carry, ledgers and frames after the random failures and the renewal of the days that ended in an interval."""
+    carry, ledgers = carried
+    slow, told, ledgers, frames = {**carry.slow}, {**carry.servicing}, {**ledgers}, {**frames}
     for cohort in structure.cohorts:
-        name, own = cohort.name, shared[cohort.name]
+        name = cohort.name
+        own = shared[name], each[name], start_days, span_s
+        if cohort.serviced:
+            slots = Slots(slow[name], told[name], ledgers[name])
+            ended = servicing.days_ended(structure, cohort, *own, carry.state[name], slots)
+            slow[name], told[name], ledgers[name] = ended
+        elif structure.failures == "random":
+            slow[name] = fail(*own, slow[name])
+        else:
+            continue
+        alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
+        frames[name] = frames[name] | {"accelerators_alive": alive}
+    return (carry._replace(slow=slow, servicing=told), ledgers), frames
 
-        def of_tile(tile: tuple[Any, ...], cohort: CohortStructure = cohort, own: Shared = own) -> tuple[Any, ...]:
-            states, slow, before = tile
-            return energy.gained_j(cohort, own, states, slow), *moved_on(cohort, own, weight, states, before)
 
-        states_of, slow_of = (first.state[name], last.state[name]), (first.slow[name], last.slow[name])
-        gained, states[name], known[name] = lax.map(of_tile, (states_of, slow_of, first.settling[name]))
-        added = zip(variables.STORED, gained, strict=True)
-        totals[name] = last.totals[name] | {key: last.totals[name][key] + weight * gain_j for key, gain_j in added}
-    return last._replace(state=states, totals=totals, settling=known)
-
-
-def _anchor(
+def anchored(
     structure: Structure,
     cohort: CohortStructure,
     shared: Shared,
@@ -238,7 +270,7 @@ def _over_tiles(
     return lax.map(one, (own, inputs, state, slow, totals))
 
 
-def _run_tile(
+def run_tile(
     structure: Structure,
     cohort: CohortStructure,
     segment: Segment,

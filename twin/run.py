@@ -2,27 +2,32 @@
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import xarray as xr
 import yaml
 
 from twin import chunks, health, processes, programs, recorder, resume, rollout, run_folder, sampling, store
 from twin.config import Config, ConfigError
-from twin.frames import gathered, nodes_of
+from twin.endings import ending
+from twin.frames import gathered
 from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
-from twin.recorder import InMemory, OnDisk, Recorder
+from twin.recorder import InMemory, OnDisk, Recorder, frame_axes
 from twin.resume import Start
-from twin.structure import Structure, moment
+from twin.selection import selection
+from twin.store import Axes
 from twin.summary import summarise
+from twin.watching import Progress
+
+log = logging.getLogger(__name__)
 
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
@@ -40,16 +45,6 @@ class _CompileTime:
 
 
 _compile_time = _CompileTime()
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands, for whoever watches."""
-
-    done_steps: int
-    total_steps: int
-    time: Any  # numpy datetime64, UTC
-    satellite_steps_per_s: float
 
 
 Watch = Callable[[Progress], None]
@@ -88,12 +83,12 @@ class Clock:
 
 
 class Fleet(NamedTuple):
-    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of its frames."""
+    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of the fleet's frames."""
 
     model: Model
     cohorts: dict[str, Cohort]
     tiles: rollout.Tiles
-    axes: store.Axes
+    axes: Axes
 
 
 class Reached(NamedTuple):
@@ -140,7 +135,7 @@ def simulate(
         if start is None and processes.by_first(lambda: resume.finished(folder, config)):
             return store.open_run(folder)
         model = build(config) if model is None else model
-        start = resume.beginning(folder, config, model) if start is None else start
+        start = beginning(config, folder, model) if start is None else start
         with _claimed(folder):
             _in_folder(config, folder, model, start, watch, stopped, clock)
         processes.wait()
@@ -158,46 +153,53 @@ def _claimed(folder: Path) -> Iterator[None]:
         yield
 
 
+def beginning(config: Config, folder: Path, model: Model) -> Start:
+    """Where a run begins that `resume.finished` has let pass; ConfigError before anything is written."""
+    start = resume.beginning(folder, config, model)
+
+    def check() -> None:
+        recorder.check(config, frame_axes(config, model, folder, start), folder, start)
+
+    processes.by_first(check)
+    return start
+
+
 def _in_memory(config: Config, model: Model | None, watch: Watch | None, stop: Stop, clock: Clock) -> xr.Dataset:
     """A run that writes nothing."""
-    fleet = _ready(config, build(config) if model is None else model, Start())
-    kept = InMemory()
-    reached = _advance(fleet, Start(), kept, watch, stop, clock)
+    model = build(config) if model is None else model
+    fleet = _ready(model, Start(), frame_axes(config, model))
+    kept = selection(config.output, fleet.axes.satellites)
+    memory = InMemory(kept)
+    reached = _advance(fleet, Start(), memory, watch, stop, clock)
     summary = _summary(fleet, reached, clock)
     attributes = _attributes(config, fleet.model) | {"summary": json.dumps(summary)}
-    return store.in_memory(kept.frames(), fleet.axes, attributes)
+    return store.in_memory(memory.frames(), kept.axes(fleet.axes), attributes)
 
 
 def _in_folder(
     config: Config, folder: Path, model: Model, start: Start, watch: Watch | None, stop: Stop, clock: Clock
 ) -> None:
     """A run that begins or goes on in a folder that is its own."""
-    fleet = _ready(config, model._replace(notes=(*model.notes, *start.remarks)), start)
+    model = model._replace(notes=(*model.notes, *start.remarks))
+    fleet = _ready(model, start, frame_axes(config, model, folder, start))
     if start.record:
         clock.goes_on(start.record["clock"])
-        fleet = fleet._replace(axes=_axes_from(fleet, folder, start))
-    if processes.is_first():
-        (folder / run_folder.SUMMARY).unlink(missing_ok=True)
-        run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
-    attributes = {"summary": "", **_attributes(config, fleet.model)}
-    at_once = _frames_per_chunk(fleet.model.structure)
-    disk = recorder.on_disk(folder, config, fleet.model, start, fleet.axes, at_once, attributes)
-    with _closing(disk), processes.together():
+    with _recording(config, folder, fleet, start) as disk:
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
                 leaves = programs.leaves_of(reached.carry)
                 disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached.marks, clock))
-            disk.close("stopped")
+            disk.close("stopped", "asked to stop")
             return
         summary = _summary(fleet, reached, clock)
         disk.close("finished")
-    if processes.is_first():
-        _conclude(config, folder, summary)
+        if processes.is_first():
+            _conclude(config, folder, summary)
 
 
 def _conclude(config: Config, folder: Path, summary: Mapping[str, Any]) -> None:
-    """Summary and report of a run that has come to its end."""
+    """Summary and report of a run that has reached its end."""
     run_folder.write_atomically(folder / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n")
     if config.output.report:
         from twin.reporting.report import write_report
@@ -206,21 +208,51 @@ def _conclude(config: Config, folder: Path, summary: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _closing(disk: OnDisk) -> Iterator[None]:
-    """What a run leaves behind, marked as failed when it fails."""
+def _recording(config: Config, folder: Path, fleet: Fleet, start: Start) -> Iterator[OnDisk]:
+    """What a run leaves behind in its folder; marked as failed when it fails, its last good step kept."""
+    disk = None
     try:
-        yield
+        if processes.is_first():
+            (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+            run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
+        disk = recorder.on_disk(config, folder, fleet, start, {"summary": "", **_attributes(config, fleet.model)})
+        yield disk
     except (Exception, KeyboardInterrupt) as error:
-        disk.close("failed", str(error) or "interrupted")
+        checkpoints = disk.checkpoints.steps() if disk is not None else []
+        named = ending(error, folder, fleet.model.structure, next(iter(checkpoints), start.step))
+        if disk is not None:
+            disk.fail(str(named or error) or "interrupted", wait=processes.count() == 1 or processes.shared(error))
+        if isinstance(error, health.HealthError) and error.place is not None:
+            _examine(config, folder, fleet, error)
+        if named is not None:
+            raise named from error
         raise
 
 
-def _ready(config: Config, model: Model, start: Start) -> Fleet:
+def _examine(config: Config, folder: Path, fleet: Fleet, error: health.HealthError) -> None:
+    """Leave the step in which a run went wrong; whatever fails here must not hide the error itself."""
+    from twin import post_mortem
+
+    model, place = fleet.model, error.place
+    assert place is not None
+    try:
+        start = resume.beginning(folder, config, model)
+        tiles = start.placed(model.structure, programs.tiles_of(model.structure, fleet.cohorts))
+        carry = post_mortem.carry_before(model, tiles, chunks.chunks(model, start.step), place.done_steps)
+        chunk = next(chunk for chunk in chunks.chunks(model, start.step) if chunk.done == place.done_steps)
+        finding = post_mortem.examine(model, tiles, chunk, carry, place)
+        if processes.is_first():
+            post_mortem.write(folder, finding, str(error), resume.versions())
+    except Exception:
+        log.exception("the step in which the run went wrong was not found")
+
+
+def _ready(model: Model, start: Start, axes: Axes) -> Fleet:
     chunks.compile_ahead(model)
     cohorts = prepared(model)
     tiles = start.placed(model.structure, programs.tiles_of(model.structure, cohorts))
     model = chunks.settled(model, tiles)
-    return Fleet(model, cohorts, tiles, _axes(config, model))
+    return Fleet(model, cohorts, tiles, axes)
 
 
 def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None, stop: Stop, clock: Clock) -> Reached:
@@ -235,7 +267,6 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
     if program is not None:
         program.result()  # so that no time of its compilation counts as one of stepping
     began, compiled_s = time.perf_counter(), _compile_time.total_s
-
     coming = takewhile(lambda chunk: chunk.done % schedule.chunk_steps or not stop(), chunks.chunks(model, start.step))
     for flight in chunks.flights(model, cohorts, tiles, coming, recorder.due):
         step, carry = flight.chunk.end, flight.carry
@@ -244,7 +275,7 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
             count = next(iter(columns.values())).shape[0]
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
-            health.check_frames(columns, times, names)
+            health.check_frames(columns, times, names, flight.chunk.done)
             recorder.append(columns)
             frame += count
             marks += flight.marks
@@ -252,9 +283,11 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
             took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
             began = time.perf_counter()
             clock.stepping_s += took_s
+            speed = flight.chunk.segment.total_steps * chunk_share / took_s
+            now = Progress(step, schedule.simulated_steps, times[-1], speed)
+            recorder.tell(now, flight.extremes)
             if watch is not None:
-                speed = flight.chunk.segment.total_steps * chunk_share / took_s
-                watch(Progress(step, schedule.simulated_steps, times[-1], speed))
+                watch(now)
         if flight.kept is not None:
             recorder.checkpoint(model, step, flight.kept, **_record(marks, clock))
         del flight  # its frames leave the device before another chunk is begun
@@ -286,40 +319,6 @@ def prepared(model: Model) -> dict[str, Cohort]:
                 "its station-keeping, avoidance and disposal; raise it, or choose a higher orbit or fewer manoeuvres"
             )
     return cohorts
-
-
-def _frames_per_chunk(structure: Structure) -> int:
-    schedule = structure.schedule
-    return max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
-
-
-def _axes(config: Config, model: Model) -> store.Axes:
-    schedule = model.structure.schedule
-    frames = schedule.steps // schedule.save_steps
-    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
-    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
-    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
-    frame_ms = schedule.save_steps * schedule.step_ms
-    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
-    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
-    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
-    return store.Axes(
-        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
-        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
-        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
-        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
-        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
-        node=nodes,
-    )
-
-
-def _axes_from(fleet: Fleet, folder: Path, start: Start) -> store.Axes:
-    """Coordinates of a run that goes on: the times that are written, then those at the cadence it has now."""
-    schedule = fleet.model.structure.schedule
-    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
-    coming = fleet.axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
-    written = store.stored_times(folder / run_folder.TELEMETRY)[: start.frame]
-    return replace(fleet.axes, time=np.concatenate([written, coming]))
 
 
 def _attributes(config: Config, model: Model) -> dict[str, str]:

@@ -12,13 +12,8 @@ import yaml
 
 from twin.refusal import ConfigError
 
-CONFIG, SUMMARY, TELEMETRY, CHECKPOINTS, LOCK = (
-    "config.yaml",
-    "summary.json",
-    "telemetry.zarr",
-    "checkpoints",
-    "run.lock",
-)
+CONFIG, SUMMARY, TELEMETRY = "config.yaml", "summary.json", "telemetry.zarr"
+CHECKPOINTS, LOCK, FAILURE = "checkpoints", "run.lock", ("failure.npz", "failure.json")
 # What a run that was ended while it began may have left before its configuration.
 BEFORE = {".hydra", "run.log", LOCK, f"{CONFIG}.partial"}
 

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from twin.ageing import condition
 from twin.prepare import Cohort
 from twin.rollout import Carry, flat
+from twin.servicing import grown
 from twin.structure import CohortStructure, Structure
 
 INTERLEAVED = (2, 3)  # samples among which the windows are dealt out
@@ -29,17 +29,18 @@ def marks(structure: Structure, cohorts: Mapping[str, Cohort], carry: Carry) -> 
 
 
 def _of_cohort(cohort: CohortStructure, prepared: Cohort, carry: Carry) -> dict[str, Array]:
-    totals, slow = carry.totals[cohort.name], carry.slow[cohort.name]
-    grown = {
+    totals = carry.totals[cohort.name]
+    slow, health = grown(cohort, prepared.shared, carry.slow[cohort.name], carry.servicing.get(cohort.name))
+    figures = {
         "delivered": totals["delivered_flop"],
         "sunlit": totals["sunlit_s"],
         "battery_cycle_loss": slow.battery_cycle_loss,
         "battery_calendar_loss": slow.battery_calendar_square,
-        "array_loss": -condition(cohort, prepared.shared, slow).array_health,
+        "array_loss": -health,
         "dose": slow.dose_gy,
         "propellant_used": -slow.propellant_kg,
     }
-    return {name: jnp.sum(flat(leaf, cohort.satellites)) for name, leaf in grown.items()}
+    return {name: jnp.sum(flat(leaf, cohort.satellites)) for name, leaf in figures.items()}
 
 
 def errors(history: Sequence[Marks], cohorts: Iterable[str], weight: float) -> dict[str, float]:

@@ -1,10 +1,12 @@
 """What the keys of a run's settings and of a thermal network may be; profiles of hardware: `kernels.registry`."""
 
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from twin.refusal import parse_utc
+from twin.refusal import nearest, parse_utc
+from twin.variables import BY_NAME
 
 
 class Strict(BaseModel):
@@ -64,10 +66,34 @@ class Distributed(Strict):
 
 
 class Output(Strict):
-    """What a run writes."""
+    """What a run writes: telemetry of all satellites, of a sample, or quantiles over the fleet; and its most."""
 
+    variables: list[str] = Field(min_length=1)
+    satellites: Literal["all", "sample", "quantiles"]
+    sample: int = Field(ge=1, le=100_000_000)
+    quantiles: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
+    most_gb: float = Field(gt=0, le=1e9)
     node_temperatures: bool
     report: bool
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _are_known(cls, given: Any) -> Any:
+        if given == "all":
+            return list(BY_NAME)
+        if not isinstance(given, list):
+            raise ValueError("must be all, or a list of names such as [state_of_charge,altitude_m]")
+        for name in given:
+            if name not in BY_NAME:
+                raise ValueError(f"no variable of telemetry is called {name!r}{nearest(str(name), BY_NAME)}")
+        return given
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rise(cls, given: list[float]) -> list[float]:
+        if any(low >= high for low, high in pairwise(given)):
+            raise ValueError("must rise from each to the next")
+        return given
 
 
 class Checkpoint(Strict):

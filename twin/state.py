@@ -19,6 +19,27 @@ class State(NamedTuple):
     backlog_flop: Array
 
 
+# Slow variables that are stated per year: what renewal takes of them is kept in the account.
+UNDONE = ("battery_cycle_loss", "battery_calendar_square", "dose_gy", "propellant_kg")
+
+
+class Servicing(NamedTuple):
+    """Where a slot stands in its servicing and the account of it, float64, one leaf (satellite,) per variable."""
+
+    turn: Array  # within a campaign: 1 for the first satellite of a cohort, nearly 0 for the last
+    launched_s: Array  # launch of the satellite that flies there, since the start of the run
+    in_service_s: Array  # from when its payload is given work
+    visits: Array  # so far, as is all that follows
+    satellites_replaced: Array
+    accelerators_replaced: Array  # by visits, in place of dead ones
+    accelerators_retired: Array  # that still worked when their satellite was replaced
+    accelerators_dead_s: Array  # time that accelerators were dead, added up
+    propellant_refilled_kg: Array
+    out_of_service_s: Array
+    highest_dose_gy: Array  # of all before the last renewal
+    undone: dict[str, Array]  # by renewal, old less new: of the variables of `UNDONE` and of the array's health
+
+
 class Slow(NamedTuple):
     """What changes over months, float64, one leaf (satellite,) per variable.
 
@@ -36,7 +57,8 @@ class Slow(NamedTuple):
     phase_lead_rad: Array  # of the anomaly, over that without loss
     node_lead_rad: Array
     coating_life_fraction: Array
-    age_s: Array
+    age_s: Array  # of the satellite
+    accelerators_younger_s: Array  # than the satellite, in the mean of those that work
     dose_gy: Array  # in silicon behind the shield
     silent_corruptions: Array  # so far, on all accelerators of the satellite, as are the other upsets
     memory_errors: Array

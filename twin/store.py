@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.codecs import BloscCodec
 
 from twin.refusal import ConfigError
 from twin.variables import BY_NAME, Variable
@@ -26,8 +26,7 @@ FILL = np.float32(np.nan)
 VALUES_PER_CHUNK, MOST_TOGETHER, LEAST_SATELLITES = 2**20, 64, 8192
 TIMES_PER_CHUNK = 2**14
 MOST_WAIT_S = 5.0  # wall time after which frames are written though they fill no chunk
-# The checksum makes rot on the disk an error of reading.
-CODECS = (BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec())
+CODEC = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 STATUS = ("running", "finished", "failed", "stopped")
 NODE_TEMPERATURE = Variable("node_temperature_k", "K", "end", "Temperature of every node of the thermal network")
 TIME = {
@@ -109,11 +108,11 @@ class Store:
     """Writer of a run's telemetry; the only state of a run on disk that grows."""
 
     def __init__(self, path: Path) -> None:
-        """Go on at the committed frame of a store that is in order: see `create` and `resume`."""
+        """Write on after the committed frame of a store that is in order: one of `create` or `resume`."""
         self.path = path
-        group = zarr.open_group(path, mode="r+", use_consolidated=False)
-        self.arrays = {name: array.with_config({"write_empty_chunks": True}) for name, array in group.arrays()}
-        self.committed = int(self._scalar("committed"))
+        with zarr.config.set({"array.write_empty_chunks": True}):  # a missing file is damage, not emptiness
+            self.arrays = dict(zarr.open_group(path, mode="r+", use_consolidated=False).arrays())
+        self.committed = int(self.arrays["committed"][()])  # type: ignore[arg-type]
         timed = [a for name, a in self.arrays.items() if name != "time" and _is_timed(a)]
         self.full = timed[0].chunks[0]  # frames of a chunk
         self.waiting: list[Columns] = []
@@ -144,7 +143,7 @@ class Store:
         `attributes` replace those of the same name. Raises ConfigError, before anything is changed, when the store
         keeps something else, lacks frames or one of their files.
         """
-        _check_same(path, axes, frame)
+        check_same(path, axes, frame)
         for left in path.rglob("*.partial"):
             left.unlink()
         store = cls(path)
@@ -153,7 +152,8 @@ class Store:
         store._cut(frame, axes.time.size)
         store.arrays["time"][frame:] = axes.time[frame:].astype("datetime64[ns]").astype(np.int64)
         _publish(path, {**attributes, "failure": ""})
-        return cls(path)
+        store.committed = frame
+        return store
 
     def append(self, frames: Columns) -> None:
         """Take the next frames, (time, ..., column); they are written with the chunk that they fill.
@@ -209,9 +209,6 @@ class Store:
     def _timed(self) -> Iterator[zarr.Array]:
         return (array for array in self.arrays.values() if _is_timed(array))
 
-    def _scalar(self, name: str) -> Any:
-        return self.arrays[name][()]
-
     def _set(self, name: str, value: int) -> None:
         self.arrays[name][...] = value
 
@@ -228,7 +225,7 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
             shape=tuple(lengths[d] for d in dims),
             chunks=tuple(max(min(chunk[d], lengths[d]) if d != "time" else chunk[d], 1) for d in dims),
             dtype="float32",
-            compressors=CODECS,
+            compressors=CODEC,
             fill_value=FILL,
             dimension_names=dims,
             attributes={**_attributes(variable)},
@@ -238,7 +235,7 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
         shape=axes.time.shape,
         chunks=(TIMES_PER_CHUNK,),
         dtype="int64",
-        compressors=CODECS,
+        compressors=CODEC,
         fill_value=0,
         dimension_names=("time",),
         attributes={**TIME},
@@ -285,7 +282,7 @@ def _has_content(path: Path) -> bool:
         return False
 
 
-def _check_same(path: Path, axes: Axes, frame: int) -> None:
+def check_same(path: Path, axes: Axes, frame: int) -> None:
     """ConfigError when a store cannot be gone on with after `frame`."""
     what, instead = f"{path}: cannot be gone on with", "choose a new folder"
     stored = _opened(path)

@@ -54,6 +54,11 @@ class CohortStructure:
         return dict(self.models)[slot]
 
     @property
+    def serviced(self) -> bool:
+        """Whether its satellites are visited or replaced."""
+        return self.model("servicing") != "none"
+
+    @property
     def sensed(self) -> tuple[str, ...]:
         """Nodes whose temperature controllers and cells read."""
         names = ("accelerator", "cold_plate", "coolant_return", "radiator_outlet", "battery", "array")

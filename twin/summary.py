@@ -24,11 +24,11 @@ def summarise(
     """Plain dict for summary.json: `fleet`, `cohorts.<name>` and `run`; the error of sampling where there are marks."""
     weight = float(model.environment.slow_weight)
     flats = {
-        name: _with_margins(_plain(values), cohorts[name].budget, facts["duration_s"])
-        | _plain(sampling.errors(marks, [name], weight))
+        name: _with_margins(plain(values), cohorts[name].budget, facts["duration_s"])
+        | plain(sampling.errors(marks, [name], weight))
         for name, values in each.items()
     }
-    whole = _plain(fleet) | _plain(sampling.errors(marks, [*flats], weight))
+    whole = plain(fleet) | plain(sampling.errors(marks, [*flats], weight))
     margins = dict.fromkeys(key for flat in flats.values() for key in flat if "_margin" in key)
     whole |= {key: min(flat[key] for flat in flats.values() if key in flat) for key in margins}
     single = len(flats) == 1
@@ -41,7 +41,7 @@ def summarise(
     }
 
 
-def _plain(values: Mapping[str, Any]) -> Flat:
+def plain(values: Mapping[str, Any]) -> Flat:
     """Floats for JSON; what a design does not have is None."""
     numbers = {name: float(value) for name, value in values.items()}
     return {name: number if math.isfinite(number) else None for name, number in numbers.items()}

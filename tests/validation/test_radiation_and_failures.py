@@ -356,7 +356,7 @@ def test_random_means_are_expected() -> Measured:
     cohort, days = model.structure.cohorts[0], model.environment.start_days
     shared, each, first = tiles.shared[cohort.name], tiles.each[cohort.name], tiles.carry.slow[cohort.name]
     end_s = jnp.asarray(DAYS * DAY_S)
-    drawn = jax.jit(fail)(shared, each, days, jnp.asarray(0.0), end_s, first)
+    drawn = jax.jit(fail)(shared, each, days, (jnp.asarray(0.0), end_s), first)
 
     state, lit = tiles.carry.state[cohort.name], {"sunlit_fraction": jnp.ones(())}  # for ageing that is not compared
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from kernels import registry
 from kernels.atmosphere import Record, Table, constant
+from kernels.constants import DAY_S
 from twin.conf_path import conf_dir
 from twin.inputs.data_files import find, read_text
 from twin.refusal import ConfigError
@@ -46,6 +47,21 @@ def activity(profile: Any) -> Record:
         if wrong is not None:
             raise ConfigError(f"{where}: {name} = {wrong:g}: must be {limit.allowed}")
     return Record(jnp.asarray(days), *map(jnp.asarray, columns))
+
+
+def remarks(profile: Any, record: Record, start_days: float, duration_s: float) -> list[str]:
+    """What a recorded model takes for the dates of a run that its record does not hold; days since J2000.0."""
+    if profile.model != "recorded":
+        return []
+    end_days = start_days + duration_s / DAY_S
+    ends = [("before", start_days < float(record.days[0]), 0), ("after", end_days > float(record.days[-1]), -1)]
+    return [
+        f"Solar activity {word} {J2000 + timedelta(days=float(record.days[k]) + 0.5)}, beyond {profile.file}: "
+        f"held at F10.7 = {float(record.f107_sfu[k]):g} sfu, Ap = {float(record.ap[k]):g}; "
+        "choose atmosphere=low, moderate or high for another"
+        for word, beyond, k in ends
+        if beyond
+    ]
 
 
 def density() -> Table:

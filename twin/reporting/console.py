@@ -1,6 +1,5 @@
 """The terminal: progress of a run, the table of its result, the ranking of a sweep."""
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.text import Text
 from twin.reporting import human
 
 if TYPE_CHECKING:
-    from twin import run
+    from twin import watching
     from twin.model import Model
 
 PLAIN_WIDTH, PLAIN_RANKING_WIDTH = 100, 160
@@ -30,7 +29,7 @@ def _console(plain_width: int = PLAIN_WIDTH) -> Console:
 
 
 @contextmanager
-def progress(model: "Model") -> Iterator[Callable[["run.Progress"], None]]:
+def progress(model: "Model") -> Iterator[Callable[["watching.Progress"], None]]:
     """Show a run as it goes: yields what is to be told of every chunk."""
     console = _console()
     for line in introduction(model):
@@ -48,17 +47,17 @@ def progress(model: "Model") -> Iterator[Callable[["run.Progress"], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("compiling", total=model.structure.schedule.steps, speed="")
 
-        def watch(now: "run.Progress") -> None:
+        def watch(now: "watching.Progress") -> None:
             bar.update(task, completed=now.done_steps, description=_clock(now), speed=_speed(now))
 
         yield watch
 
 
-def _plain_lines(console: Console) -> Callable[["run.Progress"], None]:
+def _plain_lines(console: Console) -> Callable[["watching.Progress"], None]:
     """A line for about every tenth of the run."""
     due = _every_tenth()
 
-    def watch(now: "run.Progress") -> None:
+    def watch(now: "watching.Progress") -> None:
         if due(now.done_steps, now.total_steps):
             share = 100.0 * now.done_steps / now.total_steps
             console.print(f"{_clock(now)}  {share:3.0f} %  {_speed(now)}", markup=False)
@@ -98,11 +97,11 @@ def counted(model: "Model", designs: int) -> Iterator[Callable[[int, int], None]
         yield lambda done, total: bar.update(task, completed=done, description=f"{human.whole(done)} designs")
 
 
-def _clock(now: "run.Progress") -> str:
+def _clock(now: "watching.Progress") -> str:
     return np.datetime_as_string(now.time, "m").replace("T", " ") + " UTC"
 
 
-def _speed(now: "run.Progress") -> str:
+def _speed(now: "watching.Progress") -> str:
     return human.speed(now.satellite_steps_per_s)
 
 
@@ -128,29 +127,33 @@ def _where(cohort: Any) -> str:
 
 def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
-    from twin.reporting.report import read_summary, sizes
+    from twin.reporting.report import reached, read_summary, sizes
     from twin.store import open_run
+    from twin.watching import last_words
 
     folder, console = Path(folder), _console()
     data = open_run(folder)
     summary, status = read_summary(folder), str(data.attrs["status"])
     if not summary:
-        word = "has not finished" if status == "running" else status
-        console.print(Text(f"{folder}: this run {word}; {data.sizes['time']} frames can be read", style="bold red"))
+        word = {"running": "has not finished", "stopped": "was stopped"}.get(status, status)
+        until = f", up to {reached(data)}," if data.sizes["time"] else ""
+        text = f"{folder}: this run {word}; {data.sizes['time']} frames{until} can be read"
+        console.print(Text(text, style="bold red"))
+        if words := last_words(folder):
+            console.print(words, markup=False, soft_wrap=True)
         return
     console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def show_stopped(folder: Path, data: Any, overrides: Sequence[str]) -> None:
-    """Say how far a run that was asked to stop has come, and how it goes on."""
+def show_stopped(folder: Path, data: Any, command: str) -> None:
+    """Say how far a run that was asked to stop has come, and the command that goes on."""
     console = _console()
     reached = (
         np.datetime_as_string(data["time"].values[-1], "m").replace("T", " ") if data.sizes["time"] else "the start"
     )
     console.print(f"{folder}: stopped at {reached} UTC, saved. It goes on with", soft_wrap=True, markup=False)
-    command = shlex.join(["python", "scripts/simulate.py", *overrides, f"hydra.run.dir={folder}"])
     console.print(f"  {command}", soft_wrap=True, markup=False)
 
 
@@ -260,6 +263,8 @@ def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
     found = [_plain(label, human.quantity(key, numbers[key])) for label, key in rows if key in numbers]
     if all(kind in numbers for kind in UPSETS):
         found.append(_plain("Upsets by radiation", human.digits(sum(numbers[kind] for kind in UPSETS))))
+    if "satellites_replaced" in numbers:
+        found += _servicing(numbers)
     if found:
         yield "Life", Text()
         yield from found
@@ -269,6 +274,18 @@ def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
         for key, error in errors.items():
             label = key.removeprefix("sampling_error_").replace("_", " ").capitalize()
             yield _plain(label, f"{100.0 * error:.2g} %", COLOURS["tight"] if error > 0.01 else "")
+
+
+def _servicing(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    """What failed, what was put in its place, and what that weighed at launch."""
+    visits, replaced = (human.whole(numbers[key]) for key in ("servicing_visits", "satellites_replaced"))
+    spares, successors = (human.mass(numbers[key]) for key in ("spares_mass_kg", "replacement_mass_kg"))
+    failed, repaired = (human.whole(numbers[f"accelerators_{word}"]) for word in ("failed", "replaced"))
+    yield _plain("Accelerators failed", f"{failed}, {repaired} of them replaced in orbit")
+    yield _plain("Accelerators dead", f"{human.percent(numbers['accelerators_dead_fraction'])} of their time")
+    yield _plain("Servicing visits", f"{visits}, with {spares} of spares and propellant")
+    yield _plain("Satellites replaced", f"{replaced}, {successors} at launch")
+    yield _plain("Out of service", f"{human.percent(numbers['out_of_service_fraction'])} of the time")
 
 
 def _warn(fraction: float) -> str:

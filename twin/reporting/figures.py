@@ -82,7 +82,7 @@ class Span(NamedTuple):
     """A column of the time series."""
 
     title: str
-    time_ms: np.ndarray  # evenly spaced
+    time_ms: np.ndarray
     views: Views
 
 
@@ -150,10 +150,8 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
     """Median as a line, 5 to 95 % as a band, extremes dotted; a single satellite has its line alone."""
     if not np.isfinite(bands["median"]).any():
         return []
-    step_ms = time_ms[1] - time_ms[0] if time_ms.size > 1 else 1.0
     common: dict[str, Any] = {
-        "x0": time_ms[0],
-        "dx": step_ms,
+        **_instants(time_ms),
         "name": curve.label,
         "legendgroup": curve.variable,
         "showlegend": False,
@@ -174,6 +172,14 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
     line = {"color": curve.colour, "width": 1.8}
     shown = common | {"showlegend": True}
     return [*traces, go.Scatter(y=bands["median"], line=line, mode=marks, hovertemplate=hover, **shown)]
+
+
+def _instants(time_ms: np.ndarray) -> dict[str, Any]:
+    """Where points stand; start and step alone where they are evenly spaced, which keeps the page small."""
+    steps_ms = np.diff(time_ms)
+    if steps_ms.size and np.ptp(steps_ms) > 0:
+        return {"x": time_ms.astype("datetime64[ms]")}
+    return {"x0": time_ms[0], "dx": steps_ms[0] if steps_ms.size else 1.0}
 
 
 def _faint(colour: str, opacity: float) -> str:

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from twin.reporting.figures import FONT, displayed, scale
 
 COASTLINE = Path(__file__).with_name("coastline.json")
+PLACE = ("latitude_rad", "longitude_rad", "altitude_m")
 COLOURINGS = {
     "die": ("accelerator_temperature_k", "Hottest die, °C", "Inferno"),
     "battery": ("battery_temperature_k", "Battery, °C", "Inferno"),

@@ -10,6 +10,8 @@ from twin.variables import TOTALS
 
 SERIES_NOTE = (
     "One satellite, or the fleet: its median as a line, the middle 90 % of satellites as a band, the extremes dotted. "
+)
+POINTS_NOTE = (
     "Dashed lines are limits. The orbit shown is the darkest of the run. Powers, compute and sunlit fraction are means "
     "over the interval that ends at the point, the others values at its end."
 )
@@ -25,7 +27,7 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "nominal_compute_rate_flops": "All accelerators at their power cap",
     "mean_compute_rate_flops": "Work delivered over the duration of the run",
     "drag_delta_v_m_per_s_per_year": "Drag met, as a change of speed",
-    "max_semi_major_axis_loss_m": "Altitude lost to drag by the lowest satellite",
+    "max_semi_major_axis_loss_m": "Altitude lost to drag by the lowest satellite, of those that fly at the end",
     "max_dose_gy": "Highest dose in silicon behind the shield of any satellite, since its launch",
     "dose_gy_per_year": "Dose in silicon behind the shield in a year like this run, mean of the satellites",
     "array_loss_per_year": "Array power that a year like this run takes, over that at beginning of life",
@@ -42,6 +44,15 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
     "backlog_flop": "Work that waits at the end",
     "battery_cycle_loss_per_year": "Battery capacity that cycles wear off in a year like this run",
+    "servicing_visits": "Visits that brought accelerators, battery modules and propellant",
+    "satellites_replaced": "Satellites at the end of their life for which a successor took the slot",
+    "accelerators_failed": "Accelerators that died in the run, those of replaced satellites included",
+    "accelerators_replaced": "Dead accelerators for which a visit brought new ones",
+    "accelerators_dead_fraction": "Share of their time in which accelerators were dead",
+    "propellant_refilled_kg": "Propellant that visits brought",
+    "replacement_mass_kg": "Launch mass of the successors",
+    "spares_mass_kg": "Launch mass of what visits brought: accelerators with hosts, battery modules, propellant",
+    "out_of_service_fraction": "Share of the time in which slots waited for a successor to be commissioned",
     "accelerators_alive": "Accelerators that work at the end",
     "power_balance_residual": "What the electric account of the worst satellite misses, over its array energy",
     "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
@@ -58,6 +69,8 @@ class Facts(NamedTuple):
     configuration: Mapping[str, Any]
     status: str
     sizes: Mapping[str, float]
+    reached: str = ""  # last instant simulated
+    failure: str = ""
 
     @property
     def fleet(self) -> Mapping[str, Any]:
@@ -98,11 +111,29 @@ def status(facts: Facts) -> str:
     """A red line for a run that failed or stopped."""
     if facts.status == "finished" and facts.summary:
         return ""
-    word = {"failed": "This run failed", "running": "This run has not finished"}.get(
-        facts.status, "No summary was written"
-    )
+    word = _STATUS.get(facts.status, "No summary was written")
     written, planned = facts.sizes["frames"], facts.sizes["frames_planned"]
-    return f'<p class="status">{word}: {written:.0f} of {planned:.0f} frames were written, and only they are shown.</p>'
+    until = f", up to {facts.reached}," if facts.reached else ""
+    frames = f"{written:.0f} of {planned:.0f} frames{until} were written, and only they are shown."
+    reason = f" {escape(facts.failure)}" if facts.failure else ""
+    return f'<p class="status">{word}: {frames}{reason}</p>'
+
+
+_STATUS = {"failed": "This run failed", "running": "This run has not finished", "stopped": "This run was stopped"}
+
+
+def kept(satellites: int, of: int) -> str:
+    """Which satellites telemetry holds, where it is not all of them."""
+    return f"Telemetry holds {count(satellites)} of {human.whole(of)}, evenly spread. " if satellites < of else ""
+
+
+def quantiles_note(shares: Mapping[str, float]) -> str:
+    """How the quantiles of the fleet are drawn."""
+    percent = {word: f"{100 * share:.4g}" for word, share in shares.items()}
+    return (
+        "The fleet, by the share of its satellites that lie below: {median} % as a line, {low} to {high} % as a band, "
+        "{lowest} and {highest} % dotted. "
+    ).format(**percent)
 
 
 def altitude(sizes: Mapping[str, float]) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,11 +18,12 @@ from kernels import constants as const
 from kernels import orbit, sunlight
 from twin.reporting import energy_flow, figures, globe, human, page, series
 from twin.run_folder import write_atomically
+from twin.selection import spread
 from twin.store import open_run
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
-MOST_COHORTS = 6
+MOST_COHORTS, MOST_DRAWN = 6, 5000
 
 
 def write_report(folder: str | Path) -> Path:
@@ -31,7 +33,7 @@ def write_report(folder: str | Path) -> Path:
     summary = read_summary(folder)
     configuration = json.loads(data.attrs.get("configuration") or "{}")
     status = str(data.attrs["status"])
-    facts = page.Facts(summary, configuration, status, sizes(data, configuration))
+    facts = page.Facts(summary, configuration, status, sizes(data, configuration), reached(data), _failure(data))
     parts = {
         "title": page.title(facts),
         "status": page.status(facts),
@@ -43,6 +45,16 @@ def write_report(folder: str | Path) -> Path:
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts, plotly_js=get_plotlyjs())
     write_atomically(folder / "report.html", text)
     return folder / "report.html"
+
+
+def reached(data: xr.Dataset) -> str:
+    """The last instant simulated, in words; empty when there is none."""
+    last = data["time"].values[-1:].astype("datetime64[m]")
+    return f"{str(last[0]).replace('T', ' ')} UTC" if last.size else ""
+
+
+def _failure(data: xr.Dataset) -> str:
+    return str(data.attrs.get("failure", ""))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -69,25 +81,33 @@ def sizes(data: xr.Dataset, configuration: Mapping[str, Any]) -> dict[str, float
     time = configuration.get("time", {})
     frames = data.sizes["time"]
     found = {
-        "satellites": float(data.sizes["satellite"]),
+        "satellites": float(_satellites(data)),
         "frames": float(frames),
         "frames_planned": _frames_planned(time),
         "beta_min_rad": np.nan,
     }
     if frames:
-        altitude_m = data["altitude_m"].isel(time=-1).values
-        some = np.unique(np.linspace(0, frames - 1, min(frames, 60)).astype(int))
-        beta_rad = data["beta_angle_rad"].isel(time=some).values
-        found |= {"altitude_min_m": float(np.nanmin(altitude_m)), "altitude_max_m": float(np.nanmax(altitude_m))}
-        found |= {"beta_min_rad": float(np.nanmin(beta_rad)), "beta_max_rad": float(np.nanmax(beta_rad))}
+        read = _reader(data)
+        altitude_m = read("altitude_m", slice(frames - 1, frames))
+        beta_rad = read("beta_angle_rad", slice(0, frames, -(-frames // 60)))
+        found |= {f"altitude_{word}_m": value for word, value in _extremes(altitude_m).items()}
+        found |= {f"beta_{word}_rad": value for word, value in _extremes(beta_rad).items()}
     return found
+
+
+def _extremes(values: np.ndarray) -> dict[str, float]:
+    """Lowest and highest value; nothing where there is none."""
+    known = values[~np.isnan(values)]
+    return {"min": float(known.min()), "max": float(known.max())} if known.size else {}
 
 
 def _pictures(data: xr.Dataset, summary: Mapping[str, Any]) -> list[str]:
     """Sections with figures; those that the run has no data for are left out."""
     sections = []
     if data.sizes["time"]:
-        sections += [_series_section(data, summary), _globe_section(data)]
+        sections.append(_series_section(data, summary))
+    if data.sizes["time"] and "satellite" in data.sizes and {*globe.PLACE} <= {*data.data_vars}:
+        sections.append(_globe_section(data))
     if "fleet" in summary:
         sections.append(_energy_section(summary["fleet"]))
     return sections
@@ -95,14 +115,17 @@ def _pictures(data: xr.Dataset, summary: Mapping[str, Any]) -> list[str]:
 
 def _reader(data: xr.Dataset) -> series.Read:
     """Frames of a variable by name; NaN for one that the run does not have."""
-    satellites = data.sizes["satellite"]
+    missing = xr.full_like(data["time"], np.nan, np.float32).expand_dims(column=_columns(data), axis=1)
 
     def read(name: str, frames: slice) -> np.ndarray:
-        if name not in data:
-            return np.full((frames.stop - frames.start, satellites), np.nan, np.float32)
-        return data[name].isel(time=frames).values
+        return data.get(name, missing).isel(time=frames).values
 
     return read
+
+
+def _columns(data: xr.Dataset) -> int:
+    """Satellites or quantiles that a frame holds."""
+    return data.sizes.get("satellite") or data.sizes["quantile"]
 
 
 def _groups(data: xr.Dataset) -> dict[str, np.ndarray | slice]:
@@ -115,26 +138,52 @@ def _groups(data: xr.Dataset) -> dict[str, np.ndarray | slice]:
 
 def _series_section(data: xr.Dataset, summary: Mapping[str, Any]) -> str:
     """Time series of an orbit and of the whole run."""
-    read, frames, satellites = _reader(data), data.sizes["time"], data.sizes["satellite"]
+    read, frames = _reader(data), data.sizes["time"]
     time_ms = data["time"].values.astype("datetime64[ms]").astype(np.int64)
-    interval_s = float(np.diff(time_ms[:2])[0]) / 1e3 if frames > 1 else 1.0
+    interval_s = float(np.median(np.diff(time_ms))) / 1e3 if frames > 1 else 1.0
     period_s = _period_s(data)
-    chosen = series.telling_satellites(read, frames, satellites) if satellites > 1 else {}
     windows = {"The whole run": series.window(0, frames)}
-    one = series.orbit_window(read, frames, satellites, interval_s, period_s, time_ms / 1e3)
+    one = series.orbit_window(read, frames, _columns(data), interval_s, period_s, time_ms / 1e3)
     if one.edges[-1] - one.edges[0] < frames:
         windows = {f"One orbit, {human.duration(period_s)}": one, **windows}
-    groups = _groups(data)
+    curves, options = _of_quantiles(data) if "quantile" in data.sizes else _of_satellites(data)
     spans = []
     for title, window in windows.items():
         views: dict[str, dict[str, Any]] = {}
         for curve in (curve for panel in figures.PANELS for curve in panel.curves):
-            for view, bands in series.curves(read, curve.variable, window, groups, chosen, satellites).items():
+            for view, bands in curves(curve.variable, window).items():
                 views.setdefault(view, {})[curve.variable] = bands
         spans.append(figures.Span(title, time_ms[window.ends].astype(np.float64), views))
     figure = figures.time_series(spans, page.common_limits(summary))
-    options = _view_names(groups, chosen, data["name"].values.astype(object))
-    return page.section("Over time", page.SERIES_NOTE, page.figure("series", to_json(figure), options))
+    return page.section("Over time", _series_note(data), page.figure("series", to_json(figure), options))
+
+
+Curves = Callable[[str, series.Window], dict[str, dict[str, np.ndarray]]]
+
+
+def _of_quantiles(data: xr.Dataset) -> tuple[Curves, dict[str, str]]:
+    """Bands of the fleet, all that its quantiles tell, and the text of the drop-down."""
+    return partial(series.curves_of_quantiles, _reader(data), data["quantile"].values), {"fleet": "The whole fleet"}
+
+
+def _of_satellites(data: xr.Dataset) -> tuple[Curves, dict[str, str]]:
+    """Bands of fleet and cohorts, telling satellites alone, and the texts of the drop-down."""
+    read, groups, satellites = _reader(data), _groups(data), data.sizes["satellite"]
+    chosen = series.telling_satellites(read, data.sizes["time"], satellites) if satellites > 1 else {}
+    names = _view_names(groups, chosen, data["name"].values.astype(object))
+    return partial(series.curves, read, groups, chosen, satellites), names
+
+
+def _series_note(data: xr.Dataset) -> str:
+    if "quantile" not in data.sizes:
+        return page.kept(data.sizes["satellite"], _satellites(data)) + page.SERIES_NOTE + page.POINTS_NOTE
+    shares = data["quantile"].values
+    return page.quantiles_note({word: shares[k] for word, k in series.bands_of(shares).items()}) + page.POINTS_NOTE
+
+
+def _satellites(data: xr.Dataset) -> int:
+    """Satellites simulated, of which telemetry may hold some."""
+    return int(data.attrs.get("satellites", data.sizes.get("satellite", 0)))
 
 
 def _view_names(groups: Mapping[str, Any], chosen: Mapping[str, int], names: np.ndarray) -> dict[str, str]:
@@ -144,7 +193,9 @@ def _view_names(groups: Mapping[str, Any], chosen: Mapping[str, int], names: np.
 
 
 def _period_s(data: xr.Dataset) -> float:
-    """Orbital period at the fleet's median altitude. [s]"""
+    """Orbital period at the fleet's median altitude, NaN where it was not kept. [s]"""
+    if "altitude_m" not in data:
+        return np.nan
     axis_m = const.EARTH_RADIUS_M + float(np.nanmedian(data["altitude_m"].isel(time=-1).values))
     return float(2 * np.pi * np.sqrt(axis_m**3 / const.EARTH_GRAVITY_M3_PER_S2))
 
@@ -152,7 +203,7 @@ def _period_s(data: xr.Dataset) -> float:
 def _globe_section(data: xr.Dataset) -> str:
     """Globe and map of the last frame."""
     satellites = data.sizes["satellite"]
-    some = series.thin(satellites)
+    some = spread(satellites, MOST_DRAWN)
     last = data.isel(time=-1)
     instant: np.datetime64 = data["time"].values[-1]
 
@@ -168,8 +219,8 @@ def _globe_section(data: xr.Dataset) -> str:
         sun_rad=sun_rad(instant),
     )
     figure, keys = globe.globe_and_map(place)
-    drawn = f", of which {human.whole(some.size)} are drawn" if some.size < satellites else ""
-    note = f"At {str(instant.astype('datetime64[m]')).replace('T', ' ')} UTC: {page.count(satellites)}{drawn}."
+    drawn = f", of which {human.whole(some.size)} are drawn" if some.size < _satellites(data) else ""
+    note = f"At {reached(data)}: {page.count(_satellites(data))}{drawn}."
     options = {key: globe.COLOURINGS[key][1].partition(",")[0] for key in keys}
     return page.section("Where the fleet is", note, page.figure("globe", to_json(figure), options, "Coloured by"))
 

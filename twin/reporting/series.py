@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Frames of one variable: read(name, frames) -> (time, satellite).
+from twin.selection import quantiles
+
+# Frames of one variable: read(name, frames) -> (time, satellite), or (time, quantile).
 Read = Callable[[str, slice], np.ndarray]
 MOST_POINTS = 600
 MOST_VALUES = 20_000_000
 QUANTILES = {"lowest": 0.0, "low": 0.05, "median": 0.5, "high": 0.95, "highest": 1.0}
+SHARES = tuple(QUANTILES.values())
 
 
 class Window(NamedTuple):
@@ -46,11 +49,11 @@ def _blocks(frames: Window, satellites: int) -> Iterator[tuple[int, int]]:
 
 def curves(
     read: Read,
-    name: str,
-    frames: Window,
     groups: Mapping[str, np.ndarray | slice],
     chosen: Mapping[str, int],
     satellites: int,
+    name: str,
+    frames: Window,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Quantiles over each group of satellites, and the mean over each bin of each chosen satellite; all (bin,)."""
     bands = {group: {word: np.full(frames.bins, np.nan, np.float32) for word in QUANTILES} for group in groups}
@@ -61,20 +64,26 @@ def curves(
         for point in range(start, stop):
             rows = block[frames.edges[point] - offset : frames.edges[point + 1] - offset]
             for group, members in groups.items():
-                for word, value in zip(QUANTILES, quantiles(rows[:, members]), strict=True):
+                for word, value in zip(QUANTILES, quantiles(rows[:, members].ravel(), SHARES), strict=True):
                     bands[group][word][point] = value
             for word, satellite in chosen.items():
                 alone[word][point] = rows[:, satellite].mean()
     return {word: {"median": values} for word, values in alone.items()} | bands
 
 
-def quantiles(values: np.ndarray) -> np.ndarray:
-    """The QUANTILES of all finite values; NaN where there is none."""
-    ordered = np.sort(values, axis=None)  # NaN goes last
-    count = int(np.isfinite(ordered).sum())
-    if count == 0:
-        return np.full(len(QUANTILES), np.nan)
-    return ordered[[round(share * (count - 1)) for share in QUANTILES.values()]]
+def bands_of(shares: np.ndarray) -> dict[str, int]:
+    """Columns of quantiles of which a curve's bands are made: the outermost ones, and those nearest to QUANTILES."""
+    found = {word: int(np.abs(shares - share).argmin()) for word, share in QUANTILES.items()}
+    return found | {"lowest": 0, "highest": shares.size - 1}
+
+
+def curves_of_quantiles(read: Read, shares: np.ndarray, name: str, frames: Window) -> dict[str, dict[str, np.ndarray]]:
+    """Bands of the fleet from its quantiles in every frame, (bin,): extremes over each bin, of the others the mean."""
+    block = read(name, slice(int(frames.edges[0]), int(frames.edges[-1])))
+    starts, lengths = frames.edges[:-1] - frames.edges[0], np.diff(frames.edges)[:, None]
+    over = {"lowest": np.minimum.reduceat(block, starts), "highest": np.maximum.reduceat(block, starts)}
+    mean = (np.add.reduceat(block, starts, dtype=np.float64) / lengths).astype(np.float32)
+    return {"fleet": {word: over.get(word, mean)[:, column] for word, column in bands_of(shares).items()}}
 
 
 def orbit_window(
@@ -99,19 +108,19 @@ def orbit_window(
 
 
 def telling_satellites(read: Read, frames: int, satellites: int) -> dict[str, int]:
-    """Column of the satellite with the median peak of die temperature, of the hottest, the emptiest and the first."""
+    """Column of the satellite with the median peak of die temperature, of the hottest, the emptiest and the first.
+
+    Those of which the run keeps no telemetry are left out.
+    """
     heat = np.full(satellites, -np.inf, np.float32)
     charge = np.full(satellites, np.inf, np.float32)
     for block in _all(read, "accelerator_temperature_k", frames, satellites):
         heat = np.fmax(heat, np.fmax.reduce(block, axis=0))
     for block in _all(read, "state_of_charge", frames, satellites):
         charge = np.fmin(charge, np.fmin.reduce(block, axis=0))
-    return {
-        "median": int(np.argsort(heat)[satellites // 2]),
-        "hottest": int(heat.argmax()),
-        "emptiest": int(charge.argmin()),
-        "first": 0,
-    }
+    warm = {"median": int(np.argsort(heat)[satellites // 2]), "hottest": int(heat.argmax())}
+    empty = {"emptiest": int(charge.argmin())}
+    return (warm if np.isfinite(heat).any() else {}) | (empty if np.isfinite(charge).any() else {}) | {"first": 0}
 
 
 def _all(read: Read, name: str, frames: int, satellites: int) -> Iterator[np.ndarray]:
@@ -119,8 +128,3 @@ def _all(read: Read, name: str, frames: int, satellites: int) -> Iterator[np.nda
     together = max(MOST_VALUES // max(satellites, 1), 1)
     for start in range(0, frames, together):
         yield read(name, slice(start, min(start + together, frames)))
-
-
-def thin(satellites: int, most: int = 5000) -> np.ndarray:
-    """Columns of at most so many satellites, evenly over the fleet."""
-    return np.unique(np.linspace(0, satellites - 1, min(satellites, most)).round().astype(int))

@@ -1,0 +1,61 @@
+"""A run that is asked to stop by a signal: saved, exit 0, and the command that goes on."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import twin
+from twin import stopping
+
+ROOT = Path(__file__).parents[1]
+LONG = [
+    "constellation.satellites=1",
+    "time.duration_s=3600000",
+    "time.step_s=60",
+    "time.chunk_s=1200",
+    "distributed.devices=1",
+    "output.report=false",
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_a_wish_to_stop(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(number)
+    with stopping.on_signals() as stop:
+        assert not stop()
+        os.kill(os.getpid(), number)
+        assert stop()
+    assert signal.getsignal(number) == before
+    assert capsys.readouterr().err.startswith("Stopping: the chunks under way are finished and saved")
+
+
+def test_a_second_interrupt_ends_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), stopping.on_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_terminated_command_says_how_it_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "a run"
+    command = [sys.executable, str(ROOT / "scripts/simulate.py"), *LONG, f"hydra.run.dir='{folder}'"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(folder.glob("telemetry.zarr")):
+        try:
+            process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            continue
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err and err.startswith("Stopping: ")
+    data = twin.open_run(folder)
+    assert data.attrs["status"] == "stopped" and np.isfinite(data.load_power_w.values).all()
+    assert data.sizes["time"] == 0 or list((folder / "checkpoints").iterdir())
+    (goes_on,) = (line.strip() for line in out.splitlines() if line.strip().startswith("python "))
+    assert shlex.split(goes_on)[2:] == [*LONG, f"hydra.run.dir={folder}"]

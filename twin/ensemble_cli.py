@@ -1,0 +1,65 @@
+"""Command line of ensembles: a table of designs in, a table of their metrics out."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twin.cli import INTERRUPTED, REFUSED, compose
+
+
+def ensemble_main() -> None:
+    """Entry point of `twin-ensemble` and `scripts/ensemble.py`: every design of a table, with a row of metrics each."""
+    from twin.config import ConfigError
+
+    arguments = sys.argv[1:]
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print("usage: ensemble.py DESIGNS.csv [GROUP=PROFILE] [KEY=VALUE] ... [out=ensemble.csv] [memory_gb=GB]")
+        sys.exit(0 if arguments else REFUSED)
+    try:
+        _ensemble(Path(arguments[0]), arguments[1:])
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _ensemble(table: Path, arguments: Sequence[str]) -> None:
+    """Run the designs of a table and write their metrics to a new one."""
+    from twin import ensembles
+    from twin.designs import read_csv
+    from twin.model import build
+    from twin.reporting import console
+    from twin.run_folder import write_atomically
+
+    own = dict(a.split("=", 1) for a in arguments if a.startswith(("out=", "memory_gb=")))
+    target = _new_file(own.get("out", "ensemble.csv"))
+    memory_gb = _gigabytes(own["memory_gb"]) if "memory_gb" in own else None
+    designs = read_csv(table)
+    model = build(compose("simulate", [a for a in arguments if a.partition("=")[0] not in own]))
+    with console.counted(model, len(next(iter(designs.values())))) as watch:
+        results = ensembles.ensemble(model, designs, memory_gb, watch)
+    write_atomically(target, ensembles.to_csv(results))
+    print(f"Result: {target}")
+
+
+def _new_file(name: str) -> Path:
+    """A file that can be written and is not there yet."""
+    from twin.config import ConfigError
+
+    path = Path(name)
+    if path.exists():
+        raise ConfigError(f"out = {name!r}: is there already and is not overwritten; choose another file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"out = {name!r}: no such folder {str(path.parent)!r}")
+    return path
+
+
+def _gigabytes(text: str) -> float:
+    from twin.config import ConfigError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"memory_gb = {text!r}: must be a number") from None
