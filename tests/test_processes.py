@@ -88,8 +88,17 @@ def test_several_processes_give_what_one_gives(many: int, one: xr.Dataset, tmp_p
     assert_same(twin.open_run(folder), one)
     assert printed.count("Result: ") == 1 and f"on {many} x cpu" in printed
     assert list(tmp_path.iterdir()) == [folder]
-    left = {path.name for path in folder.iterdir()}
-    assert left == {"telemetry.zarr", "checkpoints", "summary.json", "config.yaml", "run.lock", "run.log", ".hydra"}
+    left = {
+        "telemetry.zarr",
+        "checkpoints",
+        "summary.json",
+        "status.json",
+        "config.yaml",
+        "run.lock",
+        "run.log",
+        ".hydra",
+    }
+    assert {path.name for path in folder.iterdir()} == left
 
 
 @pytest.mark.slow
