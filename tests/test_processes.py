@@ -184,7 +184,7 @@ print("done", me)
     assert all((tmp_path / f"starts{number}").read_text() == "xx" for number in (0, 1))
 
 
-@pytest.mark.parametrize(("code", "lines"), [(2, 0), (1, 2)])
+@pytest.mark.parametrize(("code", "lines"), [(2, 0), (1, 0), (3, 2)])
 def test_only_what_may_pass_is_tried_again(tmp_path: Path, code: int, lines: int) -> None:
     ended = supervised(tmp_path, f"print('no', me)\nsys.exit({code})", restarts=2)
     assert ended.returncode == code

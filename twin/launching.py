@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from twin import processes
-from twin.cli import REFUSED, load
+from twin.cli import FAILED, REFUSED, load
 from twin.refusal import ConfigError
 
 POLL_S = 0.2
@@ -69,7 +69,7 @@ class Run:
         self.stopping = False
 
     def supervised(self, restarts: int) -> int:
-        """Exit code of the run after at most so many restarts; what was refused is not tried again."""
+        """Exit code of the run after at most so many restarts; what is refused or goes wrong would do so again."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
         for restart in itertools.count(1):
@@ -83,7 +83,7 @@ class Run:
                     if self.group[number].returncode and number not in late and not self.stopping:
                         _tell(number, Path(logs))
             codes = [process.returncode for process in self.group]
-            if self.stopping or REFUSED in codes or restart > restarts:
+            if self.stopping or codes[dead] in (REFUSED, FAILED) or restart > restarts:
                 return _exit_code(codes[0] or codes[dead])
             print(
                 f"launch: process {dead} of {self.many} {_how(codes[dead])}; all start anew from the last checkpoint, "
