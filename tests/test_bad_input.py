@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import twin
-from twin import run, run_folder
+from twin import resume, run
 from twin.cli import load
 from twin.config import ConfigError, validate
 from twin.inputs import two_line
@@ -308,16 +308,11 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, config: Any)
     assert "holds something else; choose a new or an empty folder" in refused_folder(folder, config)
 
 
-def test_an_unfinished_run_is_left_alone(tmp_path: Path, config: Any) -> None:
-    (finished(tmp_path / "run", config) / "summary.json").unlink()
-    assert "holds an unfinished run" in refused_folder(tmp_path / "run", config)
-
-
 def test_a_finished_run_of_another_configuration_is_left_alone(tmp_path: Path, config: Any) -> None:
     folder = finished(tmp_path / "run", config)
     other = twin.compose("simulate", ["constellation.satellites=2"])
-    assert "holds a finished run of another configuration" in refused_folder(folder, other)
-    assert run_folder.holds_run(folder, config)
+    assert "holds a run of another configuration: constellation.satellites was 1, is 2" in refused_folder(folder, other)
+    assert resume.finished(folder, config)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

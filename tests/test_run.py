@@ -128,7 +128,8 @@ def test_summary_has_its_keys_and_agrees_with_the_frames(day: xr.Dataset) -> Non
 
 
 def test_folder_holds_the_whole_run(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {"telemetry.zarr", "summary.json", "config.yaml", "report.html"}
+    own = {"telemetry.zarr", "checkpoints", "summary.json", "config.yaml", "report.html", "status.json", "run.lock"}
+    assert {path.name for path in folder.iterdir()} == own
 
 
 def test_stored_run_equals_the_one_in_memory(day: xr.Dataset, folder: Path) -> None:
@@ -281,6 +282,11 @@ def test_a_bad_value_names_variable_satellite_and_time(tmp_path: Path, monkeypat
     assert reason.startswith("battery_temperature_k = nan K of satellite 5 (reference-5) at 2026-06-14T06:20:00")
     assert "must be finite and between 2 and 1500; likely cause: " in reason
     assert_failed(tmp_path / "run", reason, frames=72)
+    left = json.loads((tmp_path / "run" / "failure.json").read_text(encoding="utf-8"))
+    assert left["where"] == "nowhere"  # the satellite itself was well
+    monkeypatch.undo()
+    assert simulate(run_dir=tmp_path / "run").attrs["status"] == "finished"
+    assert not (tmp_path / "run" / "failure.json").exists()
 
 
 def test_an_account_that_does_not_close_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,6 +301,5 @@ def assert_failed(folder: Path, reason: str, frames: int) -> None:
     left = twin.open_run(folder)
     assert left.attrs["status"] == "failed" and left.attrs["failure"] == reason
     assert left.sizes["time"] == frames and np.isfinite(left.battery_temperature_k).all()
-    assert sorted(os.listdir(folder)) == ["config.yaml", "telemetry.zarr"]
-    with pytest.raises(twin.ConfigError, match="holds an unfinished run"):
-        simulate(run_dir=folder)
+    assert json.loads((folder / "status.json").read_text(encoding="utf-8"))["reason"] == reason
+    assert not {"summary.json", "report.html"} & set(os.listdir(folder))

@@ -277,3 +277,13 @@ def test_a_missing_file_is_told(tmp_path: Path, damage: Callable[[Path], Any]) -
         warnings.simplefilter("error")
         feed(resume(tmp_path, 16), FRAMES).close("finished")  # all that is missing comes after it
         assert_holds(tmp_path, FRAMES, "finished")
+
+
+def test_a_chunk_that_has_rotted_is_an_error_of_reading(tmp_path: Path) -> None:
+    feed(create(tmp_path), FRAMES).close("finished")
+    chunk = tmp_path / "telemetry.zarr" / "altitude_m" / "c" / "0" / "0"
+    text = bytearray(chunk.read_bytes())
+    text[len(text) // 2] ^= 1
+    chunk.write_bytes(text)
+    with pytest.raises(ValueError, match="checksum"):
+        twin.open_run(tmp_path)["altitude_m"].load()
