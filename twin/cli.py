@@ -210,14 +210,14 @@ def _check_first(arguments: Any, session: _Session) -> None:
                 processes.refuse_sweep(load(name, overrides)[0].distributed)
             return
         config, folder = load(name, arguments.overrides)
-
         use_devices(config.distributed)
-        folder = Path(processes.of_first(str(folder)))
-        if processes.by_first(lambda: resume.finished(folder, config)):
-            if processes.is_first():
-                _show_finished(folder)
-            sys.exit(0)
-        model, start = _ready(config, folder)
+        with processes.together():
+            folder = Path(processes.of_first(str(folder)))
+            if processes.by_first(lambda: resume.finished(folder, config)):
+                if processes.is_first():
+                    _show_finished(folder)
+                sys.exit(0)
+            model, start = _ready(config, folder)
         session.ready = config, model, start
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)

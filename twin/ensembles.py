@@ -16,7 +16,7 @@ import xarray as xr
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike
 
-from twin import programs, rollout, variables
+from twin import processes, programs, rollout, variables
 from twin.designs import Column, Place, columns, placed
 from twin.metrics import Metrics, objective
 from twin.model import CACHED_TILE, Model
@@ -63,6 +63,8 @@ def ensemble(
     random failures. A design that no launch mass carries has NaN in all metrics. `memory_gb` is what all devices
     together may use, by default half of what is free. ConfigError for a refused value, before anything runs.
     """
+    if processes.count() > 1:
+        raise ConfigError("distributed: an ensemble runs in one process; give each its own part of the designs")
     found = columns(model, designs)
     count = len(next(iter(found.values())).values)
     structure = _on_one_device(model.structure)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from twin import processes
-from twin.cli import REFUSED, load
+from twin.cli import FAILED, REFUSED, load
 from twin.refusal import ConfigError
 
 POLL_S = 0.2
@@ -31,21 +31,17 @@ def main(command: Sequence[str]) -> None:
         description="One run in several processes on this machine; what follows -- is as for simulate.py.",
     )
     parser.add_argument("processes", type=int, metavar="N", help="how many; each gets its share of the cores")
-    parser.add_argument(
-        "--restarts", type=int, default=3, metavar="K", help="at most, after a process died (default 3)"
-    )
+    parser.add_argument("--restarts", type=int, default=3, metavar="K", help="at most, after one died (default 3)")
     own, given = _halves(sys.argv[1:])
     arguments = parser.parse_args(own)
     try:
         if arguments.processes < 1 or arguments.restarts < 0:
-            raise ConfigError(
-                f"{arguments.processes} processes, {arguments.restarts} restarts: must be at least 1 and 0"
-            )
+            raise ConfigError(f"N = {arguments.processes}, K = {arguments.restarts}: must be at least 1 and at least 0")
         overrides = _complete(given)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
-    sys.exit(_Run([*command, *overrides], arguments.processes).supervised(arguments.restarts))
+    sys.exit(Run([*command, *overrides], arguments.processes).supervised(arguments.restarts))
 
 
 def _halves(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -64,7 +60,7 @@ def _complete(overrides: Sequence[str]) -> list[str]:
     return [*own, "distributed=env", f"hydra.run.dir='{folder}'"]
 
 
-class _Run:
+class Run:
     """The processes of a run and whether it has been asked to stop."""
 
     def __init__(self, command: Sequence[str], many: int) -> None:
@@ -73,7 +69,7 @@ class _Run:
         self.stopping = False
 
     def supervised(self, restarts: int) -> int:
-        """Exit code of the run after at most so many restarts; what was refused is not tried again."""
+        """Exit code of the run after at most so many restarts; what is refused or goes wrong would do so again."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
         for restart in itertools.count(1):
@@ -87,7 +83,7 @@ class _Run:
                     if self.group[number].returncode and number not in late and not self.stopping:
                         _tell(number, Path(logs))
             codes = [process.returncode for process in self.group]
-            if self.stopping or REFUSED in codes or restart > restarts:
+            if self.stopping or codes[dead] in (REFUSED, FAILED) or restart > restarts:
                 return _exit_code(codes[0] or codes[dead])
             print(
                 f"launch: process {dead} of {self.many} {_how(codes[dead])}; all start anew from the last checkpoint, "
@@ -118,12 +114,15 @@ class _Run:
             self.group.append(started)
 
     def _until_one_fails(self) -> int | None:
-        """Number of the first process that ends with an error; None when all end well."""
+        """Number of the first process that ends with an error; None when all end well.
+
+        Where several have ended since the last look, one that was killed: the others have lost it.
+        """
         while True:
             codes = [process.poll() for process in self.group]
-            failed = next((number for number, code in enumerate(codes) if code), None)
-            if failed is not None or None not in codes:
-                return failed
+            failed = [number for number, code in enumerate(codes) if code]
+            if failed or None not in codes:
+                return min(failed, key=lambda number: (codes[number] or 0) > 0, default=None)
             time.sleep(POLL_S)
 
     def _part(self) -> set[int]:

@@ -24,6 +24,7 @@ from twin.schema import Distributed
 
 ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
 SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
+LOST = 3  # exit code of a process that an error of its own has ended, or the end of another
 LEAST_BYTES = 256  # of an exchange: other lengths of small messages need no other program
 
 
@@ -59,7 +60,7 @@ def refuse_sweep(distributed: Distributed) -> None:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """In here an error that a single process may have alone ends that process at once, with exit code 1.
+    """In here an error that a single process may have alone ends that process at once, with exit code `LOST`.
 
     It would wait for the others to end, and they for its share of the work. What all of them refuse or find wrong
     passes through as it is.
@@ -74,12 +75,12 @@ def together() -> Iterator[None]:
         else:
             traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)
+        os._exit(LOST)
 
 
 def shared(error: BaseException) -> bool:
     """Whether all processes have met an error, as what they refuse or find wrong is the same in all."""
-    return isinstance(error, ConfigError | HealthError | KeyboardInterrupt)
+    return isinstance(error, ConfigError | HealthError | KeyboardInterrupt | SystemExit)
 
 
 def _from_environment(where: str) -> dict[str, Any]:
