@@ -323,6 +323,10 @@ def _job(session: _Session) -> None:
 
 def _goes_on(hydra_config: Any) -> str:
     """The command that goes on where this one has been stopped."""
+    from twin import processes
+
+    if processes.count() > 1:
+        return f"the same command, with hydra.run.dir={hydra_config.runtime.output_dir}"
     sweep = str(hydra_config.mode).endswith("MULTIRUN")
     place = f"hydra.sweep.dir={hydra_config.sweep.dir}" if sweep else f"hydra.run.dir={hydra_config.runtime.output_dir}"
     program = ["python", sys.argv[0]] if sys.argv[0].endswith(".py") else [sys.argv[0]]
