@@ -306,7 +306,8 @@ def _job(session: _Session) -> None:
             model, start = build(config), None
         else:
             config, model, start = session.ready
-        with stopping.on_signals() as stop, console.progress(model) as watch:
+        remarks = () if start is None else start.remarks
+        with stopping.on_signals() as stop, console.progress(model, remarks) as watch:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
             session.stopped = True

@@ -182,6 +182,7 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
                 f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder"
             )
         remarks += _check(record, config, model)
+        remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
         return Start(step, record["frame"], record, leaves, True, tuple(remarks))
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")

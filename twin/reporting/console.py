@@ -29,10 +29,10 @@ def _console(plain_width: int = PLAIN_WIDTH) -> Console:
 
 
 @contextmanager
-def progress(model: "Model") -> Iterator[Callable[["watching.Progress"], None]]:
+def progress(model: "Model", remarks: Sequence[str] = ()) -> Iterator[Callable[["watching.Progress"], None]]:
     """Show a run as it goes: yields what is to be told of every chunk."""
     console = _console()
-    for line in introduction(model):
+    for line in (*introduction(model), *remarks):
         console.print(line, markup=False)
     if not console.is_terminal:
         yield _plain_lines(console)
