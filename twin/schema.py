@@ -75,6 +75,7 @@ class Output(Strict):
     most_gb: float = Field(gt=0, le=1e9)
     node_temperatures: bool
     report: bool
+    sources: dict[str, str] = {}
 
     @field_validator("variables", mode="before")
     @classmethod
@@ -102,6 +103,7 @@ class Checkpoint(Strict):
     every_wall_s: float = Field(gt=0, le=3.2e9)
     every_simulated_s: float = Field(gt=0, le=3.2e9)
     keep: int = Field(ge=3, le=1000)
+    sources: dict[str, str] = {}
 
 
 class Node(Strict):
