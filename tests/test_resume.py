@@ -245,3 +245,30 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before_and_named(copied: Pa
     notes = json.loads(data.attrs["summary"])["run"]["notes"]
     assert any(note.startswith("Checkpoint 60 is damaged and set aside: ") for note in notes)
     assert (copied / "checkpoints" / "damaged-60").is_dir() and 60 in steps(copied)
+
+
+# --- Finished --------------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_number_is_the_same_value(copied: Path, whole: xr.Dataset) -> None:
+    assert_same(run(copied, "time.exchange_s=300", "time.chunk_s=1200.0", "seed=0"), whole)
+
+
+def test_what_a_finished_run_has_not_kept_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "a", "time.duration_s=1200")
+    other = ["time.duration_s=1200", "precision=float64", "output.satellites=quantiles", "time.save_every_s=600"]
+    sentence = refused(tmp_path / "a", *other)
+    assert "holds the run, finished: output.satellites was all, is quantiles; precision.dtype was float32" in sentence
+    assert "time.save_every_s was 300.0, is 600.0" in sentence
+
+
+def test_a_report_that_is_missing_is_written(tmp_path: Path) -> None:
+    run(tmp_path / "a", "time.duration_s=1200")
+    assert not (tmp_path / "a" / "report.html").exists()
+    run(tmp_path / "a", "time.duration_s=1200", "output.report=true")
+    assert (tmp_path / "a" / "report.html").exists()
+
+
+def test_a_run_without_a_folder_cannot_be_stopped() -> None:
+    with pytest.raises(ConfigError, match="needs a run_dir"):
+        twin.simulate(twin.compose("simulate", TINY), stop=lambda: False)

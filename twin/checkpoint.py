@@ -95,11 +95,6 @@ class Checkpoints:
         signed = {"text": text, "digest": zlib.crc32(text.encode())}
         manager.save(step, args=args.Composite(state=args.PyTreeSave(dict(leaves)), record=args.JsonSave(signed)))
 
-    def wait(self) -> None:
-        """Until what was begun is saved; raises what went wrong with it."""
-        if self.manager is not None:
-            self.manager.wait_until_finished()
-
     def close(self) -> None:
         """Wait, and let go of the folder."""
         if self.manager is not None:
@@ -137,8 +132,10 @@ class Checkpoints:
         (self.folder / str(step)).rename(place)
 
     def forget_after(self, step: int) -> None:
-        """Remove the checkpoints of later steps, which are simulated anew."""
+        """Remove the checkpoints of later steps, which are simulated anew, and what was never finished."""
         self.close()
+        for unfinished in self.folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(unfinished)
         for later in self.steps():
             if later > step:
                 shutil.rmtree(self.folder / str(later))

@@ -112,7 +112,7 @@ def marked(model: Model, cohorts: dict[str, Cohort], carry: rollout.Carry) -> li
     return [programs.marks(model.structure, cohorts, carry)]
 
 
-def settled(model: Model, tiles: rollout.Tiles) -> Model:
+def with_schedule(model: Model, tiles: rollout.Tiles) -> Model:
     """The model with a schedule for the steps of its blocks: where it is open, the faster one of the first chunk."""
     structure = model.structure
     if structure.block_schedule != "auto":
@@ -121,13 +121,17 @@ def settled(model: Model, tiles: rollout.Tiles) -> Model:
         first = next(chunks(model))
 
         def first_chunk(schedule: str) -> rollout.Carry:
-            tried = model._replace(structure=replace(structure, block_schedule=schedule))
-            return through(tried, tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
+            return through(scheduled(model, schedule), tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
 
         _measured[structure] = block_schedule.choose(first_chunk)
     schedule, remark = _measured[structure]
-    chosen = replace(structure, block_schedule=schedule)
-    return model._replace(structure=chosen, notes=(*model.notes, remark))
+    chosen = scheduled(model, schedule)
+    return chosen._replace(notes=(*model.notes, remark))
+
+
+def scheduled(model: Model, schedule: str) -> Model:
+    """The model with its blocks' steps run as said."""
+    return model._replace(structure=replace(model.structure, block_schedule=schedule))
 
 
 def compile_ahead(model: Model) -> None:

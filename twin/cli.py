@@ -204,6 +204,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
             raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
         from twin import processes, resume
         from twin.model import use_devices
+        from twin.run import write_missing_report
 
         if arguments.multirun:
             for overrides in _sweep(arguments.overrides):
@@ -214,6 +215,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
         with processes.together():
             folder = Path(processes.of_first(str(folder)))
             if processes.by_first(lambda: resume.finished(folder, config)):
+                write_missing_report(config, folder)
                 if processes.is_first():
                     _show_finished(folder)
                 sys.exit(0)
@@ -331,7 +333,7 @@ def _goes_on(hydra_config: Any) -> str:
     sweep = str(hydra_config.mode).endswith("MULTIRUN")
     place = f"hydra.sweep.dir={hydra_config.sweep.dir}" if sweep else f"hydra.run.dir={hydra_config.runtime.output_dir}"
     program = ["python", sys.argv[0]] if sys.argv[0].endswith(".py") else [sys.argv[0]]
-    own = [a for a in sys.argv[1:] if not a.startswith(("hydra.run.dir=", "hydra.sweep.dir="))]
+    own = [a for a in sys.argv[1:] if not a.startswith(("hydra.run.dir=", "hydra.sweep.dir=", "resume="))]
     return shlex.join([*program, *own, place])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twin.reporting import human
+from twin.run_folder import existing
 from twin.structure import Structure
 from twin.variables import TELEMETRY
 
@@ -34,7 +35,7 @@ def ending(error: BaseException, folder: Path, structure: Structure, last_step: 
     if number is not None:
         return RunError(f"{folder}: can no longer be written ({os.strerror(number)}): see to it, {again}")
     if any(isinstance(c, MemoryError) or any(words in str(c) for words in OUT_OF_MEMORY) for c in causes):
-        return RunError(f"out of memory with {_load(structure)}, {again}")
+        return RunError(f"out of memory with {_load(structure)}; {again}")
     return None
 
 
@@ -56,7 +57,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
+    return shutil.disk_usage(existing(folder)).free
 
 
 def _load(structure: Structure) -> str:
@@ -65,9 +66,11 @@ def _load(structure: Structure) -> str:
     satellites = -(-sum(cohort.satellites for cohort in structure.cohorts) // structure.devices)
     frames = schedule.chunk_steps // schedule.save_steps
     size = human.si(4.0 * frames * len(TELEMETRY) * satellites, "B")
-    fewer = "lower time.chunk_s or raise time.save_every_s"
+    fewer = (
+        "lower distributed.tile or use more devices; in a new folder, also lower time.chunk_s, raise time.save_every_s"
+    )
     if structure.node_temperatures:
-        fewer += ", set output.node_temperatures=false"
+        fewer += " or set output.node_temperatures=false"
     each = f"{human.whole(satellites)} satellites on each of {structure.devices} devices"
     once = f"{human.whole(structure.tile)} at once, and frames of {size} a chunk"
-    return f"{each}, {once}: {fewer}, lower distributed.tile, or use more devices"
+    return f"{each}, {once}: {fewer}"

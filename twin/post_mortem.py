@@ -24,14 +24,14 @@ from twin.health import Place, wrong
 from twin.model import Model
 from twin.placement import devices_of, shardings
 from twin.prepare import Shared
-from twin.run_folder import write_atomically
+from twin.run_folder import FAILURE, write_atomically
 from twin.state import Slow, State
 from twin.step import step
 from twin.structure import CohortStructure, Moment, Structure
 from twin.totals import first_totals
 from twin.variables import BY_NAME
 
-ARRAYS, RECORD = "failure.npz", "failure.json"
+ARRAYS, RECORD = FAILURE
 STEP, BLOCK, NOWHERE = "step", "block", "nowhere"
 FLOAT = "%.9g"
 

@@ -1,6 +1,7 @@
 """What a run leaves behind as it goes: frames in memory, or telemetry and checkpoints in its folder."""
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -104,7 +105,7 @@ class InMemory:
 
     def append(self, columns: Columns) -> None:
         """Take the next frames."""
-        self.parts.append(self.kept.pick(columns))
+        self.parts.append(dict(self.kept.pick(columns)))
 
     def tell(self, now: Progress, extremes: Extremes) -> None:
         """Nothing."""
@@ -118,8 +119,7 @@ class InMemory:
 
     def frames(self) -> dict[str, np.ndarray]:
         """All frames in one piece; they are handed over."""
-        names = tuple(self.parts[0])
-        return {name: np.concatenate([dict(part)[name] for part in self.parts]) for name in names}
+        return {name: np.concatenate([part.pop(name) for part in self.parts]) for name in tuple(self.parts[0])}
 
 
 class Elsewhere:
@@ -143,13 +143,14 @@ class OnDisk:
     def __init__(
         self,
         config: Config,
+        folder: Path,
         kept: Selection,
         store: Store | Elsewhere,
         checkpoints: Checkpoints,
         due: Callable[[int], bool],
         watcher: Watcher | None,
     ) -> None:
-        self.config, self.kept, self.store, self.checkpoints = config, kept, store, checkpoints
+        self.config, self.folder, self.kept, self.store, self.checkpoints = config, folder, kept, store, checkpoints
         self.due, self.watcher = due, watcher
         self.saved_step: int | None = None
 
@@ -161,19 +162,27 @@ class OnDisk:
         """Write log and status."""
         if self.watcher is not None:
             self.watcher.chunk(now, extremes)
+            self.watcher.checkpointed(self.checkpoints.steps()[:1])
 
     def checkpoint(self, model: Model, step: int, leaves: Leaves, **record: Any) -> None:
         """Write the frames that wait, then begin to save; done in the background."""
         self.store.write()
         self.checkpoints.save(step, leaves, resume.record_of(self.config, model, step, self.store.committed, **record))
         self.saved_step = step
-        if self.watcher is not None:
-            self.watcher.checkpointed(step)
 
-    def close(self, status: str, reason: str = "") -> None:
-        """Wait for the last checkpoint, then mark telemetry and status with how the run ended."""
+    def stop(self) -> None:
+        """Wait for the last checkpoint, then mark telemetry and status: the run may go on."""
         self.checkpoints.close()
-        self._mark(status, reason)
+        self._mark("stopped", "asked to stop")
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Wait for the last checkpoint, mark the telemetry, then leave the summary: the run has reached its end."""
+        self.checkpoints.close()
+        self.store.close("finished")
+        if self.watcher is not None:
+            text = json.dumps(summary, indent=2) + "\n"
+            run_folder.write_atomically(self.folder / run_folder.SUMMARY, text)
+            self._end("finished", "")
 
     def fail(self, reason: str, wait: bool) -> None:
         """The same as far as it goes after an error, which counts more than what fails in its wake."""
@@ -187,27 +196,32 @@ class OnDisk:
         try:
             self.store.close(status, reason)
         finally:
-            if self.watcher is not None:
-                self.watcher.end(status, reason)
+            self._end(status, reason)
+
+    def _end(self, status: str, reason: str) -> None:
+        if self.watcher is not None:
+            self.watcher.checkpointed(self.checkpoints.steps()[:1])
+            self.watcher.end(status, reason)
 
 
 class Due:
     """When checkpoints are due: by the clock on the wall, by simulated time, and at the last boundary of chunks.
 
-    Only at boundaries of chunks, which lie on the same grid however long the run is. The first process's clock counts.
+    Only at ends of chunks that count, which lie on the same grid however long the run is. The first process's clock
+    counts.
     """
 
     def __init__(self, settings: Checkpoint, model: Model, first_step: int) -> None:
         schedule = model.structure.schedule
-        self.chunk_steps = schedule.chunk_steps
-        self.last = schedule.simulated_steps // schedule.chunk_steps * schedule.chunk_steps
+        self.grid_steps = schedule.grid_steps
+        self.last = schedule.simulated_steps // self.grid_steps * self.grid_steps
         self.every_steps = settings.every_simulated_s / (schedule.step_s * _pace(model))
         self.every_wall_s = settings.every_wall_s
         self.step, self.wall_s = first_step, time.monotonic()
 
     def __call__(self, step: int) -> bool:
         """Whether one is due at the end of a chunk; it is then taken as made."""
-        if step % self.chunk_steps or step == self.step:
+        if step % self.grid_steps or step == self.step:
             return False
         now_s = time.monotonic()
         late = processes.is_first() and now_s - self.wall_s >= self.every_wall_s
@@ -229,18 +243,18 @@ def on_disk(config: Config, folder: Path, fleet: "Fleet", start: Start, attribut
     store, watcher = Elsewhere(), None
     if processes.is_first():
         if start.again:
-            _clear(folder, checkpoints, start.step)
+            _clear(folder, checkpoints, start)
         store = _store(folder, fleet.model, kept.axes(fleet.axes), start.frame, attributes)
         watcher = Watcher(folder, fleet.model, fleet.cohorts, start.step)
     processes.wait()
-    return OnDisk(config, kept, store, checkpoints, due, watcher)
+    return OnDisk(config, folder, kept, store, checkpoints, due, watcher)
 
 
-def _clear(folder: Path, checkpoints: Checkpoints, first_step: int) -> None:
+def _clear(folder: Path, checkpoints: Checkpoints, start: Start) -> None:
     """Put what lies after the start out of the way: later checkpoints, and the traces of a failure."""
-    for step in checkpoints.steps():
-        if step > first_step:
-            checkpoints.set_aside(step)
+    for step in start.damaged:
+        checkpoints.set_aside(step)
+    checkpoints.forget_after(start.step)
     for trace in run_folder.FAILURE:
         (folder / trace).unlink(missing_ok=True)
 

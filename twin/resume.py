@@ -6,7 +6,6 @@ import platform
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +40,7 @@ class Start(NamedTuple):
     record: Mapping[str, Any] = {}
     leaves: Leaves | None = None
     again: bool = False  # whether the folder holds the run already
+    damaged: tuple[int, ...] = ()  # later checkpoints that cannot be used
     remarks: tuple[str, ...] = ()
 
     def placed(self, structure: Structure, tiles: Tiles) -> Tiles:
@@ -51,7 +51,10 @@ class Start(NamedTuple):
         for cohort in structure.cohorts:
             tile = tile_size(structure, cohort, structure.devices)
             layouts[cohort.name] = lambda leaf, n=cohort.satellites, tile=tile: tiled(leaf[:n], tile, structure.devices)
-        carry = carry_of(tiles.carry, self.leaves, layouts)
+        try:
+            carry = carry_of(tiles.carry, self.leaves, layouts)
+        except DamagedError as error:
+            raise ConfigError(f"its checkpoints are of another version of the program ({error})") from None
         return tiles._replace(carry=placed(carry, shardings(devices_of(structure))[1]))
 
 
@@ -67,7 +70,6 @@ def record_of(config: Config, model: Model, step: int, frame: int, **rest: Any) 
         "weight": float(model.environment.slow_weight),
         "precision": structure.precision,
         "block_schedule": structure.block_schedule,
-        "seed": int(model.environment.seed),
         "configuration": _configuration(config),
         "inputs": _inputs(model),
         "demand": _demand(model, step),
@@ -110,33 +112,42 @@ def finished(folder: Path, config: Config) -> bool:
         if config.resume != "auto" and config.resume != "never":
             raise ConfigError(f"resume = {config.resume!r}: {str(folder)!r} holds no run to go on with")
         return False
-    run_folder.check_unclaimed(folder)
     if config.resume == "never":
         raise ConfigError(f"resume = 'never': {str(folder)!r} holds a run already; choose another folder")
-    changes = list(islice(_changes(before, config.resolved), MOST_NAMED + 1))
-    if changes:
-        more = "; and more" if len(changes) > MOST_NAMED else ""
-        raise ConfigError(
-            f"{run_folder.named(folder)}: holds a run of another configuration: {'; '.join(changes[:MOST_NAMED])}"
-            f"{more}; choose another folder, or give the values it has"
-        )
+    old, new = (dict(_physics(resolved)) for resolved in (before, config.resolved))
+    _refuse_changes(f"{run_folder.named(folder)}: holds a run of another configuration", old, new)
     was_s, is_s = float(before["time"]["duration_s"]), config.time.duration_s
-    done = run_folder.is_finished(folder)
-    if done and is_s < was_s:
+    if not run_folder.is_finished(folder) or config.resume.startswith("from="):
+        run_folder.check_writable(folder)
+        run_folder.check_unclaimed(folder)
+        return False
+    if is_s < was_s:
         raise ConfigError(
             f"time.duration_s = {is_s:g}: the run in {str(folder)!r} has been simulated for {was_s:g}; "
             "choose another folder"
         )
-    return done and is_s == was_s and not config.resume.startswith("from=")
+    if is_s > was_s:
+        run_folder.check_writable(folder)
+        return False
+    old, new = (dict(_kept(resolved)) for resolved in (before, config.resolved))
+    _refuse_changes(f"{run_folder.named(folder)}: holds the run, finished", old, new)
+    return True
 
 
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Keys that change the physics, with old and new value."""
-    old, new = dict(_physics(before)), dict(_physics(now))
-    for key in (*old, *(key for key in new if key not in old)):
-        was, is_ = (values.get(key, "nothing") for values in (old, new))
-        if was != is_:
-            yield f"{key} was {was}, is {is_}"
+def _refuse_changes(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """ConfigError for the keys that differ, with old and new value."""
+    keys = [key for key in {**old, **new} if old.get(key, "nothing") != new.get(key, "nothing")]
+    if keys:
+        named = [f"{key} was {old.get(key, 'nothing')}, is {new.get(key, 'nothing')}" for key in keys[:MOST_NAMED]]
+        more = "; and more" if len(keys) > MOST_NAMED else ""
+        raise ConfigError(f"{what}: {'; '.join(named)}{more}; choose another folder, or give the values it has")
+
+
+def _kept(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values that make what a finished run has left: nothing of it is made anew."""
+    output = {key: value for key, value in resolved["output"].items() if key not in ("report", "most_gb", "sources")}
+    yield from _flat({"output": output, "precision": {"dtype": resolved["precision"]["dtype"]}})
+    yield "time.save_every_s", _as_read(resolved["time"]["save_every_s"])
 
 
 def _physics(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -157,7 +168,15 @@ def _flat(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key, value in values.items():
             yield from _flat(value, f"{path}.{key}" if path else str(key))
     else:
-        yield path, values
+        yield path, _as_read(values)
+
+
+def _as_read(value: Any) -> Any:
+    """Numbers as floats: 300 and 300.0 are one value."""
+    if isinstance(value, list):
+        return [_as_read(each) for each in value]
+    exact = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+    return float(value) if exact else value
 
 
 def beginning(folder: Path, config: Config, model: Model) -> Start:
@@ -183,10 +202,11 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
             )
         remarks += _check(record, config, model)
         remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
-        return Start(step, record["frame"], record, leaves, True, tuple(remarks))
+        damaged = tuple(later for later in steps if later > step)
+        return Start(step, record["frame"], record, leaves, True, damaged, tuple(remarks))
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")
-    return Start(again=True, remarks=(*remarks, "No checkpoint to go on from: begins anew"))
+    return Start(again=True, damaged=tuple(steps), remarks=(*remarks, "No checkpoint to go on from: begins anew"))
 
 
 def _wanted(step: int, steps: list[int]) -> list[int]:

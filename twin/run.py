@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import xarray as xr
 import yaml
 
 from twin import chunks, health, processes, programs, recorder, resume, rollout, run_folder, sampling, store
+from twin.clock import Clock, compile_time
 from twin.config import Config, ConfigError
 from twin.endings import ending
 from twin.frames import gathered
@@ -32,54 +33,8 @@ log = logging.getLogger(__name__)
 HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that runs away
 
 
-class _CompileTime:
-    """Seconds that JAX has spent compiling in this process."""
-
-    def __init__(self) -> None:
-        self.total_s = 0.0
-        jax.monitoring.register_event_duration_secs_listener(self._add)
-
-    def _add(self, event: str, duration_secs: float, **_: Any) -> None:
-        if event.startswith("/jax/core/compile/"):
-            self.total_s += duration_secs
-
-
-_compile_time = _CompileTime()
-
-
 Watch = Callable[[Progress], None]
 Stop = Callable[[], bool]
-
-
-@dataclass
-class Clock:
-    """Wall time of a run, what was spent before it was continued included."""
-
-    started_s: float
-    compiled_before_s: float
-    stepping_s: float = 0.0  # in its chunks, telemetry included
-    continued: int = 0
-
-    @classmethod
-    def started(cls) -> "Clock":
-        """A clock that runs from now on."""
-        return cls(time.perf_counter(), _compile_time.total_s)
-
-    def goes_on(self, before: Mapping[str, Any]) -> None:
-        """Add what the clock of the run showed at the checkpoint that it goes on from."""
-        self.started_s -= before["wall_s"]
-        self.compiled_before_s -= before["compile_s"]
-        self.stepping_s += before["stepping_s"]
-        self.continued = before["continued"] + 1
-
-    def reading(self) -> dict[str, Any]:
-        """Seconds since the start, of them compiling and stepping, and how often the run was continued."""
-        return {
-            "wall_s": round(time.perf_counter() - self.started_s, 3),
-            "compile_s": round(_compile_time.total_s - self.compiled_before_s, 3),
-            "stepping_s": self.stepping_s,
-            "continued": self.continued,
-        }
 
 
 class Fleet(NamedTuple):
@@ -130,9 +85,12 @@ def simulate(
 
     with processes.together():
         if run_dir is None:
-            return _in_memory(config, model, watch, stopped, clock)
+            if stop is not never:
+                raise ConfigError("stop: a run that is to be stopped needs a run_dir to be saved in")
+            return _in_memory(config, model, watch, clock)
         folder = Path(processes.of_first(str(run_dir)))
         if start is None and processes.by_first(lambda: resume.finished(folder, config)):
+            write_missing_report(config, folder)
             return store.open_run(folder)
         model = build(config) if model is None else model
         start = beginning(config, folder, model) if start is None else start
@@ -164,13 +122,13 @@ def beginning(config: Config, folder: Path, model: Model) -> Start:
     return start
 
 
-def _in_memory(config: Config, model: Model | None, watch: Watch | None, stop: Stop, clock: Clock) -> xr.Dataset:
+def _in_memory(config: Config, model: Model | None, watch: Watch | None, clock: Clock) -> xr.Dataset:
     """A run that writes nothing."""
     model = build(config) if model is None else model
     fleet = _ready(model, Start(), frame_axes(config, model))
     kept = selection(config.output, fleet.axes.satellites)
     memory = InMemory(kept)
-    reached = _advance(fleet, Start(), memory, watch, stop, clock)
+    reached = _advance(fleet, Start(), memory, watch, never, clock)
     summary = _summary(fleet, reached, clock)
     attributes = _attributes(config, fleet.model) | {"summary": json.dumps(summary)}
     return store.in_memory(memory.frames(), kept.axes(fleet.axes), attributes)
@@ -190,18 +148,15 @@ def _in_folder(
             if reached.step not in (start.step, disk.saved_step):
                 leaves = programs.leaves_of(reached.carry)
                 disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached.marks, clock))
-            disk.close("stopped", "asked to stop")
+            disk.stop()
             return
-        summary = _summary(fleet, reached, clock)
-        disk.close("finished")
-        if processes.is_first():
-            _conclude(config, folder, summary)
+        disk.finish(_summary(fleet, reached, clock))
+    write_missing_report(config, folder)
 
 
-def _conclude(config: Config, folder: Path, summary: Mapping[str, Any]) -> None:
-    """Summary and report of a run that has reached its end."""
-    run_folder.write_atomically(folder / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n")
-    if config.output.report:
+def write_missing_report(config: Config, folder: Path) -> None:
+    """The report of a finished run, where it is wanted and not there; the first process writes it."""
+    if config.output.report and processes.is_first() and not (folder / run_folder.REPORT).is_file():
         from twin.reporting.report import write_report
 
         write_report(folder)
@@ -213,7 +168,8 @@ def _recording(config: Config, folder: Path, fleet: Fleet, start: Start) -> Iter
     disk = None
     try:
         if processes.is_first():
-            (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+            for old in (run_folder.SUMMARY, run_folder.REPORT):
+                (folder / old).unlink(missing_ok=True)
             run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
         disk = recorder.on_disk(config, folder, fleet, start, {"summary": "", **_attributes(config, fleet.model)})
         yield disk
@@ -236,7 +192,7 @@ def _examine(config: Config, folder: Path, fleet: Fleet, error: health.HealthErr
     model, place = fleet.model, error.place
     assert place is not None
     try:
-        start = resume.beginning(folder, config, model)
+        start = resume.beginning(folder, replace(config, resume="auto"), model)
         tiles = start.placed(model.structure, programs.tiles_of(model.structure, fleet.cohorts))
         carry = post_mortem.carry_before(model, tiles, chunks.chunks(model, start.step), place.done_steps)
         chunk = next(chunk for chunk in chunks.chunks(model, start.step) if chunk.done == place.done_steps)
@@ -249,13 +205,15 @@ def _examine(config: Config, folder: Path, fleet: Fleet, error: health.HealthErr
 
 def _ready(model: Model, start: Start, axes: Axes) -> Fleet:
     chunks.compile_ahead(model)
+    if model.structure.block_schedule == "auto" and start.record:
+        model = chunks.scheduled(model, start.record["block_schedule"])
     cohorts = prepared(model)
     tiles = start.placed(model.structure, programs.tiles_of(model.structure, cohorts))
-    model = chunks.settled(model, tiles)
+    model = chunks.with_schedule(model, tiles)
     return Fleet(model, cohorts, tiles, axes)
 
 
-def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None, stop: Stop, clock: Clock) -> Reached:
+def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, stop: Stop, clock: Clock) -> Reached:
     """Run the chunks that are left; each window's frames are checked and recorded while the device runs the next."""
     model, cohorts, tiles, axes = fleet
     structure, schedule = model.structure, model.structure.schedule
@@ -266,9 +224,9 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
     program = chunks.first_program(model, start.step)
     if program is not None:
         program.result()  # so that no time of its compilation counts as one of stepping
-    began, compiled_s = time.perf_counter(), _compile_time.total_s
-    coming = takewhile(lambda chunk: chunk.done % schedule.chunk_steps or not stop(), chunks.chunks(model, start.step))
-    for flight in chunks.flights(model, cohorts, tiles, coming, recorder.due):
+    began, compiled_s = time.perf_counter(), compile_time.total_s
+    coming = takewhile(lambda chunk: chunk.done % schedule.grid_steps or not stop(), chunks.chunks(model, start.step))
+    for flight in chunks.flights(model, cohorts, tiles, coming, record.due):
         step, carry = flight.chunk.end, flight.carry
         if flight.chunk.now.weight:
             columns = gathered(structure, flight.frames)
@@ -276,20 +234,20 @@ def _advance(fleet: Fleet, start: Start, recorder: Recorder, watch: Watch | None
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
             health.check_frames(columns, times, names, flight.chunk.done)
-            recorder.append(columns)
+            record.append(columns)
             frame += count
             marks += flight.marks
-            compiling_s, compiled_s = _compile_time.total_s - compiled_s, _compile_time.total_s
+            compiling_s, compiled_s = compile_time.total_s - compiled_s, compile_time.total_s
             took_s = max(time.perf_counter() - began - compiling_s, 1e-9)
             began = time.perf_counter()
             clock.stepping_s += took_s
             speed = flight.chunk.segment.total_steps * chunk_share / took_s
             now = Progress(step, schedule.simulated_steps, times[-1], speed)
-            recorder.tell(now, flight.extremes)
+            record.tell(now, flight.extremes)
             if watch is not None:
                 watch(now)
         if flight.kept is not None:
-            recorder.checkpoint(model, step, flight.kept, **_record(marks, clock))
+            record.checkpoint(model, step, flight.kept, **_record(marks, clock))
         del flight  # its frames leave the device before another chunk is begun
     return Reached(step, carry, marks)
 

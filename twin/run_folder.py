@@ -13,7 +13,8 @@ import yaml
 from twin.refusal import ConfigError
 
 CONFIG, SUMMARY, TELEMETRY = "config.yaml", "summary.json", "telemetry.zarr"
-CHECKPOINTS, LOCK, FAILURE = "checkpoints", "run.lock", ("failure.npz", "failure.json")
+REPORT, CHECKPOINTS, LOCK = "report.html", "checkpoints", "run.lock"
+FAILURE = ("failure.npz", "failure.json")
 # What a run that was ended while it began may have left before its configuration.
 BEFORE = {".hydra", "run.log", LOCK, f"{CONFIG}.partial"}
 
@@ -33,7 +34,6 @@ def configuration(folder: Path) -> dict[str, Any] | None:
     if not (folder / CONFIG).is_file():
         _check_usable(folder)
         return None
-    _check_writable(folder, folder)
     try:
         found = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
@@ -46,15 +46,20 @@ def configuration(folder: Path) -> dict[str, Any] | None:
 def _check_usable(folder: Path) -> None:
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} - BEFORE:
         raise ConfigError(f"{named(folder)}: holds something else; choose a new or an empty folder")
-    existing = next(p for p in [folder, *folder.absolute().parents] if p.exists())
-    if not existing.is_dir():
-        raise ConfigError(f"{named(folder)}: {str(existing)!r} is a file, not a folder")
-    _check_writable(folder, existing)
+    if not existing(folder).is_dir():
+        raise ConfigError(f"{named(folder)}: {str(existing(folder))!r} is a file, not a folder")
+    check_writable(folder)
 
 
-def _check_writable(folder: Path, existing: Path) -> None:
+def existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(p for p in (path, *path.absolute().parents) if p.exists())
+
+
+def check_writable(folder: Path) -> None:
+    """ConfigError when nothing can be written to the folder, or where it would be made."""
     try:
-        os.rmdir(tempfile.mkdtemp(dir=existing))
+        os.rmdir(tempfile.mkdtemp(dir=existing(folder)))
     except OSError as error:
         raise ConfigError(f"{named(folder)}: cannot be written ({error.strerror})") from None
 
@@ -87,5 +92,8 @@ def check_unclaimed(folder: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or none of it."""
     partial_file = path.with_name(path.name + ".partial")
-    partial_file.write_text(text, encoding="utf-8")
+    with partial_file.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial_file, path)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twin.refusal import ConfigError
+from twin.run_folder import existing
 from twin.store import NODE_TEMPERATURE, Axes, Columns
 from twin.variables import BY_NAME
 
@@ -89,8 +90,7 @@ def check_size(config: Any, fleet: Axes, folder: Path, stored: int = 0) -> None:
             f"output.most_gb = {output.most_gb:g}: telemetry takes up to {needed_gb:.3g} GB, {_amount(axes)}; "
             f"raise it, or {_smaller(config, fleet, needed_gb / output.most_gb)}"
         )
-    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-    free_gb = shutil.disk_usage(existing).free / GB
+    free_gb = shutil.disk_usage(existing(folder)).free / GB
     more_gb = needed_gb * (1 - stored / max(axes.time.size, 1))
     if more_gb > free_gb:
         raise ConfigError(

@@ -19,6 +19,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from twin.refusal import ConfigError
+from twin.run_folder import SUMMARY, TELEMETRY
 from twin.variables import BY_NAME, Variable
 
 FILL = np.float32(np.nan)
@@ -334,13 +335,13 @@ def open_run(run_dir: str | Path) -> xr.Dataset:
     Attributes: `status`, and `summary` (JSON, empty before the end) as in summary.json. FileNotFoundError when the
     folder holds no telemetry; a warning when files of it are missing, whose frames read as NaN.
     """
-    path = Path(run_dir) / "telemetry.zarr"
+    path = Path(run_dir) / TELEMETRY
     data = _opened(path)
     committed, status = int(data["committed"]), STATUS[int(data["status"])]
     absent = _missing(path, committed)
     if absent:
         warnings.warn(f"{path}: {_named(absent)} missing; what they held reads as NaN", stacklevel=2)
-    finished = Path(run_dir) / "summary.json"
+    finished = Path(run_dir) / SUMMARY
     summary = finished.read_text(encoding="utf-8") if finished.is_file() else ""
     frames = data.drop_vars(["committed", "status"]).isel(time=slice(0, committed))
     return frames.assign_attrs(status=status, summary=summary)

@@ -84,6 +84,11 @@ class Schedule:
         return self.step_ms / 1000.0
 
     @property
+    def grid_steps(self) -> int:
+        """Steps from the end of a chunk that counts to that of the next, settling included."""
+        return self.chunk_steps * (1 + self.settling_chunks)
+
+    @property
     def simulated_steps(self) -> int:
         """Steps counted and steps of settling."""
         return self.steps * (1 + self.settling_chunks)

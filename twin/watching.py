@@ -6,7 +6,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,10 +101,12 @@ class Watcher:
         if time.monotonic() - self.written_s >= WRITE_EVERY_S:
             self._write()
 
-    def checkpointed(self, step: int) -> None:
-        """Tell of a checkpoint from which the run can go on."""
-        self.status["checkpoint_step"] = step
-        log.info("checkpoint at step %d", step)
+    def checkpointed(self, steps: Sequence[int]) -> None:
+        """Tell of the newest checkpoint, if there is another one, from which the run can go on."""
+        for step in steps:
+            if step != self.status["checkpoint_step"]:
+                self.status["checkpoint_step"] = step
+                log.info("checkpoint at step %d", step)
 
     def end(self, state: str, reason: str = "") -> None:
         """Tell how the run has ended: "finished", "stopped" or "failed", and why."""
