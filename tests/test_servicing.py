@@ -299,6 +299,18 @@ def test_account_of_a_run_with_renewal_closes(run):
     assert (idle.sum(axis=0) == 6).all() and fleet["array_loss_per_year"] > 0.0
 
 
+def test_the_frame_of_a_replacement_is_of_the_new_satellite_alone(run):
+    """The payload idles from the frame after it on; batteries of the start had four fifths of their capacity."""
+    data, _ = run
+    last = (data.compute_rate_flops.values == 0.0).argmax(axis=0) - 1, np.arange(24)
+    new = {"accelerators_alive": COUNT, "battery_health": 1.0, "battery_resistance_growth": 1.0}
+    worn = ("electron_fluence_per_m2", "semi_major_axis_loss_m", "coating_life_fraction", "dose_gy")
+    for name, value in (new | dict.fromkeys(worn, 0.0)).items():
+        np.testing.assert_allclose(data[name].values[last], value, rtol=1e-6, err_msg=name)
+    for name in ("propellant_kg", "array_health", "battery_health"):
+        assert (data[name].values[last] > data[name].values[last[0] - 1, last[1]]).all(), name
+
+
 def test_slow_variables_are_all_renewed_or_kept():
     """A new row of `Slow` must be decided on: nothing of an old satellite may live on by mistake."""
     from twin import servicing as renewal
