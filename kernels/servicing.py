@@ -48,8 +48,9 @@ def planned(
 
     A visit replaces fractions of the dead accelerators, of the propellant missing and of the battery. Life ends with
     its years, or earlier when fewer accelerators work, or less of the propellant that is not for the disposal is left,
-    than the least fractions of those at launch. Satellites take their turns within a campaign: the last of a cohort is
-    due at the age stated, the first by `campaign_years` earlier. The successor gets no work for `commissioning_s`.
+    than the least fractions of those at launch. The satellites that a run begins with take their turns within a
+    campaign: the last of a cohort is due at the ages stated, the first by `campaign_years` earlier. Their successors
+    are due at the ages stated, so that the next campaign is as long. A successor gets no work for `commissioning_s`.
     """
     return Plan(
         visit_interval_s=jnp.asarray(visit_interval_years) * const.YEAR_S,
@@ -65,7 +66,10 @@ def planned(
 
 
 def visit_due(plan: Plan, before_s: Array, after_s: Array, turn: Array) -> Array:
-    """Whether a visit falls between two ages of a satellite; `turn` goes from 1, first in a campaign, to 0."""
+    """Whether a visit falls between two ages of a satellite.
+
+    `turn` goes from 1, first in the first campaign, to 0; that of a successor is 0.
+    """
     early_s = turn * plan.campaign_s
     visits = [jnp.floor((age_s + early_s) / plan.visit_interval_s) for age_s in (before_s, after_s)]
     return visits[1] > visits[0]

@@ -19,14 +19,13 @@ from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
 from twin.block_steps import block_steps
 from twin.carry import Carry, closed
+from twin.day_ends import days_ended
 from twin.energy import Ledger
 from twin.exchange import Inputs, even_split
-from twin.failures import fail
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import FRAMES, TILES, WHOLE, on_all, placed, shardings, sum_over_devices, to_every_process
 from twin.prepare import Cohort, Each, Shared
-from twin.servicing import Slots
 from twin.settling import unsettled
 from twin.state import Slow, State
 from twin.step import step
@@ -159,7 +158,7 @@ def run_chunk(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
         after = carry._replace(state=states, slow=slow, totals=totals)
-        return _days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
+        return days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
     ledgers = {name: energy.opened(carry.state[name], carry.slow[name]) for name in carry.servicing}
@@ -199,34 +198,6 @@ def inputs_of(
         fleet_sum,
         {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
     )
-
-
-def _days_ended(
-    structure: Structure,
-    shared: Mapping[str, Shared],
-    each: Mapping[str, Each],
-    start_days: Array,
-    span_s: tuple[Array, Array],
-    carried: tuple[Carry, dict[str, Ledger]],
-    frames: dict[str, Frames],
-) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
-    """Carry, ledgers and frames after the random failures and the renewal of the days that ended in an interval."""
-    carry, ledgers = carried
-    slow, told, ledgers, frames = {**carry.slow}, {**carry.servicing}, {**ledgers}, {**frames}
-    for cohort in structure.cohorts:
-        name = cohort.name
-        own = shared[name], each[name], start_days, span_s
-        if cohort.serviced:
-            slots = Slots(slow[name], told[name], ledgers[name])
-            ended = servicing.days_ended(structure, cohort, *own, carry.state[name], slots)
-            slow[name], told[name], ledgers[name] = ended
-        elif structure.failures == "random":
-            slow[name] = fail(*own, slow[name])
-        else:
-            continue
-        alive = frames[name]["accelerators_alive"].at[:, -1].set(slow[name].accelerators_alive)
-        frames[name] = frames[name] | {"accelerators_alive": alive}
-    return (carry._replace(slow=slow, servicing=told), ledgers), frames
 
 
 def anchored(

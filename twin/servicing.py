@@ -150,6 +150,7 @@ def _renew(
     undone["array_health"] = healths[0] - healths[1]
     told = slots.servicing
     told = told._replace(
+        turn=jnp.where(due.replaced, 0.0, told.turn),
         launched_s=jnp.where(due.replaced, now_s, told.launched_s),
         in_service_s=jnp.where(due.replaced, now_s + plan.commissioning_s, told.in_service_s),
         undone={name: told.undone[name] + change for name, change in undone.items()},

@@ -26,7 +26,7 @@ UNDONE = ("battery_cycle_loss", "battery_calendar_square", "dose_gy", "propellan
 class Servicing(NamedTuple):
     """Where a slot stands in its servicing and the account of it, float64, one leaf (satellite,) per variable."""
 
-    turn: Array  # within a campaign: 1 for the first satellite of a cohort, nearly 0 for the last
+    turn: Array  # in the first campaign: 1 for the first satellite of a cohort, nearly 0 for the last; 0 ever after
     launched_s: Array  # launch of the satellite that flies there, since the start of the run
     in_service_s: Array  # from when its payload is given work
     visits: Array  # so far, as is all that follows
