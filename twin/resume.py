@@ -165,13 +165,27 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
     if processes.by_first(lambda: run_folder.configuration(folder) is None):
         return Start()
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    steps = processes.of_first(checkpoints.steps())
+    loaded: dict[int, tuple[Leaves, dict[str, Any]]] = {}  # in the first process, so that it need not read again
+    step, remarks = processes.by_first(lambda: _chosen(folder, config, checkpoints, loaded))
+    if step is None:
+        return Start(again=True, remarks=(*remarks, "No checkpoint to go on from: begins anew"))
+    leaves, record = loaded.get(step) or checkpoints.load(step)
+    remarks += processes.in_all(lambda: _check(record, config, model))
+    remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
+    return Start(step, record["frame"], record, leaves, True, tuple(remarks))
+
+
+def _chosen(
+    folder: Path, config: Config, checkpoints: Checkpoints, loaded: dict[int, tuple[Leaves, dict[str, Any]]]
+) -> tuple[int | None, list[str]]:
+    """Step of the checkpoint to go on from, which is put into `loaded`, None without any; remarks on those damaged."""
+    steps = checkpoints.steps()
     if config.resume.startswith("from="):
         steps = _wanted(int(config.resume.partition("=")[2]), steps)
     remarks = []
     for step in steps:
         try:
-            leaves, record = checkpoints.load(step)
+            loaded[step] = checkpoints.load(step)
         except DamagedError as error:
             if config.resume.startswith("from="):
                 raise ConfigError(f"resume = {config.resume!r}: the checkpoint is damaged: {error}") from None
@@ -181,12 +195,10 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
             raise ConfigError(
                 f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder"
             )
-        remarks += _check(record, config, model)
-        remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
-        return Start(step, record["frame"], record, leaves, True, tuple(remarks))
+        return step, remarks
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")
-    return Start(again=True, remarks=(*remarks, "No checkpoint to go on from: begins anew"))
+    return None, remarks
 
 
 def _wanted(step: int, steps: list[int]) -> list[int]:
