@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test format clean
+.PHONY: run test test-slow format clean
 
 run: .venv/.installed
 	$(BIN)/python scripts/simulate.py
@@ -12,6 +12,9 @@ test: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest
+
+test-slow: .venv/.installed-test
+	$(BIN)/python -m pytest -m slow
 
 format: .venv/.installed-test
 	$(BIN)/ruff check --fix .

@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 
 import twin
 from twin import launching, processes
+from twin.checkpoint import Checkpoints
 from twin.config import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,14 +148,48 @@ def test_all_processes_refuse_what_the_first_one_refuses(tmp_path: Path) -> None
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
+def test_what_one_refuses_all_refuse_and_each_reads_for_itself(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path / "checkpoints", keep=1)
+    saved.save(20, {"state.a.charge": jnp.ones(5)}, {"step": 20})
+    saved.close()
+    program = """
+import twin
+from twin import checkpoint, processes
+from twin.config import ConfigError
+
+processes.begin(twin.compose("simulate", ["distributed=env"]).distributed)
+
+def refuse(number):
+    if me == number:
+        raise ConfigError(f"{number} refuses")
+
+said = []
+for number in (0, 1):
+    try:
+        processes.in_all(lambda: refuse(number))
+    except processes.AgreedError as error:
+        said.append(str(error))
+checkpoints = checkpoint.Checkpoints(here / "checkpoints", 1)
+said.append(processes.by_first(lambda: checkpoints.load(20)[1]["step"]))
+if me == 1:
+    said.append(checkpoints.load(20)[1]["step"])
+(here / f"said{me}").write_text(repr(said))
+processes.wait()
+"""
+    ended = supervised(tmp_path, program, restarts=0)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "said0").read_text() == "['0 refuses', '1 refuses', 20]"
+    assert (tmp_path / "said1").read_text() == "['0 refuses', '1 refuses', 20, 20]"
+
+
 # --- The supervisor, with programs that only fail ---------------------------------------------------------------------
 
 
-def supervised(tmp_path: Path, program: str, restarts: int) -> subprocess.CompletedProcess[str]:
+def supervised(tmp_path: Path, program: str, restarts: int, *given: str) -> subprocess.CompletedProcess[str]:
     """Two processes of a program, which finds its number as `me` and may write into the folder `here`."""
     start = "import os, pathlib, signal, sys, time\nme = int(os.environ['JAX_PROCESS_ID'])\nhere = pathlib.Path('.')\n"
     (tmp_path / "program.py").write_text(start + program, encoding="utf-8")
-    command = f"[{sys.executable!r}, 'program.py']"
+    command = [sys.executable, "program.py", *given]
     call = "import sys\nfrom twin import launching\nlaunching.PARTING_S = 1.0\n"
     call += f"sys.exit(launching.Run({command}, 2).supervised({restarts}))"
     return subprocess.run(
@@ -205,10 +241,25 @@ time.sleep(60)
     assert (tmp_path / "told0").exists() and (tmp_path / "told1").exists()
 
 
+@pytest.mark.parametrize(("given", "then"), [("never", "auto"), ("'from=40'", "auto"), ("must", "must")])
+def test_a_restart_goes_on_from_the_newest_checkpoint(given: str, then: str, tmp_path: Path) -> None:
+    program = "(here / f'given{me}').open('a').write(sys.argv[1] + ' ')\nsys.exit(3)"
+    supervised(tmp_path, program, 1, f"resume={given}")
+    assert (tmp_path / "given0").read_text() == f"resume={given} resume={then} "
+
+
+def test_a_signal_before_a_start_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = launching.Run([sys.executable, "-c", "import time; time.sleep(600)"], 2)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    run.stopping = True
+    assert run.supervised(5) == 128 + signal.SIGTERM
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["0"], "N = 0, K = 3: must be at least 1 and at least 0"),
+        (["0"], "N = 0: must be at least 1"),
+        (["2", "--restarts", "-1"], "--restarts = -1: must be at least 0"),
         (
             ["2", "--", "distributed=slurm"],
             "distributed=slurm: not for launch.py, which starts one run with",
@@ -274,9 +325,9 @@ def test_a_sweep_has_one_process_a_run() -> None:
 
 def test_one_process_agrees_with_itself() -> None:
     assert processes.count() == 1 and processes.is_first()
-    assert processes.of_all("a") == ["a"] and processes.of_first(3) == 3 and processes.merged({"a": 1}) == {"a": 1}
+    assert processes.of_all("a") == ["a"] and processes.of_first(3) == 3
     assert processes.any_of(True) and not processes.any_of(False)
-    assert processes.by_first(lambda: 5) == 5
+    assert processes.by_first(lambda: 5) == 5 and processes.in_all(lambda: 5) == 5
 
 
 def test_processes_have_equal_shares_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,14 +25,14 @@ LONG = [
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_a_wish_to_stop(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_signal_is_a_wish_to_stop(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(number)
     with stopping.on_signals() as stop:
         assert not stop()
         os.kill(os.getpid(), number)
         assert stop()
     assert signal.getsignal(number) == before
-    assert capsys.readouterr().err.startswith("Stopping: the chunks under way are finished and saved")
+    assert capfd.readouterr().err.startswith("Stopping: the chunks under way are finished and saved")
 
 
 def test_a_second_interrupt_ends_at_once() -> None:

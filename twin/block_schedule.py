@@ -26,11 +26,14 @@ def choose(first_chunk: Callable[[str], Carry]) -> tuple[str, str]:
 
 def _faster(first_chunk: Callable[[str], Carry]) -> tuple[str, str]:
     scan_s, expected = _timed(first_chunk, "scan")
+    kernel_s, found, reason = 0.0, expected, ""
     try:
         kernel_s, found = _timed(first_chunk, "kernel")
     except Exception as error:  # of any kind: compilers raise what they like
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        return "scan", f"Steps run as a scan: the kernel does not run here ({reason})"
+    reasons = [told for told in processes.of_all(reason) if told]
+    if reasons:
+        return "scan", f"Steps run as a scan: the kernel does not run here ({reasons[0]})"
     if not all(_agree(found.state[name], state) for name, state in expected.state.items()):
         return "scan", "Steps run as a scan: the kernel does not give the same numbers here"
     name, ratio = ("kernel", scan_s / kernel_s) if kernel_s < scan_s else ("scan", kernel_s / scan_s)

@@ -147,10 +147,14 @@ class Checkpoints:
         return self.manager
 
     def _read(self, step: int, item: str, restore: Any) -> Any:
-        """An item of a checkpoint; whatever Orbax finds wrong with it is a DamagedError."""
+        """An item of a checkpoint; whatever Orbax finds wrong with it is a DamagedError.
+
+        Each process reads for itself: one that fails must not leave the others waiting.
+        """
         handlers = {STATE: self.ocp.PyTreeCheckpointHandler, RECORD: self.ocp.JsonCheckpointHandler}
+        alone = self.ocp.options.MultiprocessingOptions(primary_host=None, active_processes={jax.process_index()})
         try:
-            with self.ocp.Checkpointer(handlers[item]()) as reader:
+            with self.ocp.Checkpointer(handlers[item](), multiprocessing_options=alone) as reader:
                 return reader.restore(self.folder / str(step) / item, restore)
         except Exception as error:
             first = " ".join(str(error).split())[:200]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin import block_schedule, programs, rollout, sampling
+from twin import block_schedule, processes, programs, rollout, sampling
 from twin.checkpoint import Leaves
 from twin.metrics import Metrics
 from twin.model import Model
@@ -121,7 +121,12 @@ def with_schedule(model: Model, tiles: rollout.Tiles) -> Model:
         first = next(chunks(model))
 
         def first_chunk(schedule: str) -> rollout.Carry:
-            return through(scheduled(model, schedule), tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
+            tried = scheduled(model, schedule)
+            failed = programs.chunk(tried, first.segment).exception()
+            # Before any of them runs it: it would wait for the sums of one that cannot.
+            if processes.any_of(failed is not None):
+                raise failed or RuntimeError("it does not compile in another process")
+            return through(tried, tiles, first, jax.tree.map(jnp.copy, tiles.carry))[0]
 
         _measured[structure] = block_schedule.choose(first_chunk)
     schedule, remark = _measured[structure]

@@ -233,12 +233,15 @@ def _follow(config: "Config", folder: Path, model: "Model", start: "Start") -> N
     from twin import stopping
     from twin.config import ConfigError
     from twin.health import HealthError
+    from twin.processes import AgreedError
     from twin.run import simulate
 
     try:
         with stopping.on_signals() as stop:
             simulate(config, folder, None, model, start, stop)
-    except (ConfigError, HealthError):
+    except (ConfigError, HealthError) as error:
+        if not isinstance(error, AgreedError):  # the first says that one
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,8 +36,9 @@ def main(command: Sequence[str]) -> None:
     own, given = _halves(sys.argv[1:])
     arguments = parser.parse_args(own)
     try:
-        if arguments.processes < 1 or arguments.restarts < 0:
-            raise ConfigError(f"N = {arguments.processes}, K = {arguments.restarts}: must be at least 1 and at least 0")
+        for name, number, least in (("N", arguments.processes, 1), ("--restarts", arguments.restarts, 0)):
+            if number < least:
+                raise ConfigError(f"{name} = {number}: must be at least {least}")
         overrides = _complete(given)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -60,6 +62,11 @@ def _complete(overrides: Sequence[str]) -> list[str]:
     return [*own, "distributed=env", f"hydra.run.dir='{folder}'"]
 
 
+def _going_on(argument: str) -> str:
+    """An argument as it is after a restart, which neither begins anew nor goes back to an earlier step again."""
+    return "resume=auto" if re.fullmatch(r"\+*resume=['\"]?(never|from=\d+)['\"]?", argument) else argument
+
+
 class Run:
     """The processes of a run and whether it has been asked to stop."""
 
@@ -75,6 +82,8 @@ class Run:
         for restart in itertools.count(1):
             with tempfile.TemporaryDirectory() as logs:
                 self._start(Path(logs))
+                if self.stopping:  # since before all were there to be told
+                    self._pass_on(signal.SIGTERM, None)
                 dead = self._until_one_fails()
                 if dead is None:
                     break
@@ -91,6 +100,7 @@ class Run:
                 file=sys.stderr,
                 flush=True,
             )
+            self.command = [*map(_going_on, self.command)]
         return 0
 
     def _start(self, logs: Path) -> None:

@@ -2,17 +2,17 @@
 
 All processes run the same program and hold their share of the fleet. Whatever decides what runs next must be the same
 in all of them: what only one can know (a signal, the clock on the wall, the folder) goes through `by_first`,
-`any_of` or `merged`, which every process must call in the same order.
+`in_all` or `any_of`, which every process must call in the same order.
 """
 
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
@@ -26,6 +26,12 @@ ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PR
 SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 LOST = 3  # exit code of a process that an error of its own has ended, or the end of another
 LEAST_BYTES = 256  # of an exchange: other lengths of small messages need no other program
+
+T = TypeVar("T")
+
+
+class AgreedError(ConfigError):
+    """What all processes refuse, in the words of the first that does."""
 
 
 def begin(distributed: Distributed) -> None:
@@ -70,8 +76,8 @@ def together() -> Iterator[None]:
     except BaseException as error:
         if count() == 1 or shared(error):
             raise
-        if isinstance(error, RunError):
-            print(f"error: {error}", file=sys.stderr)
+        if isinstance(error, RunError | KeyboardInterrupt):
+            print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
         else:
             traceback.print_exc()
         sys.stderr.flush()
@@ -80,7 +86,7 @@ def together() -> Iterator[None]:
 
 def shared(error: BaseException) -> bool:
     """Whether all processes have met an error, as what they refuse or find wrong is the same in all."""
-    return isinstance(error, ConfigError | HealthError | KeyboardInterrupt | SystemExit)
+    return isinstance(error, ConfigError | HealthError | SystemExit)
 
 
 def _from_environment(where: str) -> dict[str, Any]:
@@ -155,18 +161,22 @@ def of_first(value: Any) -> Any:
     return of_all(value if is_first() else None)[0]
 
 
-def by_first(act: Callable[[], Any]) -> Any:
-    """What `act` returns in the first process, in all of them, or its ConfigError; a plain JSON value."""
+def in_all(act: Callable[[], T]) -> T:
+    """What `act` returns in this process; AgreedError in all when any refuses. Waits for all devices."""
     found, refused = None, None
-    if is_first():
-        try:
-            found = act()
-        except ConfigError as error:
-            refused = str(error)
-    found, refused = of_first((found, refused))
-    if refused is not None:
-        raise ConfigError(refused)
-    return found
+    try:
+        found = act()
+    except ConfigError as error:
+        refused = str(error)
+    for sentence in of_all(refused):
+        if sentence is not None:
+            raise AgreedError(sentence)
+    return cast(T, found)
+
+
+def by_first(act: Callable[[], Any]) -> Any:
+    """What `act` returns in the first process, in all of them, or its refusal; a plain JSON value."""
+    return of_first(in_all(lambda: act() if is_first() else None))
 
 
 def any_of(flag: bool) -> bool:
@@ -176,11 +186,6 @@ def any_of(flag: bool) -> bool:
     from jax.experimental.multihost_utils import process_allgather
 
     return bool(process_allgather(np.array(flag)).any())
-
-
-def merged(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries of every process's mapping in all of them; plain JSON values."""
-    return {key: value for part in of_all(dict(own)) for key, value in part.items()}
 
 
 def wait() -> None:

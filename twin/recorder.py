@@ -38,8 +38,17 @@ def frame_axes(config: Config, model: Model, folder: Path | None = None, start: 
     schedule = model.structure.schedule
     windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
     coming = axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
-    written = stored_times(folder / run_folder.TELEMETRY)[: start.frame]
-    return replace(axes, time=np.concatenate([written, coming]))
+    written = processes.by_first(lambda: _written_ns(folder, start.frame))
+    return replace(axes, time=np.concatenate([np.array(written, "datetime64[ns]"), coming]))
+
+
+def _written_ns(folder: Path, frames: int) -> list[int]:
+    """Times of the first frames of the folder's store, since 1970."""
+    try:
+        times = stored_times(folder / run_folder.TELEMETRY)[:frames]
+    except FileNotFoundError as error:
+        raise ConfigError(f"{error}; choose another folder") from None
+    return times.astype("datetime64[ns]").astype(np.int64).tolist()
 
 
 def _axes(config: Config, model: Model) -> Axes:
@@ -127,9 +136,6 @@ class Elsewhere:
 
     committed = 0
 
-    def append(self, columns: Columns) -> None:
-        """Nothing."""
-
     def write(self) -> None:
         """Nothing."""
 
@@ -155,8 +161,9 @@ class OnDisk:
         self.saved_step: int | None = None
 
     def append(self, columns: Columns) -> None:
-        """Take the next frames."""
-        self.store.append(self.kept.pick(columns))
+        """Take the next frames; only the process with the store picks what is kept."""
+        if isinstance(self.store, Store):
+            self.store.append(self.kept.pick(columns))
 
     def tell(self, now: Progress, extremes: Extremes) -> None:
         """Write log and status."""
@@ -240,13 +247,16 @@ def on_disk(config: Config, folder: Path, fleet: "Fleet", start: Start, attribut
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
     kept, due = selection(config.output, fleet.axes.satellites), Due(config.checkpoint, fleet.model, start.step)
-    store, watcher = Elsewhere(), None
-    if processes.is_first():
+
+    def begun() -> tuple[Store | Elsewhere, Watcher | None]:
+        if not processes.is_first():
+            return Elsewhere(), None
         if start.again:
             _clear(folder, checkpoints, start)
         store = _store(folder, fleet.model, kept.axes(fleet.axes), start.frame, attributes)
-        watcher = Watcher(folder, fleet.model, fleet.cohorts, start.step)
-    processes.wait()
+        return store, Watcher(folder, fleet.model, fleet.cohorts, start.step)
+
+    store, watcher = processes.in_all(begun)
     return OnDisk(config, folder, kept, store, checkpoints, due, watcher)
 
 

@@ -184,29 +184,43 @@ def beginning(folder: Path, config: Config, model: Model) -> Start:
     if processes.by_first(lambda: run_folder.configuration(folder) is None):
         return Start()
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
-    steps = processes.of_first(checkpoints.steps())
+    loaded: dict[int, tuple[Leaves, dict[str, Any]]] = {}  # in the first process, so that it need not read again
+    step, found = processes.by_first(lambda: _chosen(folder, config, checkpoints, loaded))
+    remarks = [f"Checkpoint {bad} is damaged and set aside: {why}" for bad, why in found]
+    damaged = tuple(bad for bad, _ in found)
+    if step is None:
+        anew = "No checkpoint to go on from: begins anew"
+        return Start(again=True, damaged=damaged, remarks=(*remarks, anew))
+    leaves, record = loaded.get(step) or checkpoints.load(step)
+    remarks += processes.in_all(lambda: _check(record, config, model))
+    remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
+    return Start(step, record["frame"], record, leaves, True, damaged, tuple(remarks))
+
+
+def _chosen(
+    folder: Path, config: Config, checkpoints: Checkpoints, loaded: dict[int, tuple[Leaves, dict[str, Any]]]
+) -> tuple[int | None, list[tuple[int, str]]]:
+    """Step of the checkpoint to go on from, which is put into `loaded`, None without any; those damaged, and why."""
+    steps = checkpoints.steps()
     if config.resume.startswith("from="):
         steps = _wanted(int(config.resume.partition("=")[2]), steps)
-    remarks = []
+    damaged = []
     for step in steps:
         try:
-            leaves, record = checkpoints.load(step)
+            loaded[step] = checkpoints.load(step)
         except DamagedError as error:
             if config.resume.startswith("from="):
                 raise ConfigError(f"resume = {config.resume!r}: the checkpoint is damaged: {error}") from None
-            remarks.append(f"Checkpoint {step} is damaged and set aside: {error}")
+            damaged.append((step, str(error)))
             continue
         if not (folder / run_folder.TELEMETRY).is_dir():
             raise ConfigError(
                 f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder"
             )
-        remarks += _check(record, config, model)
-        remarks.append(f"Goes on from step {step} of {model.structure.schedule.simulated_steps}")
-        damaged = tuple(later for later in steps if later > step)
-        return Start(step, record["frame"], record, leaves, True, damaged, tuple(remarks))
+        return step, damaged
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")
-    return Start(again=True, damaged=tuple(steps), remarks=(*remarks, "No checkpoint to go on from: begins anew"))
+    return None, damaged
 
 
 def _wanted(step: int, steps: list[int]) -> list[int]:

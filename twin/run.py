@@ -103,22 +103,22 @@ def simulate(
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """The folder, made if need be, to this run alone; the first process sees to it."""
-    if not processes.is_first():
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with run_folder.claimed(folder):
+    with contextlib.ExitStack() as held:
+
+        def claim() -> None:
+            if processes.is_first():
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(run_folder.claimed(folder))
+
+        processes.in_all(claim)
         yield
 
 
 def beginning(config: Config, folder: Path, model: Model) -> Start:
     """Where a run begins that `resume.finished` has let pass; ConfigError before anything is written."""
     start = resume.beginning(folder, config, model)
-
-    def check() -> None:
-        recorder.check(config, frame_axes(config, model, folder, start), folder, start)
-
-    processes.by_first(check)
+    axes = frame_axes(config, model, folder, start)
+    processes.by_first(lambda: recorder.check(config, axes, folder, start))
     return start
 
 

@@ -57,7 +57,7 @@ class Distributed(Strict):
 
     name: str = ""
     processes: Literal["one", "slurm", "env"]
-    heartbeat_s: int = Field(default=100, ge=10, le=86400)
+    heartbeat_s: int = Field(ge=10, le=86400)
     platform: Literal["auto", "cpu", "cuda"]
     devices: int = Field(ge=0, le=100_000)
     tile: int = Field(ge=0, le=100_000_000)

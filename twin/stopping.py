@@ -1,13 +1,14 @@
 """How a run is asked to stop: SIGTERM or Ctrl-C, to end after the chunks under way; Ctrl-C again, to end at once."""
 
 import contextlib
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STDERR = 2
 
 
 class Stopping:
@@ -26,7 +27,9 @@ class Stopping:
             raise KeyboardInterrupt
         if not self.asked:
             again = "; Ctrl-C again ends it at once" if number == signal.SIGINT else ""
-            print(f"Stopping: the chunks under way are finished and saved{again}.", file=sys.stderr)
+            told = f"Stopping: the chunks under way are finished and saved{again}.\n"
+            with contextlib.suppress(OSError):
+                os.write(STDERR, told.encode())  # print fails where the signal comes in the middle of another one
         self.asked = True
 
 

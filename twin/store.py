@@ -304,8 +304,7 @@ def check_same(path: Path, axes: Axes, frame: int) -> None:
     absent = _missing(path, frame)
     if absent:
         raise ConfigError(
-            f"{path}: {_named(absent)} missing; resume=from=STEP of an earlier step, or a new folder, "
-            "simulates those frames again"
+            f"{path}: {_named(absent)} missing; resume=from=0, or a new folder, simulates those frames again"
         )
 
 
