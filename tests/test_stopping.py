@@ -27,7 +27,7 @@ LONG = [
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_a_wish_to_stop(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(number)
-    with stopping.on_signals() as stop:
+    with stopping.on_signals(stopping.Stopping()) as stop:
         assert not stop()
         os.kill(os.getpid(), number)
         assert stop()
@@ -36,7 +36,7 @@ def test_a_signal_is_a_wish_to_stop(number: signal.Signals, capfd: pytest.Captur
 
 
 def test_a_second_interrupt_ends_at_once() -> None:
-    with pytest.raises(KeyboardInterrupt), stopping.on_signals():
+    with pytest.raises(KeyboardInterrupt), stopping.on_signals(stopping.Stopping()):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -270,7 +270,7 @@ def test_a_missing_file_is_told(tmp_path: Path, damage: Callable[[Path], Any]) -
     damage(tmp_path / "telemetry.zarr/altitude_m/c/2/0")
     with pytest.warns(UserWarning, match=r"altitude_m/c/2/0 is missing; what they held reads as NaN"):
         twin.open_run(tmp_path)
-    told = r"altitude_m/c/2/0 is missing; resume=from=STEP of an earlier step, or a new folder"
+    told = r"altitude_m/c/2/0 is missing; resume=from=0, or a new folder"
     with pytest.raises(ConfigError, match=told):
         resume(tmp_path, FRAMES)
     with warnings.catch_warnings():

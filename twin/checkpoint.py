@@ -134,11 +134,15 @@ class Checkpoints:
     def forget_after(self, step: int) -> None:
         """Remove the checkpoints of later steps, which are simulated anew, and what was never finished."""
         self.close()
-        for unfinished in self.folder.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(unfinished)
+        self.forget_unfinished()
         for later in self.steps():
             if later > step:
                 shutil.rmtree(self.folder / str(later))
+
+    def forget_unfinished(self) -> None:
+        """Remove what a save that did not come to its end has left."""
+        for unfinished in self.folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(unfinished)
 
     def _opened(self) -> Any:
         if self.manager is None:

@@ -1,6 +1,7 @@
 """Command line: Hydra composes, the schema validates, and only then is anything written."""
 
 import itertools
+import logging
 import re
 import shlex
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from twin.conf_path import conf_dir
+from twin.stopping import Stopping, on_signals
 
 if TYPE_CHECKING:
     from twin.config import Config
@@ -167,10 +169,10 @@ def _all_keys(config_name: str) -> list[str]:
 class _Session:
     """What the checks before Hydra starts hand to the job, and how jobs ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: Stopping) -> None:
         self.ready: tuple[Config, Model, Start] | None = None  # of the only job, where it is no sweep
         self.failed = 0
-        self.stopped = False
+        self.stop = stop
 
 
 def simulate_main() -> None:
@@ -180,16 +182,21 @@ def simulate_main() -> None:
 
     sys.argv[1:] = [_quoted(argument) for argument in sys.argv[1:]]
     arguments = get_args_parser().parse_args()
-    session = _Session()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
-    if not any(looking):
-        _check_first(arguments, session)
+    try:
+        with on_signals(Stopping()) as stop:
+            session = _Session(stop)
+            if not any(looking):
+                _check_first(arguments, session)
 
-    @hydra.main(config_path=str(conf_dir()), config_name="simulate", version_base="1.3")
-    def job(_: Any) -> None:
-        _job(session)
+            @hydra.main(config_path=str(conf_dir()), config_name="simulate", version_base="1.3")
+            def job(_: Any) -> None:
+                _job(session)
 
-    job()
+            job()
+    except KeyboardInterrupt:
+        print("error: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     if session.failed:
         sys.exit(FAILED)
 
@@ -225,19 +232,18 @@ def _check_first(arguments: Any, session: _Session) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
     if not processes.is_first():
-        _follow(config, folder, model, start)
+        _follow(config, folder, model, start, session.stop)
 
 
-def _follow(config: "Config", folder: Path, model: "Model", start: "Start") -> None:
+def _follow(config: "Config", folder: Path, model: "Model", start: "Start", stop: Stopping) -> None:
     """A process that is not the first: it computes; Hydra's folder, files and console are the first one's."""
-    from twin import stopping
     from twin.config import ConfigError
     from twin.health import HealthError
     from twin.processes import AgreedError
     from twin.run import simulate
 
     try:
-        with stopping.on_signals() as stop:
+        with on_signals(stop):
             simulate(config, folder, None, model, start, stop)
     except (ConfigError, HealthError) as error:
         if not isinstance(error, AgreedError):  # the first says that one
@@ -292,7 +298,6 @@ def _job(session: _Session) -> None:
     """One run of Hydra: simulate into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
-    from twin import stopping
     from twin.config import ConfigError
     from twin.endings import RunError
     from twin.health import HealthError
@@ -300,10 +305,11 @@ def _job(session: _Session) -> None:
     from twin.reporting import console
     from twin.run import simulate
 
+    logging.raiseExceptions = False  # a full disk has no room for a log; the run says so itself
     hydra_config = HydraConfig.get()
     overrides = list(hydra_config.overrides.task)
     folder = Path(hydra_config.runtime.output_dir)
-    if session.stopped:
+    if session.stop() and session.ready is None:  # the rest of a sweep
         return
     try:
         if session.ready is None:
@@ -312,19 +318,15 @@ def _job(session: _Session) -> None:
         else:
             config, model, start = session.ready
         remarks = () if start is None else start.remarks
-        with stopping.on_signals() as stop, console.progress(model, remarks) as watch:
+        with on_signals(session.stop) as stop, console.progress(model, remarks) as watch:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
-            session.stopped = True
             console.show_stopped(folder, data, _goes_on(hydra_config))
         else:
             console.show(folder)
     except (ConfigError, HealthError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         session.failed += 1
-    except KeyboardInterrupt:
-        print("error: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def _goes_on(hydra_config: Any) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -75,7 +76,7 @@ def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
     """ConfigError when the frames of a run would not fit, or not to those that its folder holds."""
     check_size(config, axes, folder, start.frame)
     path, kept = folder / run_folder.TELEMETRY, selection(config.output, axes.satellites)
-    if path.is_dir():
+    if start.frame:
         try:
             check_same(path, kept.axes(axes), start.frame)
         except FileNotFoundError as error:
@@ -197,6 +198,8 @@ class OnDisk:
             if wait:
                 self.checkpoints.close()
         with contextlib.suppress(Exception):
+            if self.watcher is not None:
+                self.checkpoints.forget_unfinished()  # a full disk has no room for a word otherwise
             self._mark("failed", reason)
 
     def _mark(self, status: str, reason: str) -> None:
@@ -272,7 +275,9 @@ def _clear(folder: Path, checkpoints: Checkpoints, start: Start) -> None:
 def _store(folder: Path, model: Model, axes: Axes, frame: int, attributes: Mapping[str, Any]) -> Store:
     """The telemetry to go on with."""
     path, schedule = folder / run_folder.TELEMETRY, model.structure.schedule
-    if path.is_dir():
+    if frame:
         return Store.resume(path, axes, frame, attributes)
+    if path.is_dir():
+        shutil.rmtree(path)
     at_once = max(min(schedule.chunk_steps, schedule.steps) // schedule.save_steps, 1)
     return Store.create(path, axes, at_once, attributes)

@@ -117,7 +117,7 @@ def finished(folder: Path, config: Config) -> bool:
     old, new = (dict(_physics(resolved)) for resolved in (before, config.resolved))
     _refuse_changes(f"{run_folder.named(folder)}: holds a run of another configuration", old, new)
     was_s, is_s = float(before["time"]["duration_s"]), config.time.duration_s
-    if not run_folder.is_finished(folder) or config.resume.startswith("from="):
+    if not run_folder.summary(folder) or config.resume.startswith("from="):
         run_folder.check_writable(folder)
         run_folder.check_unclaimed(folder)
         return False
@@ -131,7 +131,13 @@ def finished(folder: Path, config: Config) -> bool:
         return False
     old, new = (dict(_kept(resolved)) for resolved in (before, config.resolved))
     _refuse_changes(f"{run_folder.named(folder)}: holds the run, finished", old, new)
+    _check_telemetry(folder)
     return True
+
+
+def _check_telemetry(folder: Path) -> None:
+    if not (folder / run_folder.TELEMETRY).is_dir():
+        raise ConfigError(f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder")
 
 
 def _refuse_changes(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -213,10 +219,7 @@ def _chosen(
                 raise ConfigError(f"resume = {config.resume!r}: the checkpoint is damaged: {error}") from None
             damaged.append((step, str(error)))
             continue
-        if not (folder / run_folder.TELEMETRY).is_dir():
-            raise ConfigError(
-                f"{run_folder.named(folder)}: its {run_folder.TELEMETRY} is missing; choose another folder"
-            )
+        _check_telemetry(folder)
         return step, damaged
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")

@@ -173,7 +173,7 @@ def _recording(config: Config, folder: Path, fleet: Fleet, start: Start) -> Iter
             run_folder.write_atomically(folder / run_folder.CONFIG, to_yaml(config.resolved))
         disk = recorder.on_disk(config, folder, fleet, start, {"summary": "", **_attributes(config, fleet.model)})
         yield disk
-    except (Exception, KeyboardInterrupt) as error:
+    except BaseException as error:  # SystemExit among them
         checkpoints = disk.checkpoints.steps() if disk is not None else []
         named = ending(error, folder, fleet.model.structure, next(iter(checkpoints), start.step))
         if disk is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def configuration(folder: Path) -> dict[str, Any] | None:
 
 def _check_usable(folder: Path) -> None:
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} - BEFORE:
-        raise ConfigError(f"{named(folder)}: holds something else; choose a new or an empty folder")
+        raise ConfigError(f"{named(folder)}: holds something else, and no {CONFIG}; choose a new or an empty folder")
     if not existing(folder).is_dir():
         raise ConfigError(f"{named(folder)}: {str(existing(folder))!r} is a file, not a folder")
     check_writable(folder)
@@ -64,9 +65,13 @@ def check_writable(folder: Path) -> None:
         raise ConfigError(f"{named(folder)}: cannot be written ({error.strerror})") from None
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether the run of the folder has reached its end."""
-    return (folder / SUMMARY).is_file()
+def summary(folder: Path) -> dict[str, Any]:
+    """The summary of a run that has reached its end; empty without one, or when it cannot be read."""
+    try:
+        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextlib.contextmanager
@@ -92,8 +97,12 @@ def check_unclaimed(folder: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or none of it."""
     partial_file = path.with_name(path.name + ".partial")
-    with partial_file.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial_file, path)
+    try:
+        with partial_file.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial_file, path)
+    except OSError:
+        partial_file.unlink(missing_ok=True)
+        raise

@@ -34,9 +34,8 @@ class Stopping:
 
 
 @contextlib.contextmanager
-def on_signals() -> Iterator[Stopping]:
+def on_signals(stopping: Stopping) -> Iterator[Stopping]:
     """Signals are taken as a wish to stop; threads other than the main one have to do without."""
-    stopping = Stopping()
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return

@@ -306,6 +306,20 @@ def check_same(path: Path, axes: Axes, frame: int) -> None:
         raise ConfigError(
             f"{path}: {_named(absent)} missing; resume=from=0, or a new folder, simulates those frames again"
         )
+    _check_sound(path, frame)
+
+
+def _check_sound(path: Path, frame: int) -> None:
+    """ConfigError when the chunks that `frame` cuts, which are written anew, have rotted."""
+    for name, array in zarr.open_group(path, mode="r", use_consolidated=False).arrays():
+        if _is_timed(array) and frame % array.chunks[0]:
+            try:
+                array[frame - 1 : frame]
+            except ValueError as error:
+                raise ConfigError(
+                    f"{path}: {name} is damaged at frame {frame - 1} ({error}); resume=from=0, or a new folder, "
+                    "simulates it again"
+                ) from None
 
 
 def _named(absent: list[str]) -> str:

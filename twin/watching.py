@@ -151,7 +151,7 @@ def last_words(folder: Path) -> str:
         status = json.loads((folder / STATUS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    if not status["simulated_until"]:
+    if not isinstance(status, dict) or not status.get("simulated_until"):
         return ""
     return f"{_line(status)}\nSaid at {status['updated']} by process {status['pid']} on {status['host']}"
 

@@ -1,5 +1,7 @@
 """The terminal: progress of a run, the table of its result, the ranking of a sweep."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +24,19 @@ UPSETS = ("silent_corruptions", "memory_errors", "hangs", "crashes")
 COLOURS = {"good": "green", "tight": "yellow", "broken": "bold red", "none": ""}
 
 
+class _Console(Console):
+    """A console that falls silent when nobody reads it any more: the run goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from here on."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _console(plain_width: int = PLAIN_WIDTH) -> Console:
     """Standard output; plain text of a fixed width where it is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=plain_width, color_system=None)
+    console = _Console(highlight=False)
+    return console if console.is_terminal else _Console(highlight=False, width=plain_width, color_system=None)
 
 
 @contextmanager
@@ -149,11 +160,11 @@ def show(folder: str | Path) -> None:
 
 def show_stopped(folder: Path, data: Any, command: str) -> None:
     """Say how far a run that was asked to stop has come, and the command that goes on."""
+    from twin.reporting.report import reached
+
     console = _console()
-    reached = (
-        np.datetime_as_string(data["time"].values[-1], "m").replace("T", " ") if data.sizes["time"] else "the start"
-    )
-    console.print(f"{folder}: stopped at {reached} UTC, saved. It goes on with", soft_wrap=True, markup=False)
+    where = reached(data) if data.sizes["time"] else "the start"
+    console.print(f"{folder}: stopped at {where}, saved. It goes on with", soft_wrap=True, markup=False)
     console.print(f"  {command}", soft_wrap=True, markup=False)
 
 

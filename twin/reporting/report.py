@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from kernels import constants as const
 from kernels import orbit, sunlight
+from twin import run_folder
 from twin.reporting import energy_flow, figures, globe, human, page, series
 from twin.run_folder import write_atomically
 from twin.selection import spread
@@ -59,8 +60,7 @@ def _failure(data: xr.Dataset) -> str:
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """summary.json of a run; empty while there is none."""
-    path = folder / "summary.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return run_folder.summary(folder)
 
 
 def versions(data: xr.Dataset) -> dict[str, str]:
