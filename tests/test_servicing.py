@@ -11,7 +11,7 @@ import pytest
 import twin
 from kernels import failures, registry, servicing
 from kernels.constants import DAY_S, YEAR_S
-from twin import ageing, anchor, energy, programs
+from twin import ageing, anchor, energy, metrics, programs
 from twin.config import ConfigError
 from twin.servicing import Slots, days_ended
 from twin.state import Slow
@@ -309,6 +309,31 @@ def test_the_frame_of_a_replacement_is_of_the_new_satellite_alone(run):
         np.testing.assert_allclose(data[name].values[last], value, rtol=1e-6, err_msg=name)
     for name in ("propellant_kg", "array_health", "battery_health"):
         assert (data[name].values[last] > data[name].values[last[0] - 1, last[1]]).all(), name
+
+
+def test_dead_fraction_of_a_fleet_is_of_the_accelerators_in_the_account():
+    """96 chips in four satellites and 8 in one: the account is of both, of the serviced ones, or of nobody."""
+    few = '+cohorts.few=["accelerator.count=8","constellation.satellites=1"%s]'
+    many = '+cohorts.many=["accelerator.count=96","constellation.satellites=4"%s]'
+    unserviced, none = ',"servicing=none"', ',"accelerator.count=0"'
+
+    def dead(*cohorts):
+        overrides = ["distributed.devices=1", "constellation.planes=1", "servicing=visits", *cohorts]
+        model = twin.build(twin.compose("simulate", overrides))
+        prepared = programs.prepare(model.structure, model.params, model.environment)
+        carry = programs.lay_out(model.structure, prepared, 1).carry
+        told = {}
+        for name, chips in {"few": 2.0, "many": 12.0}.items():
+            if name in carry.servicing:
+                dead_s = chips * metrics.run_duration_s(model.structure, prepared[name])
+                account = carry.servicing[name]
+                told[name] = account._replace(accelerators_dead_s=jnp.full_like(account.turn, dead_s))
+        fleet, _ = programs.all_metrics(model.structure, prepared, carry._replace(servicing=told))
+        return float(fleet["accelerators_dead_fraction"])
+
+    assert dead(few % "", many % "") == pytest.approx(50.0 / 392.0)
+    assert dead(few % unserviced, many % "") == pytest.approx(12.0 / 96.0)
+    assert np.isnan(dead(few % none, many % unserviced))
 
 
 def test_slow_variables_are_all_renewed_or_kept():

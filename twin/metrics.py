@@ -127,8 +127,8 @@ def station_keeping(
 def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Array) -> Metrics:
     """What failed, what visits and successors put in its place, and what had to be launched for that.
 
-    A spare accelerator comes with its share of the hosts; the servicer itself is not counted. The time for which
-    accelerators were dead is NaN where no account of it is kept.
+    A spare accelerator comes with its share of the hosts; the servicer itself is not counted. Years of accelerators,
+    dead ones among them, are those of slots that are serviced: elsewhere no account of the dead is kept.
     """
     budget, count = prepared.budget, prepared.budget.accelerators
     own = {name: jnp.sum(getattr(told, name)) if told else jnp.zeros(()) for name in RENEWED}
@@ -136,6 +136,8 @@ def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Ar
     swapped = prepared.shared.profiles["servicing"].get("battery_renewed_fraction", 0.0) * own["visits"]
     added = own["accelerators_replaced"] + count * own["satellites_replaced"] - own["accelerators_retired"]
     span_s = duration_s * last.age_s.size
+    years = (span_s * count if told else jnp.zeros(())) / const.YEAR_S
+    dead_years = own["accelerators_dead_s"] / const.YEAR_S
     return {
         "servicing_visits": own["visits"],
         "satellites_replaced": own["satellites_replaced"],
@@ -147,8 +149,15 @@ def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Ar
         + swapped * budget.parts_kg["battery"]
         + own["propellant_refilled_kg"],
         "out_of_service_fraction": own["out_of_service_s"] / span_s,
-        "accelerators_dead_fraction": own["accelerators_dead_s"] / (span_s * count) if told else jnp.asarray(jnp.nan),
+        "accelerator_years": years,
+        "dead_accelerator_years": dead_years,
+        "accelerators_dead_fraction": dead_fraction(dead_years, years),
     }
+
+
+def dead_fraction(dead_years: Array, years: Array) -> Array:
+    """Part of their time in which accelerators were dead; NaN without any in the account."""
+    return jnp.where(years > 0.0, dead_years / jnp.where(years > 0.0, years, 1.0), jnp.nan)
 
 
 def run_duration_s(structure: Structure, prepared: Cohort) -> Array:
@@ -198,7 +207,6 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
         "underserved_fraction",
         "power_limited_fraction",
         "out_of_service_fraction",
-        "accelerators_dead_fraction",
         "drag_delta_v_m_per_s_per_year",
         "battery_cycle_loss_per_year",
         "array_loss_per_year",
@@ -215,6 +223,9 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
         else:
             metrics[name] = jnp.sum(column)
     metrics["specific_mass_kg_per_kw"] = specific_mass(metrics["mass_kg"], metrics["accelerator_energy_j"], duration_s)
+    if "accelerator_years" in metrics:
+        dead = dead_fraction(metrics["dead_accelerator_years"], metrics["accelerator_years"])
+        metrics["accelerators_dead_fraction"] = dead
     return metrics
 
 

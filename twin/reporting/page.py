@@ -48,6 +48,8 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "satellites_replaced": "Satellites at the end of their life for which a successor took the slot",
     "accelerators_failed": "Accelerators that died in the run, those of replaced satellites included",
     "accelerators_replaced": "Dead accelerators for which a visit brought new ones",
+    "accelerator_years": "Accelerators on board of serviced satellites, dead or alive, times the duration of the run",
+    "dead_accelerator_years": "Of those, what dead accelerators make up",
     "accelerators_dead_fraction": "Share of their time in which accelerators were dead",
     "propellant_refilled_kg": "Propellant that visits brought",
     "replacement_mass_kg": "Launch mass of the successors",
