@@ -305,7 +305,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, config: Any)
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "thesis.txt").write_text("mine", encoding="utf-8")
-    assert "holds something else; choose a new or an empty folder" in refused_folder(folder, config)
+    assert "holds something else, and no config.yaml; choose a new or an empty folder" in refused_folder(folder, config)
 
 
 def test_a_finished_run_of_another_configuration_is_left_alone(tmp_path: Path, config: Any) -> None:
