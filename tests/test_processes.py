@@ -144,7 +144,7 @@ def test_all_processes_refuse_what_the_first_one_refuses(tmp_path: Path) -> None
     run = launched(2, folder, restarts=3)
     printed, _ = run.communicate(timeout=300)
     assert run.returncode == 2 and "Traceback" not in printed and "restart" not in printed
-    assert "holds something else; choose a new or an empty folder" in printed
+    assert "holds something else, and no config.yaml; choose a new or an empty folder" in printed
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 

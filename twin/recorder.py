@@ -5,71 +5,22 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from twin import processes, resume, run_folder
 from twin.checkpoint import Checkpoints, Leaves
 from twin.config import Config
-from twin.frames import nodes_of
+from twin.fleet import Fleet
 from twin.model import Model
 from twin.refusal import ConfigError
 from twin.resume import Start
 from twin.schema import Checkpoint
 from twin.selection import Selection, check_size, selection
-from twin.store import Axes, Columns, Store, check_same, stored_times
-from twin.structure import moment
+from twin.store import Axes, Columns, Store, check_same
 from twin.watching import Progress, Watcher
-
-if TYPE_CHECKING:
-    from twin.run import Fleet
-
-
-def frame_axes(config: Config, model: Model, folder: Path | None = None, start: Start | None = None) -> Axes:
-    """Coordinates of the frames of the whole fleet.
-
-    Those of a run that goes on in a folder have the times written there, then those at the cadence it has now.
-    """
-    axes = _axes(config, model)
-    if folder is None or start is None or not start.record:
-        return axes
-    schedule = model.structure.schedule
-    windows = start.step // schedule.chunk_steps // (schedule.settling_chunks + 1)
-    coming = axes.time[windows * (schedule.chunk_steps // schedule.save_steps) :]
-    written = processes.by_first(lambda: _written_ns(folder, start.frame))
-    return replace(axes, time=np.concatenate([np.array(written, "datetime64[ns]"), coming]))
-
-
-def _written_ns(folder: Path, frames: int) -> list[int]:
-    """Times of the first frames of the folder's store, since 1970."""
-    try:
-        times = stored_times(folder / run_folder.TELEMETRY)[:frames]
-    except FileNotFoundError as error:
-        raise ConfigError(f"{error}; choose another folder") from None
-    return times.astype("datetime64[ns]").astype(np.int64).tolist()
-
-
-def _axes(config: Config, model: Model) -> Axes:
-    schedule = model.structure.schedule
-    frames = schedule.steps // schedule.save_steps
-    window, inside = np.divmod(np.arange(frames) * schedule.save_steps, schedule.chunk_steps)
-    chunk = window * (schedule.settling_chunks + 1) + schedule.settling_chunks
-    begun = moment(schedule, float(model.environment.slow_weight), chunk * schedule.chunk_steps + inside)
-    frame_ms = schedule.save_steps * schedule.step_ms
-    ends_ms = np.rint(begun.date_s * 1e3).astype(np.int64) + config.time.start_ms + frame_ms
-    catalogues = [(c.name, model.catalogue[c.name]) for c in model.structure.cohorts]
-    nodes = nodes_of(model.structure) if model.structure.node_temperatures else ()
-    return Axes(
-        time=ends_ms.astype("datetime64[ms]").astype("datetime64[ns]"),
-        satellite=np.arange(sum(len(c.names) for _, c in catalogues)),
-        name=np.array([name for _, c in catalogues for name in c.names], dtype=object),
-        norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
-        cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
-        node=nodes,
-    )
 
 
 def check(config: Config, axes: Axes, folder: Path, start: Start) -> None:
@@ -246,7 +197,7 @@ def _pace(model: Model) -> float:
     return float(model.environment.slow_weight) / (1 + model.structure.schedule.settling_chunks)
 
 
-def on_disk(config: Config, folder: Path, fleet: "Fleet", start: Start, attributes: Mapping[str, Any]) -> OnDisk:
+def on_disk(config: Config, folder: Path, fleet: Fleet, start: Start, attributes: Mapping[str, Any]) -> OnDisk:
     """The recorder of a run that begins, or goes on, in a folder of its own."""
     checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, config.checkpoint.keep)
     kept, due = selection(config.output, fleet.axes.satellites), Due(config.checkpoint, fleet.model, start.step)

@@ -18,10 +18,11 @@ from twin import chunks, health, processes, programs, recorder, resume, rollout,
 from twin.clock import Clock, compile_time
 from twin.config import Config, ConfigError
 from twin.endings import ending
+from twin.fleet import Fleet, frame_axes
 from twin.frames import gathered
 from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
-from twin.recorder import InMemory, OnDisk, Recorder, frame_axes
+from twin.recorder import InMemory, OnDisk, Recorder
 from twin.resume import Start
 from twin.selection import selection
 from twin.store import Axes
@@ -35,15 +36,6 @@ HEAVIEST_KG = 1e8  # of a satellite: what lies above is the sign of a mass that 
 
 Watch = Callable[[Progress], None]
 Stop = Callable[[], bool]
-
-
-class Fleet(NamedTuple):
-    """A run that is ready to go: model, prepared cohorts, their tiles, and the coordinates of the fleet's frames."""
-
-    model: Model
-    cohorts: dict[str, Cohort]
-    tiles: rollout.Tiles
-    axes: Axes
 
 
 class Reached(NamedTuple):
@@ -140,6 +132,8 @@ def _in_folder(
     """A run that begins or goes on in a folder that is its own."""
     model = model._replace(notes=(*model.notes, *start.remarks))
     fleet = _ready(model, start, frame_axes(config, model, folder, start))
+    for remark in start.remarks:
+        log.info(remark)
     if start.record:
         clock.goes_on(start.record["clock"])
     with _recording(config, folder, fleet, start) as disk:
