@@ -177,7 +177,7 @@ def wrapped(inner: BaseException) -> Exception:
         (OSError(errno.EROFS, os.strerror(errno.EROFS)), "can no longer be written (Read-only file system): see to it"),
         (ExceptionGroup("all", [PermissionError(errno.EACCES, "x")]), "can no longer be written (Permission denied)"),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes"), "2 satellites on each of"),
-        (MemoryError("Unable to allocate 12 GiB"), "lower time.chunk_s or raise time.save_every_s"),
+        (MemoryError("Unable to allocate 12 GiB"), "also lower time.chunk_s, raise time.save_every_s"),
     ],
 )
 def test_ends_are_named(error: Exception, words: str, structure: Structure, tmp_path: Path) -> None:

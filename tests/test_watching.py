@@ -53,7 +53,7 @@ def test_status_from_the_first_moment_to_the_end(tmp_path: Path, monkeypatch: py
     assert (first["state"], first["pid"], first["host"]) == ("running", os.getpid(), socket.gethostname())
     assert first["done_steps"] == 0 and first["wall_left_s"] is None and first["simulated_until"] is None
     seen.chunk(at(1000), {"a": EASY})
-    seen.checkpointed(1000)
+    seen.checkpointed([1000])
     seen.chunk(at(2000), {"a": EASY | {"min_state_of_charge": 0.4}})
     now = status(tmp_path)
     assert (now["done_steps"], now["total_steps"], now["done_fraction"]) == (2000, STEPS, 0.5)

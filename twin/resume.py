@@ -144,9 +144,14 @@ def _refuse_changes(what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
     """ConfigError for the keys that differ, with old and new value."""
     keys = [key for key in {**old, **new} if old.get(key, "nothing") != new.get(key, "nothing")]
     if keys:
-        named = [f"{key} was {old.get(key, 'nothing')}, is {new.get(key, 'nothing')}" for key in keys[:MOST_NAMED]]
+        named = [f"{key} was {_shown(old, key)}, is {_shown(new, key)}" for key in keys[:MOST_NAMED]]
         more = "; and more" if len(keys) > MOST_NAMED else ""
         raise ConfigError(f"{what}: {'; '.join(named)}{more}; choose another folder, or give the values it has")
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key, "nothing")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
 def _kept(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

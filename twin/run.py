@@ -86,8 +86,10 @@ def simulate(
             return store.open_run(folder)
         model = build(config) if model is None else model
         start = beginning(config, folder, model) if start is None else start
+        model = model._replace(notes=(*model.notes, *start.remarks))
+        fleet = _ready(model, start, frame_axes(config, model, folder, start))
         with _claimed(folder):
-            _in_folder(config, folder, model, start, watch, stopped, clock)
+            _in_folder(config, folder, fleet, start, watch, stopped, clock)
         processes.wait()
         return store.open_run(folder)
 
@@ -127,11 +129,9 @@ def _in_memory(config: Config, model: Model | None, watch: Watch | None, clock: 
 
 
 def _in_folder(
-    config: Config, folder: Path, model: Model, start: Start, watch: Watch | None, stop: Stop, clock: Clock
+    config: Config, folder: Path, fleet: Fleet, start: Start, watch: Watch | None, stop: Stop, clock: Clock
 ) -> None:
     """A run that begins or goes on in a folder that is its own."""
-    model = model._replace(notes=(*model.notes, *start.remarks))
-    fleet = _ready(model, start, frame_axes(config, model, folder, start))
     for remark in start.remarks:
         log.info(remark)
     if start.record:
