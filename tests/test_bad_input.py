@@ -274,7 +274,7 @@ def test_trace_is_refused(tmp_path: Path, traced: Any, name: str) -> None:
 def finished(folder: Path, config: Any) -> Path:
     """A folder as a finished run of a configuration leaves it, as far as the check looks."""
     (folder / "telemetry.zarr").mkdir(parents=True)
-    (folder / "summary.json").write_text("{}", encoding="utf-8")
+    (folder / "summary.json").write_text('{"run": {}}', encoding="utf-8")
     (folder / "config.yaml").write_text(run.to_yaml(config.resolved), encoding="utf-8")
     return folder
 
