@@ -245,6 +245,13 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before_and_named(copied: Pa
     assert (copied / "checkpoints" / "damaged-60").is_dir() and 60 in steps(copied)
 
 
+def test_a_run_whose_checkpoints_are_all_damaged_keeps_its_telemetry(copied: Path, whole: xr.Dataset) -> None:
+    for record in (copied / "checkpoints").rglob("record/metadata"):
+        record.write_text("{}", encoding="utf-8")
+    assert "all damaged, the newest one 60" in refused(copied)
+    assert_same(run(copied, "resume=from=0"), whole)
+
+
 # --- Finished --------------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ FREE = (
     "time.duration_s",
     "time.save_every_s",
     "time.name",
-    *(f"{k}" for k in RUN_KEYS if k not in ("time", "failures", "seed")),
+    *(key for key in RUN_KEYS if key not in ("time", "failures", "seed")),
 )
 MOST_NAMED = 4
 
@@ -228,6 +228,11 @@ def _chosen(
         return step, damaged
     if config.resume == "must":
         raise ConfigError(f"resume = 'must': {str(folder)!r} holds no sound checkpoint; resume=auto begins anew there")
+    if damaged:
+        raise ConfigError(
+            f"{run_folder.named(folder)}: its checkpoints are all damaged, the newest one {damaged[0][0]}: "
+            f"{damaged[0][1]}; resume=from=0 begins anew there and drops the telemetry that is written"
+        )
     return None, damaged
 
 
