@@ -305,7 +305,7 @@ def _warn(fraction: float) -> str:
 
 def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
     """How long it took, on what, and where the rest is."""
-    took = f"{run['wall_s']:.1f} s, while {run['compile_s']:.1f} s of compiling went on in part at the same time"
+    took = f"{run['wall_s']:.1f} s (compiling, partly beside it: {run['compile_s']:.1f} s)"
     report = folder / "report.html"
     page = f"Report: {report}" if report.is_file() else f"Result: {folder} (no report.html yet)"
     return [f"{took}; {human.speed(run['satellite_steps_per_s'])} on {run['device']}", page]
