@@ -22,8 +22,8 @@ from twin.schema import Checkpoint, Distributed, Output, Precision, Strict, Ther
 from twin.structure import Ports
 
 # Every kernel registers its models and parameters when it is imported.
-for _module in pkgutil.iter_modules(kernels.__path__):
-    importlib.import_module(f"kernels.{_module.name}")
+for _module in pkgutil.walk_packages(kernels.__path__, "kernels."):
+    importlib.import_module(_module.name)
 
 PORTS = tuple(field.name for field in fields(Ports))
 FAILURES = ("none", "expected", "random")

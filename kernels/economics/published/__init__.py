@@ -1,0 +1,1 @@
+"""Published studies, each with its own assumptions and its own arithmetic, errors included."""
