@@ -102,6 +102,7 @@ HourOfDay = Annotated[Scalar, Quantity("h", 0.0, 24.0)]
 Age = Annotated[Scalar, Quantity("years", 0.0, 100.0)]
 Lifetime = Annotated[Scalar, Quantity("years", above=0.0, maximum=1e6)]
 Years = Annotated[Scalar, Quantity("years", above=0.0, maximum=100.0)]
+ServiceLife = Annotated[Scalar, Quantity("years", 0.25, 50.0)]
 RatePerHour = Annotated[Scalar, _positive("per_h")]
 RatePerYear = Annotated[Scalar, _not_negative("per_year")]
 

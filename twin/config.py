@@ -40,6 +40,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
         "file": (str | None, None),
         "subset": (str | None, None),
     },
+    "deployment": {"horizon_years": (int, Field(ge=1, le=60)), "against": (str, ...)},
     "workload": {
         "file": (str | None, None),
         "repeat": (bool, True),
@@ -126,7 +127,8 @@ def _profile_model(slot: str, model_name: str | None) -> type[Strict]:
     return create_model(slot, __base__=Strict, **fields)
 
 
-def _validate(where: str, model: type[Strict], values: Any, model_name: str | None = None) -> Any:
+def validated(where: str, model: type[Strict], values: Any, model_name: str | None = None) -> Any:
+    """Values as a model of what they may be; ConfigError in one sentence."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} = {values!r}: must be a group of keys, not a single value")
     for key, value in values.items():
@@ -140,25 +142,26 @@ def _validate(where: str, model: type[Strict], values: Any, model_name: str | No
         raise ConfigError(sentence(where, first, known, model_name)) from None
 
 
-def _profile(slot: str, values: Any) -> Any:
-    """Validated profile of a slot; its schema follows from the model that it names."""
+def profile(slot: str, values: Any, where: str = "") -> Any:
+    """Validated profile of a slot; its schema follows from the model that it names. `where` is its key, if another."""
+    where = where or slot
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{slot} = {values!r}: must be a profile of conf/{slot}/")
+        raise ConfigError(f"{where} = {values!r}: must be a profile of conf/{slot}/")
     choices = registry.models(slot)
     model_name = None
     if choices:
         model_name = values.get("model")
         if not isinstance(model_name, str) or model_name not in choices:
             raise ConfigError(
-                f"{slot}.model = {model_name!r}: not a known model; known: {', '.join(sorted(choices))}"
+                f"{where}.model = {model_name!r}: not a known model; known: {', '.join(sorted(choices))}"
                 f"{nearest(str(model_name), choices)}"
             )
-    return _validate(slot, _profile_model(slot, model_name), values, model_name)
+    return validated(where, _profile_model(slot, model_name), values, model_name)
 
 
 def thermal_network(values: Any) -> ThermalNetwork:
     """Validated network whose names all exist and whose nodes all have a temperature."""
-    network = _validate("thermal_network", ThermalNetwork, values)
+    network = validated("thermal_network", ThermalNetwork, values)
     nodes = network.nodes
 
     def known(path: str, name: str, among: Iterable[str], what: str = "node") -> None:
@@ -199,35 +202,35 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
     for key in (*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network"):
         if key not in composed:
             raise ConfigError(f"{key}: missing")
-    time = _validate("time", Time, composed["time"])
+    time = validated("time", Time, composed["time"])
     check_time(time)
     if composed["failures"] not in FAILURES:
         raise ConfigError(
             f"failures = {composed['failures']!r}: must be one of {', '.join(FAILURES)}"
             f"{nearest(str(composed['failures']), FAILURES)}"
         )
-    precision = _validate("precision", Precision, composed["precision"])
-    distributed = _validate("distributed", Distributed, composed["distributed"])
+    precision = validated("precision", Precision, composed["precision"])
+    distributed = validated("distributed", Distributed, composed["distributed"])
     check_schedule(distributed, precision)
     seed = composed["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed!r}: must be a whole number from 0 to 2^63 - 1")
-    operations = _profile("operations", composed["operations"])
+    operations = profile("operations", composed["operations"])
     check_windows(time, operations)
     own = dict(cohorts) if cohorts else {_cohort_name(composed): composed}
     return Config(
         time=time,
         precision=precision,
         distributed=distributed,
-        output=_validate("output", Output, composed["output"]),
-        checkpoint=_validate("checkpoint", Checkpoint, composed["checkpoint"]),
+        output=validated("output", Output, composed["output"]),
+        checkpoint=validated("checkpoint", Checkpoint, composed["checkpoint"]),
         resume=_resume(composed["resume"]),
         failures=composed["failures"],
         seed=seed,
-        workload=_profile("workload", composed["workload"]),
-        environment=_profile("environment", composed["environment"]),
+        workload=profile("workload", composed["workload"]),
+        environment=profile("environment", composed["environment"]),
         operations=operations,
-        atmosphere=_profile("atmosphere", composed["atmosphere"]),
+        atmosphere=profile("atmosphere", composed["atmosphere"]),
         cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )
@@ -255,7 +258,7 @@ def _cohort(name: str, values: Mapping[str, Any], where: str) -> CohortConfig:
 
 
 def _design(name: str, values: Mapping[str, Any]) -> CohortConfig:
-    profiles = {slot: _profile(slot, values[slot]) for slot in COHORT_SLOTS}
+    profiles = {slot: profile(slot, values[slot]) for slot in COHORT_SLOTS}
     orbit, pattern = profiles["orbit"], profiles["constellation"]
     from_file = pattern.model == "element_sets"
     if from_file != (orbit.model == "element_sets"):

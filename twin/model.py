@@ -63,7 +63,7 @@ def build(config: Config) -> Model:
     """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
     use_devices(config.distributed)
     cohorts, params, catalogue, notes = [], {}, {}, []
-    fleet = {slot: _numbers(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
+    fleet = {slot: numbers_of(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
     for cohort in config.cohorts:
         check_plane(cohort.profiles["orbit"])
         own, names, remarks = _cohort_params(config, cohort)
@@ -224,7 +224,7 @@ def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.nda
     return end - begin
 
 
-def _numbers(slot: str, profile: Any) -> dict[str, Array]:
+def numbers_of(slot: str, profile: Any) -> dict[str, Array]:
     """Every number of a profile as a float64 array, under its own name.
 
     Printed columns are filled up in front with their first value, so that a longer table is no other shape.
@@ -240,7 +240,7 @@ def _numbers(slot: str, profile: Any) -> dict[str, Array]:
 
 
 def _cohort_params(config: Config, cohort: CohortConfig) -> tuple[CohortParams, Catalogue, list[str]]:
-    params: CohortParams = {slot: _numbers(slot, cohort.profiles[slot]) for slot in COHORT_SLOTS}
+    params: CohortParams = {slot: numbers_of(slot, cohort.profiles[slot]) for slot in COHORT_SLOTS}
     params["thermal_network"] = _network_numbers(cohort.thermal_network)
     params["particle_fluence"] = particle_fluence.read(cohort.profiles["solar_cell"].damage_material)
     pattern = cohort.profiles["constellation"]

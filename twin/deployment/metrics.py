@@ -1,0 +1,123 @@
+"""From the course of a deployment to the numbers that people compare: every denominator, total and levelised."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from kernels.economics import finance, upkeep
+from twin.deployment.course import MONTH_H, MONTH_S, PFLOP_DAY_FLOP, Course, Unit, years_at
+from twin.deployment.space_prices import CHIPS
+
+GW_W = 1e9
+MILESTONES_GW = (1, 10, 100)
+RUNNING = ("operations", "servicing", "disposal", "energy", "repairs")  # paid for units that are in place
+DENOMINATORS = ("kwh", "accelerator_hour", "pflop_day", "million_tokens")
+
+Metrics = dict[str, Array]
+
+
+def metrics(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Metrics:
+    """All metrics of a course, (); `chip_flops` is the nominal rate of an accelerator of the first month.
+
+    Levelised costs are present values of costs over present values of work (IEA and NEA, Projected Costs of Generating
+    Electricity, 2020, chapter 2); what the units are still worth at the end is taken off, in both kinds.
+    """
+    once = jnp.ones_like(course.units)
+    present = finance.discount_factor(terms.discount_per_year, years_at(course.units.size))
+    revenue_usd = _revenue_usd(course, terms, chip_flops)
+    left_usd = sum(course.residual_usd.values(), jnp.zeros(()))
+    net_usd = revenue_usd - total(course)
+    work = quantities(course, terms, once)
+    return {
+        "total_usd": jnp.sum(total(course)),
+        "residual_usd": left_usd,
+        "revenue_usd": jnp.sum(revenue_usd),
+        "net_present_value_usd": jnp.sum(net_usd * present) + left_usd * present[-1],
+        **_per_watt(course),
+        **{f"total_{name}": value for name, value in per_work(course, terms, once).items()},
+        **{f"levelised_{name}": value for name, value in per_work(course, terms, present).items()},
+        "most_power_w": jnp.max(course.work.nominal_power_w),
+        "last_power_w": course.work.nominal_power_w[-1],
+        **{f"years_to_{gw}_gw": years_to(course.work.nominal_power_w, gw * GW_W) for gw in MILESTONES_GW},
+        "units_launched": jnp.sum(course.events.launched),
+        "launches": jnp.sum(course.launches),
+        "launched_kg": jnp.sum(course.launched_kg),
+        "delivered_flop": jnp.sum(course.work.compute_flops) * MONTH_S,
+        "carbon_kg": jnp.sum(course.carbon_kg),
+        "carbon_kg_per_kwh": jnp.sum(course.carbon_kg) / work["kwh"],
+        "carbon_kg_per_pflop_day": jnp.sum(course.carbon_kg) / work["pflop_day"],
+        "water_l_per_kwh": jnp.sum(course.water_l) / work["kwh"],
+        "water_l_per_pflop_day": jnp.sum(course.water_l) / work["pflop_day"],
+    }
+
+
+def total(course: Course) -> Array:
+    """All that is paid in each month, (month,)."""
+    return sum(course.costs_usd.values(), jnp.zeros_like(course.units))
+
+
+def quantities(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
+    """Energy of accelerators and hosts, hours of working accelerators, work and tokens, months weighted, ()."""
+    flop = course.work.compute_flops @ weight * MONTH_S
+    return {
+        "kwh": course.work.accelerator_power_w @ weight * MONTH_H / 1e3,
+        "accelerator_hour": course.work.accelerators @ weight * MONTH_H,
+        "pflop_day": flop / PFLOP_DAY_FLOP,
+        "million_tokens": flop / terms.work_per_token_flop / 1e6,
+    }
+
+
+def per_work(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
+    """Cost per unit of each denominator, months weighted, with chips and without, ()."""
+    chips_usd = sum((course.costs_usd[name] for name in CHIPS), jnp.zeros_like(course.units))
+    chips = chips_usd @ weight - course.residual_usd["chips"] * weight[-1]
+    rest = (total(course) - chips_usd) @ weight - course.residual_usd["rest"] * weight[-1]
+    found = {}
+    for name, quantity in quantities(course, terms, weight).items():
+        some = jnp.maximum(quantity, 1e-30)
+        found |= {f"usd_per_{name}": (rest + chips) / some, f"usd_per_{name}_without_chips": rest / some}
+    return found
+
+
+def per_unit(unit: Unit, terms: upkeep.Terms) -> Metrics:
+    """Levelised cost of a unit of each month over its own life, by denominator, (month,)."""
+    amounts = {
+        "kwh": unit.energy_kwh,
+        "accelerator_hour": unit.accelerator_hours,
+        "pflop_day": unit.flop / PFLOP_DAY_FLOP,
+        "million_tokens": unit.flop / terms.work_per_token_flop / 1e6,
+    }
+    return {f"usd_per_{name}": unit.cost_usd / amount for name, amount in amounts.items()} | {
+        f"usd_per_{name}_without_chips": (unit.cost_usd - unit.chips_usd) / amount for name, amount in amounts.items()
+    }
+
+
+def _per_watt(course: Course) -> Metrics:
+    """What is invested per watt: of nominal power when placed, and of mean power that accelerators then had."""
+    invested = {name: jnp.sum(usd) for name, usd in course.costs_usd.items() if name not in RUNNING}
+    chips_usd = sum((invested[name] for name in CHIPS), jnp.zeros(()))
+    invested_usd = sum(invested.values(), jnp.zeros(()))
+    placed_w = jnp.sum(course.events.launched) * course.unit.nominal_power_w[0]
+    delivered = jnp.sum(course.work.accelerator_power_w) / jnp.sum(course.units * course.unit.nominal_power_w)
+    return {
+        "delivered_fraction": delivered,
+        "usd_per_w_nominal": invested_usd / placed_w,
+        "usd_per_w_nominal_without_chips": (invested_usd - chips_usd) / placed_w,
+        "usd_per_w_delivered": invested_usd / (placed_w * delivered),
+        "usd_per_w_delivered_without_chips": (invested_usd - chips_usd) / (placed_w * delivered),
+    }
+
+
+def _revenue_usd(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Array:
+    """What the work of each month earns: hours of an accelerator of the first month at full rate, (month,)."""
+    price = terms.accelerator_hour_usd * jnp.power(1.0 + terms.price_growth_per_year, years_at(course.units.size))
+    return price * course.work.compute_flops / chip_flops * MONTH_H
+
+
+def years_to(power_w: Array, wanted_w: float) -> Array:
+    """Years until a power is first reached, within a month by interpolation; infinite when it never is, ()."""
+    reached = power_w >= wanted_w
+    first = jnp.argmax(reached)
+    before = jnp.where(first > 0, power_w[first - 1], 0.0)
+    rise = power_w[first] - before
+    part = (wanted_w - before) / jnp.where(rise > 0.0, rise, 1.0)
+    return jnp.where(jnp.any(reached), years_at(power_w.size, 0.0)[first] + part / 12.0, jnp.inf)

@@ -1,0 +1,114 @@
+"""Compute in orbit: satellites built, launched, lost, retired and paid for, month by month."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from kernels import registry
+from kernels.economics import launch, supply, upkeep, vintages
+from kernels.economics.finance import MONTHS_PER_YEAR
+from twin.deployment import course, space_prices
+from twin.deployment.course import Course, Work, by_month, years_at
+from twin.deployment.life import Life
+from twin.deployment.project import Numbers, Shape
+from twin.deployment.space_prices import Needs, Vehicle, satellite_of
+
+LIMITS = ("target", *supply.RESOURCES, "launch")
+
+
+def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
+    """The deployment of satellites with this life; a pure function of all numbers."""
+    life = scaled(life, numbers)
+    plan = registry.call(vintages.plan, numbers["deployment"])
+    terms = registry.call(upkeep.terms, numbers["economics"])
+    law, carrier = vintages.law(plan, shape.ages), vehicle(shape, life, numbers)
+    each, needs, per_unit = work_of(life), needs_of(life), demand_of(life, numbers)
+    ours = ours_per_month(shape, numbers)
+
+    def possible(units: Array, month: Array) -> Array:
+        """Satellites that each resource, and at last the launcher, allow in a month."""
+        used = {"accelerators": units @ needs.accelerators}
+        free = {name: jnp.maximum(ours[name][month] - used.get(name, 0.0), 0.0) for name in supply.RESOURCES}
+        flights = carrier.per_year[month] / MONTHS_PER_YEAR - units @ needs.resupply_kg / carrier.payload_kg
+        by_resource = [free[name] / jnp.maximum(per_unit[name], 1e-30) for name in supply.RESOURCES]
+        return jnp.stack([*by_resource, jnp.maximum(flights, 0.0) * carrier.satellites])
+
+    wanted = plan.target_power_w / life.nominal_power_w * (1.0 + plan.spares_fraction)
+    progress = jnp.power(1.0 + terms.progress_per_year, years_at(shape.months, 0.0))
+    grown = course.grow(law, jnp.full(shape.months, wanted), possible, carrier.success, progress)
+    launched, resupply_kg = grown.events.launched, grown.units @ needs.resupply_kg
+    launches = launched / carrier.satellites + resupply_kg / carrier.payload_kg
+    launched_kg = launched * life.mass_kg + resupply_kg
+    prices = space_prices.prices(shape, life, numbers, launched, launches, launched_kg)
+    per_launch_kg = registry.call(launch.launch_carbon_kg, numbers["launch"])
+    return Course(
+        units=jnp.sum(grown.units, axis=1),
+        by_age=grown.units,
+        events=grown.events,
+        work=course.done(grown, law, each),
+        launches=launches,
+        launched_kg=launched_kg,
+        costs_usd=space_prices.costs(prices, grown, needs, carrier, launches),
+        demand_per_year=_used(launched, grown.units @ needs.accelerators, launches, per_unit),
+        binding=grown.binding,
+        carbon_kg=launched * prices.carbon_kg + launches * per_launch_kg,
+        water_l=jnp.zeros(shape.months),
+        unit=space_prices.unit(prices, plan, law, terms, carrier, needs, each, progress),
+        residual_usd=space_prices.residual(prices, plan, carrier, grown),
+    )
+
+
+def scaled(life: Life, numbers: Numbers) -> Life:
+    """The life with the factors of `deployment` on its mass and its work."""
+    mass_kg, flops = registry.call(vintages.scaled, numbers["deployment"], life.mass_kg, life.delivered_flops)
+    parts_kg = {name: kg * (mass_kg / life.mass_kg) for name, kg in life.parts_kg.items()}
+    return life._replace(mass_kg=mass_kg, parts_kg=parts_kg, delivered_flops=flops)
+
+
+def work_of(life: Life) -> Work:
+    """What a satellite does in each month of its life, (age,)."""
+    alive = by_month(life.accelerators_alive)
+    return Work(
+        nominal_power_w=life.nominal_power_w * alive / life.accelerators,
+        accelerators=alive,
+        accelerator_power_w=by_month(life.accelerator_power_w),
+        compute_flops=by_month(life.delivered_flops),
+    )
+
+
+def needs_of(life: Life) -> Needs:
+    """What servicing brings to a satellite in each month of its life, (age,)."""
+    yearly = (life.resupply_kg, life.accelerators_replaced, life.visits)
+    return Needs(*(by_month(curve) / MONTHS_PER_YEAR for curve in yearly))
+
+
+def vehicle(shape: Shape, life: Life, numbers: Numbers) -> Vehicle:
+    """Payload of the launcher, in kilograms and satellites, and how often it flies."""
+    profile = numbers["launch"]
+    payload_kg = registry.call(launch.payload_kg, profile, life.altitude_m, life.inclination_rad)
+    density = registry.call(vintages.plan, numbers["deployment"]).stowed_density_kg_per_m3
+    volume_kg = registry.call(launch.fairing, profile) * density
+    return Vehicle(
+        payload_kg=payload_kg,
+        satellites=jnp.minimum(payload_kg, volume_kg) / life.mass_kg,
+        per_year=registry.call(launch.launches_per_year, profile, years_at(shape.months)),
+        success=registry.call(launch.success_probability, profile),
+    )
+
+
+def demand_of(life: Life, numbers: Numbers) -> dict[str, Array]:
+    """What a satellite takes of each resource."""
+    terminals = numbers["manufacture"]["laser_terminal_count"]
+    return supply.demand_per_satellite(satellite_of(life), terminals)
+
+
+def ours_per_month(shape: Shape, numbers: Numbers) -> dict[str, Array]:
+    """What the project can have of each resource, (month,)."""
+    outputs = registry.call(supply.output_per_year, numbers["supply"], years_at(shape.months))
+    return {name: output.ours / MONTHS_PER_YEAR for name, output in outputs.items()}
+
+
+def _used(launched: Array, replaced: Array, launches: Array, per_unit: dict[str, Array]) -> dict[str, Array]:
+    """What is used of each resource in a year at the rate of each month."""
+    used = {name: launched * amount for name, amount in per_unit.items()}
+    used["accelerators"] = used["accelerators"] + replaced
+    return {name: MONTHS_PER_YEAR * amount for name, amount in (used | {"launch": launches}).items()}
