@@ -160,7 +160,7 @@ def test_carbon_of_a_launch_adds_up():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_propellant_dominates_the_carbon_of_a_rocket(name):
+def test_carbon_is_a_few_times_that_of_the_burnt_fuel(name):
     own = numbers(name)
     kg = float(registry.call(launch.launch_carbon_kg, own))
     burnt = own["fuel_mass_kg"] * own["burnt_fuel_carbon_kg_per_kg"]
