@@ -44,7 +44,7 @@ def with_number(model, slot, key, value):
 def test_run_adds_up_fluence_and_age(aged):
     (name,) = aged.params
     made = prepare(aged.structure, aged.params, aged.environment)
-    carry = run_all(aged.structure, lay_out(aged.structure, made), aged.environment)
+    carry, _ = run_all(aged.structure, lay_out(aged.structure, made), aged.environment)
     middle_days = aged.environment.start_days + (0.5 * YEARS * YEAR_S - 3300.0) / DAY_S
     activity = solar_cycle.solar_cycle_activity(middle_days)
     quiet, active = made[name].each.fluence

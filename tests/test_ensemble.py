@@ -105,7 +105,7 @@ def test_a_program_takes_no_more_than_planned(model, results):
     everywhere = NamedSharding(plan.mesh, PartitionSpec())
     shared = jax.device_put((model.params, model.environment), everywhere)
     structure = ensembles._on_one_device(model.structure)
-    lowered = ensembles._batch.lower(structure, places, plan.mesh, *shared, numbers)
+    lowered = ensembles._batch.lower(ensembles._objective, structure, places, plan.mesh, *shared, numbers)
     stated = lowered.compile().memory_analysis().temp_size_in_bytes
     assert 0 < stated < plan.width * ensembles.bytes_per_design(model)
 

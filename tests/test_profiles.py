@@ -26,7 +26,10 @@ MINIMUM = {
     "array": 3,
     "attitude": 4,
     "orbit": 4,
+    "launch": 7,
 }
+# Groups that no simulated run has: their profiles are complete by themselves.
+DEPLOYMENT = ("launch", "supply", "manufacture", "economics", "deployment", "ground", "power_beaming", "study")
 # Power density printed on, or given by voltage times current of, the maker's data sheet. [W/m2]
 DATA_SHEET_W_PER_M2 = {
     "xtj_prime": 415.9,
@@ -95,6 +98,8 @@ def texts(node: Any) -> Iterator[tuple[str, Any]]:
 MATRIX_MULTIPLICATION = registry.call(workload.character, read(CONF / "workload" / "steady.yaml"))
 FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(path.parent.name, path.stem) for path in FILES if path.parent != CONF and path.parent.parent == CONF]
+OF_A_RUN = [choice for choice in CHOICES if choice[0] not in DEPLOYMENT]
+OF_A_DEPLOYMENT = [choice for choice in CHOICES if choice[0] in DEPLOYMENT]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
@@ -116,7 +121,7 @@ def test_the_library_offers_a_choice(group: str) -> None:
     assert len(profiles(group)) >= MINIMUM[group]
 
 
-@pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("group", "name"), OF_A_RUN, ids=lambda part: str(part))
 def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None:
     choice = [f"{group}={name}"]
     if name == "element_sets":
@@ -128,6 +133,11 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
     assert config.validate(values).cohorts
     if group == "satellite":
         assert values["satellite"]["name"] == name
+
+
+@pytest.mark.parametrize(("group", "name"), OF_A_DEPLOYMENT, ids=lambda part: str(part))
+def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
+    assert config._profile(group, read(CONF / group / f"{name}.yaml")).name
 
 
 @pytest.mark.parametrize("name", profiles("workload/serving"))

@@ -1,7 +1,7 @@
 """Many designs of one model: a column of values for each number that varies, checked before anything runs."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -49,6 +49,12 @@ def columns(model: Model, designs: Mapping[str, ArrayLike]) -> dict[str, Column]
     return found
 
 
+def places(structure: Structure, paths: Iterable[str]) -> dict[str, Place]:
+    """Where the numbers at some paths lie; ConfigError for a path that is no single number."""
+    known = _quantities(structure)
+    return {path: _found(path, known)[0] for path in paths}
+
+
 def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) -> Params:
     """Parameters with one design's numbers at their places."""
     design = {name: {slot: dict(profile) for slot, profile in own.items()} for name, own in params.items()}
@@ -73,12 +79,17 @@ def _quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     }
 
 
-def _column(path: str, values: ArrayLike, known: Mapping[str, tuple[Place, Quantity]]) -> Column:
+def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Place, Quantity]:
     if path not in known:
         raise ConfigError(f"{path}: no number that a design can vary{nearest(path, known)}")
     place, quantity = known[path]
     if quantity.knots:
         raise ConfigError(f"{path}: is a curve; designs vary single numbers")
+    return place, quantity
+
+
+def _column(path: str, values: ArrayLike, known: Mapping[str, tuple[Place, Quantity]]) -> Column:
+    place, quantity = _found(path, known)
     try:
         column = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Ensembles: the objective of many designs, in batches that fit caches and memory, with one compile for all."""
+"""Ensembles: what is measured of many designs, in batches that fit caches and memory, with one compile for all."""
 
 import csv
 import io
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import ArrayLike
 
@@ -31,6 +32,11 @@ _AXIS = "design"
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
 Watch = Callable[[int, int], None]  # designs done, of how many
+Measure = Callable[[Structure, Params, Environment], tuple[Any, Array]]  # what, and the mass of a satellite [kg]
+
+
+def unwatched(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 class Plan(NamedTuple):
@@ -54,7 +60,7 @@ def ensemble(
     model: Model,
     designs: Mapping[str, ArrayLike],
     memory_gb: float | None = None,
-    watch: Watch = lambda done, total: None,
+    watch: Watch = unwatched,
 ) -> xr.Dataset:
     """Metrics of a whole run of every design, as `twin.objective` gives them, dims (design,); inputs are coordinates.
 
@@ -63,9 +69,23 @@ def ensemble(
     random failures. A design that no launch mass carries has NaN in all metrics. `memory_gb` is what all devices
     together may use, by default half of what is free. ConfigError for a refused value, before anything runs.
     """
+    found = columns(model, designs)
+    return _dataset(found, measured(model, found, _objective, memory_gb, watch))
+
+
+def measured(
+    model: Model,
+    found: Mapping[str, Column],
+    measure: Measure,
+    memory_gb: float | None = None,
+    watch: Watch = unwatched,
+) -> Any:
+    """What `measure` gives for every design, a tree of leaves (design, ...); NaN where no launch mass carries it.
+
+    `measure` is a pure function, the same object each time, so that its compiled program is found again.
+    """
     if processes.count() > 1:
         raise ConfigError("distributed: an ensemble runs in one process; give each its own part of the designs")
-    found = columns(model, designs)
     count = len(next(iter(found.values())).values)
     structure = _on_one_device(model.structure)
     plan = batches(model, count, memory_gb)
@@ -76,10 +96,15 @@ def ensemble(
     parts = []
     for first in range(0, count, plan.batch):
         picked = np.minimum(np.arange(first, first + plan.batch), count - 1)  # filled up with copies of the last
-        metrics = _batch(structure, places, plan.mesh, params, environment, tuple(table[:, picked]))
-        parts.append({name: np.asarray(leaf)[: count - first] for name, leaf in metrics.items()})
+        batch = _batch(measure, structure, places, plan.mesh, params, environment, tuple(table[:, picked]))
+        parts.append(jax.tree.map(lambda leaf, kept=count - first: np.asarray(leaf)[:kept], batch))
         watch(min(first + plan.batch, count), count)
-    return _dataset(found, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _objective(structure: Structure, params: Params, environment: Environment) -> tuple[Metrics, Array]:
+    metrics = objective(structure, params, environment)
+    return metrics, metrics["mass_kg"] / metrics["satellites"]
 
 
 def batches(model: Model, designs: int, memory_gb: float | None = None) -> Plan:
@@ -122,21 +147,22 @@ def to_csv(results: xr.Dataset) -> str:
     return text.getvalue()
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _batch(
+    measure: Measure,
     structure: Structure,
     places: tuple[Place, ...],
     mesh: Mesh,
     params: Params,
     environment: Environment,
     numbers: tuple[ArrayLike, ...],
-) -> Metrics:
-    """Metrics of a batch, (design,): each device runs its own designs."""
+) -> Any:
+    """What is measured of a batch, leaves (design, ...): each device runs its own designs."""
 
-    def one(params: Params, environment: Environment, numbers: tuple[ArrayLike, ...]) -> Metrics:
-        metrics = objective(structure, placed(params, places, numbers), environment)
-        carried = (metrics["mass_kg"] > 0.0) & (metrics["mass_kg"] < HEAVIEST_KG * metrics["satellites"])
-        return {name: jnp.where(carried, value, jnp.nan) for name, value in metrics.items()}
+    def one(params: Params, environment: Environment, numbers: tuple[ArrayLike, ...]) -> Any:
+        found, mass_kg = measure(structure, placed(params, places, numbers), environment)
+        carried = (mass_kg > 0.0) & (mass_kg < HEAVIEST_KG)
+        return jax.tree.map(lambda leaf: jnp.where(carried, leaf, jnp.nan), found)
 
     return jax.shard_map(
         jax.vmap(one, in_axes=(None, None, 0)),

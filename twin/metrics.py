@@ -127,13 +127,11 @@ def station_keeping(
 def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Array) -> Metrics:
     """What failed, what visits and successors put in its place, and what had to be launched for that.
 
-    A spare accelerator comes with its share of the hosts; the servicer itself is not counted. Years of accelerators,
-    dead ones among them, are those of slots that are serviced: elsewhere no account of the dead is kept.
+    The servicer itself is not counted. Years of accelerators, dead ones among them, are those of slots that are
+    serviced: elsewhere no account of the dead is kept.
     """
     budget, count = prepared.budget, prepared.budget.accelerators
     own = {name: jnp.sum(getattr(told, name)) if told else jnp.zeros(()) for name in RENEWED}
-    chips_kg = (budget.parts_kg["accelerators"] + budget.parts_kg["hosts"]) / jnp.maximum(count, 1e-9)
-    swapped = prepared.shared.profiles["servicing"].get("battery_renewed_fraction", 0.0) * own["visits"]
     added = own["accelerators_replaced"] + count * own["satellites_replaced"] - own["accelerators_retired"]
     span_s = duration_s * last.age_s.size
     years = (span_s * count if told else jnp.zeros(())) / const.YEAR_S
@@ -145,14 +143,20 @@ def renewal(prepared: Cohort, last: Slow, told: Servicing | None, duration_s: Ar
         "accelerators_failed": jnp.sum(prepared.slow.accelerators_alive - last.accelerators_alive) + added,
         "propellant_refilled_kg": own["propellant_refilled_kg"],
         "replacement_mass_kg": own["satellites_replaced"] * budget.mass_kg,
-        "spares_mass_kg": own["accelerators_replaced"] * chips_kg
-        + swapped * budget.parts_kg["battery"]
-        + own["propellant_refilled_kg"],
+        "spares_mass_kg": spares_kg(prepared, own),
         "out_of_service_fraction": own["out_of_service_s"] / span_s,
         "accelerator_years": years,
         "dead_accelerator_years": dead_years,
         "accelerators_dead_fraction": dead_fraction(dead_years, years),
     }
+
+
+def spares_kg(prepared: Cohort, own: Mapping[str, Array]) -> Array:
+    """What visits brought, of their account `own`: a spare accelerator comes with its share of the hosts."""
+    parts_kg, count = prepared.budget.parts_kg, prepared.budget.accelerators
+    chips_kg = (parts_kg["accelerators"] + parts_kg["hosts"]) / jnp.maximum(count, 1e-9)
+    swapped = prepared.shared.profiles["servicing"].get("battery_renewed_fraction", 0.0) * own["visits"]
+    return own["accelerators_replaced"] * chips_kg + swapped * parts_kg["battery"] + own["propellant_refilled_kg"]
 
 
 def dead_fraction(dead_years: Array, years: Array) -> Array:

@@ -87,7 +87,7 @@ def build(config: Config) -> Model:
     environment = Environment(
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
-        slow_weight=jnp.asarray(_slow_weight(config, structure.schedule), dtype=jnp.float64),
+        slow_weight=jnp.asarray(_slow_weight(structure.schedule), dtype=jnp.float64),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
         seed=jnp.asarray(config.seed, dtype=jnp.int64),
@@ -188,12 +188,13 @@ def _schedule(config: Config) -> Schedule:
         exchange_steps=exchange,
         chunk_steps=chunk,
         settling_chunks=round(time.settle_s / step) // chunk,
+        duration_ms=round(time.duration_s * 1000),
     )
 
 
-def _slow_weight(config: Config, schedule: Schedule) -> float:
+def _slow_weight(schedule: Schedule) -> float:
     """Calendar time over simulated time: `time.weight`, or less, so that equal stretches fill the duration."""
-    return round(config.time.duration_s * 1000) / (schedule.steps * schedule.step_ms)
+    return schedule.duration_ms / (schedule.steps * schedule.step_ms)
 
 
 def _demand(config: Config, structure: Structure, params: Params, environment: Environment) -> tuple[Any, list[str]]:
@@ -205,7 +206,7 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
     )
     schedule = structure.schedule
     interval_s = schedule.exchange_steps * schedule.step_s
-    whole = -(-round(config.time.duration_s * 1000) // (schedule.exchange_steps * schedule.step_ms))
+    whole = -(-schedule.duration_ms // (schedule.exchange_steps * schedule.step_ms))
     try:
         demand, notes = traces.demand_flops(
             config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data"

@@ -41,7 +41,7 @@ def tiles_of(structure: Structure, cohorts: dict[str, Cohort]) -> rollout.Tiles:
 
 def of_any_length(model: Model) -> Model:
     """The model without its duration, which a chunk does not depend on."""
-    schedule = replace(model.structure.schedule, steps=0, settling_chunks=0)
+    schedule = replace(model.structure.schedule, steps=0, settling_chunks=0, duration_ms=0)
     return model._replace(
         structure=replace(model.structure, schedule=schedule),
         environment=model.environment._replace(traced_flops=jnp.zeros(())),

@@ -299,12 +299,22 @@ def run_tile(
     return state, slow, totals, frames
 
 
+def nothing(carry: Carry, done: Any) -> None:
+    """No mark."""
+
+
 def run_all(
-    structure: Structure, tiles: Tiles, environment: Environment, fleet_sum: Callable[[Array], Array] = jnp.sum
-) -> Carry:
+    structure: Structure,
+    tiles: Tiles,
+    environment: Environment,
+    fleet_sum: Callable[[Array], Array] = jnp.sum,
+    mark: Callable[[Carry, Any], Any] = nothing,
+) -> tuple[Carry, Any]:
     """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept.
 
-    It may be differentiated, so steps are scanned whatever the structure says: the kernel goes forward only.
+    Besides the carry at its end there is what `mark` reads of the carry and the steps done after each chunk, those of
+    settling among them; leaves (chunk, ...). It may be differentiated, so steps are scanned whatever the structure
+    says: the kernel goes forward only.
     """
     structure = replace(structure, block_schedule="scan")
     schedule = structure.schedule
@@ -312,21 +322,25 @@ def run_all(
     whole, rest = divmod(schedule.simulated_steps, schedule.chunk_steps)
     carry, demand = tiles.carry, environment.traced_flops
 
-    def chunk(segment: Segment, carry: Carry, done: Array, traced: Array) -> Carry:
+    def chunk(segment: Segment, carry: Carry, done: Array, traced: Array) -> tuple[Carry, Any]:
         now = moment(schedule, environment.slow_weight, done)
-        return run_chunk(structure, segment, *tiles[:2], environment, now, traced, carry, fleet_sum)[0]
+        carry, _ = run_chunk(structure, segment, *tiles[:2], environment, now, traced, carry, fleet_sum)
+        return carry, mark(carry, done + segment.total_steps)
 
+    marks = []
     if whole:
         (segment,) = segments(schedule.chunk_steps, schedule.save_steps, schedule.exchange_steps)
         starts = jnp.arange(whole) * schedule.chunk_steps
         traced = demand[: whole * per_chunk].reshape(whole, per_chunk)
-        carry, _ = lax.scan(lambda carry, item: (chunk(segment, carry, *item), None), carry, (starts, traced))
+        carry, marked = lax.scan(lambda carry, item: chunk(segment, carry, *item), carry, (starts, traced))
+        marks.append(marked)
     done, first = whole * schedule.chunk_steps, whole * per_chunk
     for segment in segments(rest, schedule.save_steps, schedule.exchange_steps):
         traced = demand[first : first + segment.exchanges]
-        carry = chunk(segment, carry, jnp.asarray(done), traced)
+        carry, marked = chunk(segment, carry, jnp.asarray(done), traced)
+        marks.append(jax.tree.map(lambda leaf: leaf[None], marked))
         done, first = done + segment.total_steps, first + segment.exchanges
-    return carry
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *marks)
 
 
 def spread(tiles: Tiles, devices: tuple[Any, ...]) -> Tiles:
@@ -362,9 +376,9 @@ def run_chunk_on(
 def run_all_on(structure: Structure, devices: tuple[Any, ...], tiles: Tiles, environment: Environment) -> Carry:
     """`run_all` with the tiles spread over devices; on one device, the same function as it is."""
     if len(devices) == 1:
-        return run_all(structure, tiles, environment)
+        return run_all(structure, tiles, environment)[0]
 
     def local(shared: dict[str, Shared], each: dict[str, Each], carry: Carry, environment: Environment) -> Carry:
-        return run_all(structure, Tiles(shared, each, carry), environment, sum_over_devices)
+        return run_all(structure, Tiles(shared, each, carry), environment, sum_over_devices)[0]
 
     return on_all(local, devices, (WHOLE, TILES, TILES, WHOLE), TILES)(*tiles, environment)

@@ -77,6 +77,7 @@ class Schedule:
     exchange_steps: int
     chunk_steps: int
     settling_chunks: int = 0  # before each window, of which only the state at their end counts
+    duration_ms: int = 0  # calendar time that the counted steps stand for
 
     @property
     def step_s(self) -> float:
