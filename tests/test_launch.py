@@ -271,7 +271,7 @@ def test_profiles_share_a_reference_orbit():
 def test_bad_input_gives_one_sentence(name, change, sentence):
     own = numbers(name) | {"model": profile(name)["model"]} | change
     with pytest.raises(ConfigError) as refused:
-        config._profile("launch", own)
+        config.profile("launch", own)
     assert str(refused.value) == sentence
 
 
@@ -279,4 +279,4 @@ def test_a_missing_number_names_the_model_that_needs_it():
     own = numbers("falcon_9") | {"model": "learning_by_mass"}
     del own["price_usd"]
     with pytest.raises(ConfigError, match=r"^launch.reference_price_usd_per_kg: missing; model 'learning_by_mass'"):
-        config._profile("launch", own)
+        config.profile("launch", own)

@@ -137,7 +137,7 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
 
 @pytest.mark.parametrize(("group", "name"), OF_A_DEPLOYMENT, ids=lambda part: str(part))
 def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
-    assert config._profile(group, read(CONF / group / f"{name}.yaml")).name
+    assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
 
 
 @pytest.mark.parametrize("name", profiles("workload/serving"))

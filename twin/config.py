@@ -18,7 +18,7 @@ from kernels import registry
 from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
 from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
 from twin.refusal import ConfigError, nearest, sentence
-from twin.schema import Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
+from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
 from twin.structure import Ports
 
 # Every kernel registers its models and parameters when it is imported.
@@ -157,6 +157,11 @@ def profile(slot: str, values: Any, where: str = "") -> Any:
                 f"{nearest(str(model_name), choices)}"
             )
     return validated(where, _profile_model(slot, model_name), values, model_name)
+
+
+def analysis(values: Any) -> Analysis:
+    """Validated questions about a deployment."""
+    return validated("analysis", Analysis, values)
 
 
 def thermal_network(values: Any) -> ThermalNetwork:

@@ -106,6 +106,14 @@ class Checkpoint(Strict):
     sources: dict[str, str] = {}
 
 
+class Analysis(Strict):
+    """What is asked of a deployment besides its course."""
+
+    name: str = ""
+    futures: int = Field(ge=0, le=10_000_000)
+    sources: dict[str, str] = {}
+
+
 class Node(Strict):
     """A lump of heat capacity."""
 

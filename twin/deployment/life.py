@@ -13,7 +13,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import constants as const
-from kernels import registry, solar_cell
+from kernels import failures, registry, solar_cell
 from twin import designs, ensembles, rollout
 from twin.ageing import condition
 from twin.carry import Carry
@@ -44,6 +44,8 @@ class Life(NamedTuple):
     radiator_area_m2: Array  # one side
     altitude_m: Array
     inclination_rad: Array
+    failures_per_year: Array  # of an accelerator between burn-in and wear-out
+    asked_flops: Array
     delivered_flops: Array
     accelerator_power_w: Array  # accelerators and hosts
     accelerators_alive: Array
@@ -74,19 +76,19 @@ def life(structure: Structure, params: Params, environment: Environment) -> Life
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], mark(tiles.carry, 0))
     _, later = rollout.run_all(structure, tiles, environment, mark=mark)
     marks = jax.tree.map(lambda *parts: jnp.concatenate(parts), first, later)
-    years = structure.schedule.duration_ms // YEAR_MS
-    return Life(**_made(cohort, params[cohort.name], prepared[cohort.name]), **_yearly(marks, years))
+    whole = structure.schedule.duration_ms // YEAR_MS
+    return Life(**_made(cohort, params[cohort.name], prepared[cohort.name]), **_yearly(marks, whole))
 
 
 def check(model: Model) -> None:
     """ConfigError for a run that has no life of one satellite to tell."""
-    structure, years = model.structure, model.structure.schedule.duration_ms / YEAR_MS
+    structure, span = model.structure, model.structure.schedule.duration_ms / YEAR_MS
     if len(structure.cohorts) != 1:
         names = ", ".join(cohort.name for cohort in structure.cohorts)
         raise ConfigError(f"cohorts = {names}: must be one design, whose life deployment repeats")
-    if years < 1.0:
+    if span < 1.0:
         raise ConfigError(
-            f"time.duration_s = {years * const.YEAR_S:g}: must be at least a year, {const.YEAR_S:.0f}, "
+            f"time.duration_s = {span * const.YEAR_S:g}: must be at least a year, {const.YEAR_S:.0f}, "
             "for the life of a satellite"
         )
     if not structure.cohorts[0].serviced:
@@ -95,11 +97,16 @@ def check(model: Model) -> None:
     for key in ("least_accelerators_fraction", "least_propellant_fraction"):
         if servicing[key] > 0.0:
             raise ConfigError(f"servicing.{key} = {servicing[key]:g}: must be 0: deployment replaces satellites itself")
-    if servicing["service_life_years"] - servicing["campaign_years"] <= years:
+    if servicing["service_life_years"] - servicing["campaign_years"] <= span:
         raise ConfigError(
             f"servicing.service_life_years = {servicing['service_life_years']:g}: must be longer than the "
-            f"{years:.3g} years of the run and servicing.campaign_years: deployment replaces satellites itself"
+            f"{span:.3g} years of the run and servicing.campaign_years: deployment replaces satellites itself"
         )
+
+
+def years(model: Model) -> int:
+    """Whole years of life that a run tells of."""
+    return model.structure.schedule.duration_ms // YEAR_MS
 
 
 def lives(
@@ -160,6 +167,7 @@ def _mark(
     return Mark(
         counted_s=moment(structure.schedule, weight, done).counted_s,
         added={
+            "asked_flops": mean(totals["assigned_flop"]),
             "delivered_flops": mean(totals["delivered_flop"]),
             "accelerator_power_w": mean(totals["accelerator_energy_j"]),
             "sunlit_fraction": mean(totals["sunlit_s"]),
@@ -186,7 +194,7 @@ def _yearly(marks: Mark, years: int) -> dict[str, Any]:
         return jnp.concatenate([jnp.zeros(1), jnp.cumsum(0.5 * (held[1:] + held[:-1]) * span_s)])
 
     curves = {name: in_year(leaf) for name, leaf in marks.added.items()}
-    per_s = ("delivered_flops", "accelerator_power_w", "sunlit_fraction")
+    per_s = ("asked_flops", "delivered_flops", "accelerator_power_w", "sunlit_fraction")
     curves |= {name: curves[name] / const.YEAR_S for name in per_s}
     return curves | {name: in_year(integral(leaf)) / const.YEAR_S for name, leaf in marks.held.items()}
 
@@ -208,6 +216,7 @@ def _made(cohort: CohortStructure, params: CohortParams, prepared: Cohort) -> di
         "array_power_w": cell_m2 * solar_cell.maximum_power_w_per_m2(new, *sheet),
         "battery_energy_j": jnp.asarray(params["battery"]["energy_j"]),
         "radiator_area_m2": jnp.asarray(params["radiator"]["area_m2"]),
+        "failures_per_year": registry.call(failures.base_rate, params["accelerator"]),
         "altitude_m": jnp.mean(elements.semi_major_axis_m) - const.EARTH_RADIUS_M,
         "inclination_rad": jnp.mean(elements.inclination_rad),
     }
