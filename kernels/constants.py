@@ -29,6 +29,7 @@ COVER_GLASS_KG_PER_M3 = 2554.0
 HOUR_S = 3600.0
 DAY_S = 86_400.0
 YEAR_S = 365.25 * DAY_S
+KILOWATT_HOUR_J = 1000.0 * HOUR_S
 
 # Earth rotation: IAU 1982 mean sidereal time, linear part (Aoki et al. 1982).
 SIDEREAL_ANGLE_J2000_RAD = radians(280.46061837)

@@ -204,3 +204,4 @@ CountPerYear = Annotated[Scalar, _positive("per_year")]
 WorkPerToken = Annotated[Scalar, _positive("flop")]
 Latitude = Annotated[Scalar, Quantity("rad", 0.0, 1.5707964)]
 PositiveMass = Annotated[Scalar, _positive("kg")]
+Share = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]  # of what a world makes

@@ -27,6 +27,8 @@ MINIMUM = {
     "attitude": 4,
     "orbit": 4,
     "launch": 7,
+    "manufacture": 5,
+    "supply": 4,
 }
 # Groups that no simulated run has: their profiles are complete by themselves.
 DEPLOYMENT = ("launch", "supply", "manufacture", "economics", "deployment", "ground", "power_beaming", "study")
