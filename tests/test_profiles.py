@@ -26,6 +26,7 @@ MINIMUM = {
     "array": 3,
     "attitude": 4,
     "orbit": 4,
+    "study": 5,
 }
 # Power density printed on, or given by voltage times current of, the maker's data sheet. [W/m2]
 DATA_SHEET_W_PER_M2 = {
