@@ -203,5 +203,9 @@ PowerUsageEffectiveness = Annotated[Scalar, Quantity("", 1.0, 5.0)]
 CountPerYear = Annotated[Scalar, _positive("per_year")]
 WorkPerToken = Annotated[Scalar, _positive("flop")]
 Latitude = Annotated[Scalar, Quantity("rad", 0.0, 1.5707964)]
+<<<<<<< HEAD
 PositiveMass = Annotated[Scalar, _positive("kg")]
 Share = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]  # of what a world makes
+=======
+FractionPerYear = Annotated[Scalar, Quantity("per_year", 0.0, 0.9)]
+>>>>>>> studies

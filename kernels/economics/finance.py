@@ -22,7 +22,7 @@ def capital_recovery_per_year(rate_per_year: Scalar, years: Scalar) -> Array:
     rate = jnp.asarray(rate_per_year)
     none = jnp.abs(rate) < 1e-9
     usual = jnp.where(none, 1.0, rate)
-    return jnp.where(none, 1.0 / years, usual / -jnp.expm1(-years * jnp.log1p(usual)))
+    return jnp.where(none, (1.0 + 0.5 * rate * (years + 1.0)) / years, usual / -jnp.expm1(-years * jnp.log1p(usual)))
 
 
 def learned(learning_rate: Scalar, produced_ratio: Array) -> Array:
@@ -31,3 +31,14 @@ def learned(learning_rate: Scalar, produced_ratio: Array) -> Array:
     ratio^(log2(1 - learning rate)) (Wright, J. Aeronaut. Sci. 3, 1936).
     """
     return jnp.power(produced_ratio, jnp.log2(1.0 - jnp.asarray(learning_rate)))
+
+
+def mean_after_loss(loss_per_year: Scalar, years: Scalar) -> Array:
+    """Mean over the years of what is left at the start of each, when each year takes the same part of it.
+
+    (1 - (1 - loss)^years) / (loss years), the mean of a geometric series; 1 without loss.
+    """
+    loss = jnp.asarray(loss_per_year)
+    none = jnp.abs(loss) < 1e-9
+    usual = jnp.where(none, 0.5, loss)
+    return jnp.where(none, 1.0 - 0.5 * loss * (years - 1.0), -jnp.expm1(years * jnp.log1p(-usual)) / (usual * years))
