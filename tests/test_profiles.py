@@ -26,6 +26,8 @@ MINIMUM = {
     "array": 3,
     "attitude": 4,
     "orbit": 4,
+    "ground": 5,
+    "power_beaming": 2,
 }
 # Power density printed on, or given by voltage times current of, the maker's data sheet. [W/m2]
 DATA_SHEET_W_PER_M2 = {
