@@ -193,6 +193,7 @@ CarbonPerMass = Annotated[Scalar, _not_negative("kg/kg")]
 CarbonPerPower = Annotated[Scalar, _not_negative("kg/W")]
 CarbonPerEnergy = Annotated[Scalar, _not_negative("kg/kWh")]
 CarbonPerArea = Annotated[Scalar, _not_negative("kg/m2")]
+CarbonPerFuel = Annotated[Scalar, _not_negative("kg/MMBtu")]
 WaterPerEnergy = Annotated[Scalar, _not_negative("l/kWh")]
 Volume = Annotated[Scalar, _positive("m3")]
 EnergyKwh = Annotated[Scalar, _positive("kWh")]
@@ -203,9 +204,6 @@ PowerUsageEffectiveness = Annotated[Scalar, Quantity("", 1.0, 5.0)]
 CountPerYear = Annotated[Scalar, _positive("per_year")]
 WorkPerToken = Annotated[Scalar, _positive("flop")]
 Latitude = Annotated[Scalar, Quantity("rad", 0.0, 1.5707964)]
-<<<<<<< HEAD
 PositiveMass = Annotated[Scalar, _positive("kg")]
 Share = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]  # of what a world makes
-=======
 FractionPerYear = Annotated[Scalar, Quantity("per_year", 0.0, 0.9)]
->>>>>>> studies

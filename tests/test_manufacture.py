@@ -239,5 +239,5 @@ def test_accelerators_emit_what_the_maker_declares() -> None:
 )
 def test_impossible_prices_are_refused_in_one_sentence(change: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
-        config._profile("manufacture", profile("series_production") | change)
+        config.profile("manufacture", profile("series_production") | change)
     assert "\n" not in str(refused.value)

@@ -26,13 +26,12 @@ MINIMUM = {
     "array": 3,
     "attitude": 4,
     "orbit": 4,
-<<<<<<< HEAD
     "launch": 7,
     "manufacture": 5,
     "supply": 4,
-=======
     "study": 5,
->>>>>>> studies
+    "ground": 5,
+    "power_beaming": 2,
 }
 # Groups that no simulated run has: their profiles are complete by themselves.
 DEPLOYMENT = ("launch", "supply", "manufacture", "economics", "deployment", "ground", "power_beaming", "study")

@@ -136,5 +136,5 @@ def test_cells_made_for_space_do_not_carry_a_gigawatt() -> None:
 )
 def test_impossible_supply_is_refused_in_one_sentence(change: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
-        config._profile("supply", profile("world_2026") | change)
+        config.profile("supply", profile("world_2026") | change)
     assert "\n" not in str(refused.value)
