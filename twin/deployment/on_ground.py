@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
-from kernels.economics.site import Site
 
 from kernels import registry
 from kernels.economics import finance, ground, manufacture, supply, upkeep, vintages
 from kernels.economics.finance import MONTHS_PER_YEAR
+from kernels.economics.site import Site
 from twin.deployment import course
 from twin.deployment.course import MONTH_H, Costs, Course, Grown, Unit, Work, years_at
 from twin.deployment.life import Life

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
-from kernels.economics.site import Site
 
 from kernels import registry
 from kernels.economics import ground, power_beaming, site, upkeep
+from kernels.economics.site import Site
 from twin.deployment import metrics, on_ground, space
 from twin.deployment.course import Course
 from twin.deployment.life import Life

@@ -91,7 +91,9 @@ def published_costs() -> tuple[PublishedCost, ...]:
 def module(study: str) -> ModuleType:
     """Module of a study; ConfigError when it is none of those that have a result."""
     if study not in STUDIES:
-        raise ConfigError(f"study = {study!r}: has no result; those with one: {', '.join(STUDIES)}{nearest(study, STUDIES)}")
+        raise ConfigError(
+            f"study = {study!r}: has no result; those with one: {', '.join(STUDIES)}{nearest(study, STUDIES)}"
+        )
     return STUDIES[study]
 
 
