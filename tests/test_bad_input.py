@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import twin
 from twin import resume, run
-from twin.cli import load
+from twin.composing import load
 from twin.config import ConfigError, validate
 from twin.inputs import two_line
 

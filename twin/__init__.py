@@ -51,9 +51,11 @@ if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_extra_options={_OPTIONS}".strip()
 
 if TYPE_CHECKING:
-    from twin.cli import compose as compose
+    from twin.composing import compose as compose
+    from twin.composing import compose_project as compose_project
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
+    from twin.deployment.findings import deploy as deploy
     from twin.ensembles import ensemble as ensemble
     from twin.health import HealthError as HealthError
     from twin.metrics import objective as objective
@@ -68,7 +70,9 @@ _HOME = {
     "HealthError": "health",
     "Model": "model",
     "build": "model",
-    "compose": "cli",
+    "compose": "composing",
+    "compose_project": "composing",
+    "deploy": "deployment.findings",
     "ensemble": "ensembles",
     "objective": "metrics",
     "open_run": "store",

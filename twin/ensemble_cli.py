@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from twin.cli import INTERRUPTED, REFUSED, compose
+from twin.cli import INTERRUPTED, REFUSED
+from twin.composing import compose
 
 
 def ensemble_main() -> None:

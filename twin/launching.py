@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from twin import processes
-from twin.cli import FAILED, REFUSED, load
+from twin.cli import FAILED, REFUSED
+from twin.composing import load
 from twin.refusal import ConfigError
 
 POLL_S = 0.2

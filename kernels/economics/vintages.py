@@ -31,6 +31,7 @@ class Law(NamedTuple):
     survival: Array  # () of a month, by chance
     stays: Array  # part of the survivors that are not retired when they reach the next age
     works: Array  # part of the month of that age in which they are in service
+    worth: Array  # what a unit counts for towards the target, beside a new one without fault
 
 
 class Stock(NamedTuple):
@@ -70,25 +71,25 @@ def scaled(mass_kg: Scalar, delivered_flops: Array, *, mass_scale: PositiveRatio
     return mass_scale * jnp.asarray(mass_kg), delivered_scale * delivered_flops
 
 
-def law(plan: Plan, ages: int) -> Law:
+def law(plan: Plan, worth: Array) -> Law:
     """Survival by chance, retirement at the end of the service life, and service after commissioning.
 
-    A life that ends within a month ends for the part of the units that the month has of it.
+    `worth` is (age,). A life that ends within a month ends for the part of the units that the month has of it.
     """
-    age = jnp.arange(ages + 1.0)
+    age = jnp.arange(worth.size + 1.0)
     kept = jnp.clip(MONTHS_PER_YEAR * plan.service_life_years - age, 0.0, 1.0)
     some = kept[:-1] > 0.0
     return Law(
         survival=jnp.exp(-plan.loss_per_year / MONTHS_PER_YEAR),
         stays=jnp.where(some, kept[1:] / jnp.where(some, kept[:-1], 1.0), 0.0),
         works=jnp.clip(age[1:] - MONTHS_PER_YEAR * plan.commissioning_years, 0.0, 1.0),
+        worth=worth,
     )
 
 
-def survivors(plan: Plan, ages: int) -> Array:
+def survivors(law: Law) -> Array:
     """Part of the units that reach orbit and are still there at each age in months, (age,)."""
-    law_of = law(plan, ages)
-    return jnp.cumprod(jnp.concatenate([jnp.ones(1), law_of.survival * law_of.stays[:-1]]))
+    return jnp.cumprod(jnp.concatenate([jnp.ones(1), law.survival * law.stays[:-1]]))
 
 
 def empty(ages: int) -> Stock:
@@ -101,11 +102,11 @@ def month(
 ) -> tuple[Stock, Events]:
     """A month: the fleet grows older, then as many units are launched as are missing and possible.
 
-    `wanted` is the number of units that should be in orbit, `possible` how many can be launched in the month.
+    `wanted` is how many units without fault the fleet should be worth, `possible` how many can be launched.
     """
     lived = law.survival * stock.units
     stayed = law.stays * lived
-    missing = jnp.maximum(wanted - jnp.sum(stayed), 0.0) / success
+    missing = jnp.maximum(wanted - stayed[:-1] @ law.worth[1:], 0.0) / (success * law.worth[0])
     launched = jnp.minimum(missing, possible)
     units = jnp.concatenate([(success * launched)[None], stayed[:-1]])
     events = Events(

@@ -32,7 +32,8 @@ def build(shape: Shape, life: Life, numbers: Numbers, site: Site) -> Course:
     terms = registry.call(upkeep.terms, numbers["economics"])
     plan = registry.call(vintages.plan, numbers["deployment"])
     at_once = plan._replace(loss_per_year=jnp.zeros(()), commissioning_years=jnp.zeros(()))
-    law, each, block = vintages.law(at_once, shape.ages), work_of(life, site, shape.ages), block_of(life, numbers)
+    each, block = work_of(life, site, shape.ages), block_of(life, numbers)
+    law = vintages.law(at_once, jnp.ones(shape.ages))
     powered_w = powered(site, plan, jnp.arange(shape.months + 1.0) / MONTHS_PER_YEAR)
     outputs = registry.call(supply.output_per_year, numbers["supply"], years_at(shape.months))
     blocks = outputs["accelerators"].ours / MONTHS_PER_YEAR / life.accelerators
@@ -64,7 +65,7 @@ def build(shape: Shape, life: Life, numbers: Numbers, site: Site) -> Course:
         + built_w * site.carbon_kg_per_w
         + kwh * site.pue * site.carbon_kg_per_kwh,
         water_l=kwh * site.water_l_per_kwh,
-        unit=_unit(site, block, law, at_once, terms, each, progress),
+        unit=_unit(site, block, law, terms, each, progress),
         residual_usd=_residual(site, block, plan, grown, built_w),
     )
 
@@ -114,15 +115,12 @@ def _unit(
     site: Site,
     block: Block,
     law: vintages.Law,
-    plan: vintages.Plan,
     terms: upkeep.Terms,
     each: Work,
     progress: Array,
 ) -> Unit:
     """A block of each month over the life of its chips, with the facility's annuity for that time."""
-    weight = vintages.survivors(plan, law.works.size) * finance.discount_factor(
-        terms.discount_per_year, years_at(law.works.size)
-    )
+    weight = vintages.survivors(law) * finance.discount_factor(terms.discount_per_year, years_at(law.works.size))
     flop, kwh, hours = course.over_life(each, law, weight)
     years = jnp.sum(weight) / MONTHS_PER_YEAR
     annuity = finance.capital_recovery_per_year(terms.discount_per_year, site.facility_life_years)

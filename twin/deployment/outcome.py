@@ -1,4 +1,4 @@
-"""What comes of a project: its course in orbit, at every site on the ground and with power beamed down, and the metrics."""
+"""What comes of a project: its course and metrics in orbit, at every site on the ground, and with power beamed down."""
 
 from typing import NamedTuple
 

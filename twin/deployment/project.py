@@ -60,6 +60,7 @@ class Project(NamedTuple):
     model: Model
     shape: Shape
     numbers: Numbers
+    start_ms: int  # of the first month, since 1970-01-01 UTC
 
 
 def validate(composed: Mapping[str, Any]) -> ProjectConfig:
@@ -106,4 +107,4 @@ def build_project(config: ProjectConfig) -> Project:
     models = tuple((slot, getattr(profile, "model", "")) for slot, profile in config.profiles.items())
     shape = Shape(MONTHS_PER_YEAR * deployment.horizon_years, MONTHS_PER_YEAR * years, models, deployment.against)
     numbers = {slot: numbers_of(slot.partition(".")[0], profile) for slot, profile in config.profiles.items()}
-    return Project(model, shape, numbers)
+    return Project(model, shape, numbers, config.fleet.time.start_ms)

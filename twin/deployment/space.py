@@ -20,8 +20,8 @@ def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
     life = scaled(life, numbers)
     plan = registry.call(vintages.plan, numbers["deployment"])
     terms = registry.call(upkeep.terms, numbers["economics"])
-    law, carrier = vintages.law(plan, shape.ages), vehicle(shape, life, numbers)
     each, needs, per_unit = work_of(life), needs_of(life), demand_of(life, numbers)
+    law, carrier = vintages.law(plan, each.accelerators / life.accelerators), vehicle(shape, life, numbers)
     ours = ours_per_month(shape, numbers)
 
     def possible(units: Array, month: Array) -> Array:
@@ -52,7 +52,7 @@ def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
         binding=grown.binding,
         carbon_kg=launched * prices.carbon_kg + launches * per_launch_kg,
         water_l=jnp.zeros(shape.months),
-        unit=space_prices.unit(prices, plan, law, terms, carrier, needs, each, progress),
+        unit=space_prices.unit(prices, law, terms, carrier, needs, each, progress),
         residual_usd=space_prices.residual(prices, plan, carrier, grown),
     )
 
@@ -90,9 +90,14 @@ def vehicle(shape: Shape, life: Life, numbers: Numbers) -> Vehicle:
     return Vehicle(
         payload_kg=payload_kg,
         satellites=jnp.minimum(payload_kg, volume_kg) / life.mass_kg,
-        per_year=registry.call(launch.launches_per_year, profile, years_at(shape.months)),
+        per_year=launches_per_year(shape, numbers),
         success=registry.call(launch.success_probability, profile),
     )
+
+
+def launches_per_year(shape: Shape, numbers: Numbers) -> Array:
+    """Launches of all pads in a year at the rate of each month, (month,)."""
+    return registry.call(launch.launches_per_year, numbers["launch"], years_at(shape.months))
 
 
 def demand_of(life: Life, numbers: Numbers) -> dict[str, Array]:

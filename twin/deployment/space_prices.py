@@ -109,7 +109,6 @@ def costs(prices: Prices, grown: Grown, needs: Needs, carrier: Vehicle, launches
 
 def unit(
     prices: Prices,
-    plan: vintages.Plan,
     law: vintages.Law,
     terms: upkeep.Terms,
     carrier: Vehicle,
@@ -122,7 +121,7 @@ def unit(
     Prices of later years are those of its first month.
     """
     ages = law.works.size
-    present = vintages.survivors(plan, ages)
+    present = vintages.survivors(law)
     weight = present * finance.discount_factor(terms.discount_per_year, years_at(ages))
     flop, kwh, hours = course.over_life(each, law, weight)
     arrived = 1.0 / carrier.success
@@ -132,7 +131,7 @@ def unit(
         jnp.sum(weight) / MONTHS_PER_YEAR * prices.operations_usd_per_year
         + weight @ needs.visits * prices.upkeep.visit_usd
         + weight @ needs.resupply_kg * launch_usd_per_kg
-        + _disposal(prices, plan, terms, law, present)
+        + _disposal(prices, terms, law, present)
     )
     at_once = prices.hardware_usd + prices.launch_usd / carrier.satellites + prices.insurance_usd(carrier.satellites)
     chips_usd = arrived * prices.chips_usd + replaced_usd
@@ -147,7 +146,7 @@ def unit(
     )
 
 
-def _disposal(prices: Prices, plan: vintages.Plan, terms: upkeep.Terms, law: vintages.Law, present: Array) -> Array:
+def _disposal(prices: Prices, terms: upkeep.Terms, law: vintages.Law, present: Array) -> Array:
     """Present value of the disposal of what reaches the end of its life."""
     retired = present * law.survival * (1.0 - law.stays)
     ends = finance.discount_factor(terms.discount_per_year, years_at(present.size, 1.0))

@@ -1,0 +1,82 @@
+"""A deployment from its configuration to all that is found: life of the satellite, courses, metrics, answers, study."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from twin.deployment import folder, verdict
+from twin.deployment import life as lives
+from twin.deployment.life import Life
+from twin.deployment.outcome import ORBIT, Outcome, outcome
+from twin.deployment.project import Project, ProjectConfig, build_project
+from twin.deployment.tables import Table, tables
+
+Watch = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
+
+_life = jax.jit(lives.life, static_argnums=0)
+_outcome = jax.jit(outcome, static_argnums=0)
+
+
+class Findings(NamedTuple):
+    """All that is found; `summary` and `tables` are what a folder keeps of it."""
+
+    project: Project
+    life: Life
+    outcome: Outcome
+    summary: dict[str, Any]
+    tables: dict[str, Table]
+
+
+def unwatched(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def deploy(
+    config: ProjectConfig,
+    run_dir: str | Path | None = None,
+    watch: Watch = unwatched,
+    project: Project | None = None,
+) -> Findings:
+    """Deploy a fleet and compare it with the ground; writes the folder `run_dir` when one is given.
+
+    ConfigError when the configuration cannot be built, or the folder holds something else.
+    """
+    if run_dir is not None:
+        folder.finished(Path(run_dir), config.resolved)
+    project = build_project(config) if project is None else project
+    watch("life of a satellite", 0, 1)
+    life = jax.block_until_ready(_life(project.model.structure, project.model.params, project.model.environment))
+    watch("deployment", 0, 1)
+    found = jax.block_until_ready(_outcome(project.shape, life, project.numbers))
+    result = Findings(project, life, found, _summary(project, life, found), tables(project, life, found))
+    if run_dir is not None:
+        folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
+    return result
+
+
+def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:
+    """What people and programs look up first."""
+    by_place = {place: {name: float(value) for name, value in of.items()} for place, of in found.metrics.items()}
+    against = by_place[project.shape.against]
+    ratios = {
+        name: value / against[name]
+        for name, value in by_place[ORBIT].items()
+        if "usd_per" in name and against[name] > 0.0
+    }
+    scalars = {name: float(leaf) for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 1) == 0}
+    mean_power_w = float(life.accelerator_power_w.mean())
+    return {
+        "verdict": verdict.sentences(project, found),
+        "satellite": scalars
+        | {
+            "sunlit_fraction": float(life.sunlit_fraction.mean()),
+            "array_loss_per_year": float((1.0 - life.array_health[-1]) / lives.years(project.model)),
+            "specific_mass_kg_per_kw": 1e3 * scalars["mass_kg"] / float(life.accelerator_power_w[0]),
+            "mean_accelerator_power_w": mean_power_w,
+        },
+        "places": by_place,
+        "orbit_over_ground": ratios,
+        "against": project.shape.against,
+    }
