@@ -1,0 +1,215 @@
+"""A deployment month by month: balances of units, mass and money, constraints, and what follows from the numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from synthetic_life import life, shape_and_numbers
+
+from kernels.economics import finance, supply, vintages
+from twin.deployment import course, metrics, space
+from twin.deployment.outcome import BEAMED, ORBIT, Outcome, outcome
+from twin.deployment.space_prices import CHIPS
+
+LIFE = life()
+SHAPE, NUMBERS = shape_and_numbers(["deployment.target_power_w=1e8", "supply=unlimited", "launch=starship_target"])
+_outcome = jax.jit(outcome, static_argnums=0)
+
+
+def with_numbers(changes: dict[str, float]):
+    """The numbers with some of them changed, by path."""
+    numbers = {slot: dict(own) for slot, own in NUMBERS.items()}
+    for path, value in changes.items():
+        slot, _, key = path.rpartition(".")
+        numbers[slot][key] = jnp.asarray(value)
+    return numbers
+
+
+@pytest.fixture(scope="module")
+def base() -> Outcome:
+    return _outcome(SHAPE, LIFE, NUMBERS)
+
+
+PLAN = vintages.Plan(*map(jnp.asarray, (1e8, 0.0, 5.0, 0.02, 0.1, 100.0)))
+
+
+def test_units_are_launched_lost_failed_retired_or_in_orbit_in_every_month(base: Outcome) -> None:
+    for place, found in base.courses.items():
+        events = found.events
+        gone = events.lost_at_launch + events.failed + events.retired
+        np.testing.assert_allclose(np.cumsum(events.launched - gone), found.units, rtol=1e-12, err_msg=place)
+
+
+def test_vintages_sum_to_the_fleet(base: Outcome) -> None:
+    by_age = np.asarray(base.courses[ORBIT].by_age)
+    np.testing.assert_allclose(by_age.sum(axis=1), base.courses[ORBIT].units, rtol=1e-13)
+    # One vintage, followed through the ages, only ever shrinks.
+    diagonal = np.array([by_age[10 + age, age] for age in range(80)])
+    assert (np.diff(diagonal) <= 0.0).all() and diagonal[0] > 0.0 and diagonal[60] == 0.0
+
+
+def test_costs_sum_to_the_total(base: Outcome) -> None:
+    for place, found in base.courses.items():
+        total = sum(float(np.sum(usd)) for usd in found.costs_usd.values())
+        assert float(base.metrics[place]["total_usd"]) == pytest.approx(total, rel=1e-12)
+        assert all((np.asarray(usd) >= 0.0).all() for usd in found.costs_usd.values())
+
+
+def test_mass_launched_is_that_of_the_satellites(base: Outcome) -> None:
+    found = base.courses[ORBIT]
+    np.testing.assert_allclose(found.launched_kg, found.events.launched * LIFE.mass_kg, rtol=1e-12)
+    carrier = space.vehicle(SHAPE, LIFE, NUMBERS)
+    np.testing.assert_allclose(found.launches * carrier.satellites, found.events.launched, rtol=1e-12)
+
+
+def test_a_constant_fleet_is_replaced_at_the_rate_of_its_life() -> None:
+    """In equilibrium units over their mean life are what is launched (Little, Oper. Res. 9, 1961)."""
+    law = vintages.law(PLAN, jnp.ones(120))
+    grown = course.grow(law, jnp.full(600, 1000.0), lambda units, month: jnp.full(1, 1e6), jnp.ones(()), jnp.ones(600))
+    mean_life_months = float(vintages.survivors(law).sum())
+    assert np.asarray(grown.events.launched)[-60:].mean() == pytest.approx(1000.0 / mean_life_months, rel=1e-3)
+
+
+def test_survival_is_exponential_until_the_end_of_the_service_life() -> None:
+    kept = np.asarray(vintages.survivors(vintages.law(PLAN, jnp.ones(120))))
+    months = np.arange(120)
+    np.testing.assert_allclose(kept, np.where(months < 60, np.exp(-0.02 * months / 12.0), 0.0), rtol=1e-12)
+
+
+def test_a_life_that_ends_within_a_month_ends_for_its_part_of_the_units() -> None:
+    plan = PLAN._replace(service_life_years=jnp.asarray(5.0 + 0.25 / 12.0), loss_per_year=jnp.zeros(()))
+    kept = np.asarray(vintages.survivors(vintages.law(plan, jnp.ones(120))))
+    assert kept[59] == 1.0 and kept[60] == pytest.approx(0.25) and kept[61] == 0.0
+
+
+@pytest.mark.parametrize("resource", supply.RESOURCES)
+def test_no_more_is_launched_than_a_resource_allows(resource: str) -> None:
+    """One resource is scarce, all others are not: it binds in every month in which the target does not."""
+    key = next(k for k in NUMBERS["supply"] if k.startswith(resource) and k.endswith("per_year") and "growth" not in k)
+    most = f"most_{key}"
+    per_unit = float(space.demand_of(LIFE, NUMBERS)[resource])
+    scarce = {f"supply.{key}": 30.0 * per_unit}
+    scarce |= {f"supply.{most}": 30.0 * per_unit} if most in NUMBERS["supply"] else {}
+    share = NUMBERS["supply"].get(f"{resource}_share", 1.0)
+    found = _outcome(SHAPE, LIFE, with_numbers(scarce)).courses[ORBIT]
+    launched = np.asarray(found.events.launched)
+    assert launched.max() == pytest.approx(30.0 * float(share) / 12.0, rel=1e-9)
+    assert space.LIMITS[int(found.binding[5])] == resource
+
+
+def test_a_target_within_reach_is_reached_and_held(base: Outcome) -> None:
+    power_w = np.asarray(base.courses[ORBIT].work.nominal_power_w)
+    assert power_w[120:].min() > 0.97e8 and power_w.max() < 1.1e8
+    assert 0.0 < float(base.metrics[ORBIT]["years_to_100_gw"]) == np.inf
+
+
+def test_years_to_a_power_are_interpolated_within_the_month() -> None:
+    power_w = jnp.asarray([0.0, 1e9, 3e9, 2e9])
+    assert float(metrics.years_to(power_w, 2e9)) == pytest.approx(2.5 / 12.0)
+    assert float(metrics.years_to(power_w, 4e9)) == np.inf
+    assert float(metrics.years_to(power_w, 0.0)) == 0.0
+
+
+def test_levelised_cost_without_interest_is_the_total() -> None:
+    found = _outcome(SHAPE, LIFE, with_numbers({"economics.discount_rate_per_year": 0.0})).metrics
+    for place in found:
+        for name in metrics.DENOMINATORS:
+            total, levelised = (float(found[place][f"{kind}_usd_per_{name}"]) for kind in ("total", "levelised"))
+            assert levelised == pytest.approx(total, rel=1e-9)
+
+
+def test_the_cost_of_a_satellite_over_its_life_from_its_parts(base: Outcome) -> None:
+    """Without interest, loss, insurance and servicing a unit costs its parts, its launch, operations and disposal."""
+    plain = {
+        "economics.discount_rate_per_year": 0.0,
+        "deployment.loss_per_year": 0.0,
+        "deployment.commissioning_years": 0.0,
+        "deployment.insurance_fraction": 0.0,
+        "launch.success_fraction": 1.0,
+    }
+    found = _outcome(SHAPE, LIFE, with_numbers(plain)).courses[ORBIT]
+    launched = np.asarray(found.events.launched)
+    first = int(np.argmax(launched > 1.0))
+    part_usd = {name: float(usd[first]) / launched[first] for name, usd in found.costs_usd.items()}
+    hardware = sum(
+        usd for name, usd in part_usd.items() if name in ("solar_array", "battery", "radiator_and_loop")
+    ) + sum(
+        part_usd[name]
+        for name in ("power_electronics", "bus_and_structure", "propulsion", "laser_terminals", "integration")
+    )
+    operations = 5.0 * (0.01 * hardware + 0.05 * 1e5)
+    chips = sum(part_usd[name] for name in CHIPS)
+    expected = hardware + chips + part_usd["launch"] + operations + 5e3
+    assert float(found.unit.cost_usd[first]) == pytest.approx(expected, rel=1e-9)
+    assert float(found.unit.chips_usd[first]) == pytest.approx(chips, rel=1e-9)
+    alive = np.asarray(LIFE.accelerators_alive)[:5]
+    assert float(found.unit.accelerator_hours[first]) == pytest.approx(alive.sum() * finance.HOURS_PER_YEAR, rel=1e-9)
+
+
+def test_servicing_takes_launches_and_chips_and_costs_money() -> None:
+    served = _outcome(SHAPE, life(visits=0.4), NUMBERS).courses[ORBIT]
+    assert float(np.sum(served.costs_usd["servicing"])) > 0.0
+    satellites = float(np.sum(served.events.launched * LIFE.mass_kg))
+    assert float(np.sum(served.launched_kg)) > satellites
+    asked = np.sum(served.demand_per_year["accelerators"]) / 12.0
+    assert asked > 100.0 * np.sum(served.events.launched)
+
+
+def test_time_to_power_delays_the_ground_and_costs_it_value(base: Outcome) -> None:
+    later = _outcome(SHAPE, LIFE, with_numbers({"ground.grid.queue_years": 9.0}))
+    earlier = _outcome(SHAPE, LIFE, with_numbers({"ground.grid.queue_years": 3.0}))
+    power_w = np.asarray(later.courses["grid"].work.nominal_power_w)
+    assert (power_w[: 9 * 12 - 1] == 0.0).all() and power_w[-1] == pytest.approx(1e8, rel=1e-6)
+    shift = np.asarray(earlier.courses["grid"].work.nominal_power_w)[: -6 * 12]
+    np.testing.assert_allclose(power_w[6 * 12 :], shift, rtol=1e-9)
+
+
+def test_progress_makes_later_chips_better_and_work_cheaper() -> None:
+    same, better = (
+        _outcome(SHAPE, LIFE, with_numbers({"economics.accelerator_progress_per_year": g})) for g in (0.0, 0.2)
+    )
+    gain = np.asarray(better.courses[ORBIT].unit.flop / same.courses[ORBIT].unit.flop)
+    np.testing.assert_allclose(gain, 1.2 ** (np.arange(SHAPE.months) / 12.0), rtol=1e-9)
+    assert float(better.metrics["grid"]["levelised_usd_per_pflop_day"]) < float(
+        same.metrics["grid"]["levelised_usd_per_pflop_day"]
+    )
+
+
+def test_launch_price_follows_the_mass_that_has_been_launched() -> None:
+    shape, numbers = shape_and_numbers(
+        ["launch=starship_learning", "deployment.target_power_w=1e9", "supply=unlimited"]
+    )
+    found = _outcome(shape, LIFE, numbers).courses[ORBIT]
+    price = np.asarray(found.costs_usd["launch"]) / np.asarray(found.launches)
+    assert (np.diff(price) <= 1e-9).all() and price[-1] < 0.6 * price[0]
+
+
+PATHS = (
+    "launch.floor_price_usd_per_kg",
+    "launch.reference_price_usd_per_kg",
+    "deployment.mass_scale",
+    "deployment.service_life_years",
+    "manufacture.cell_price_usd_per_w",
+    "economics.discount_rate_per_year",
+)
+
+
+@pytest.mark.parametrize("path", PATHS[1:])
+def test_gradient_of_cost_per_work_equals_finite_differences(path: str) -> None:
+    shape, numbers = shape_and_numbers(["launch=starship_learning", "deployment.service_life_years=5.03"])
+    slot, _, key = path.rpartition(".")
+
+    @jax.jit
+    def cost(value: jax.Array) -> jax.Array:
+        changed = {**numbers, slot: {**numbers[slot], key: value}}
+        return outcome(shape, LIFE, changed).metrics[ORBIT]["levelised_usd_per_pflop_day"]
+
+    at = numbers[slot][key]
+    step = 1e-5 * float(at)
+    difference = (float(cost(at + step)) - float(cost(at - step))) / (2.0 * step)
+    assert float(jax.jit(jax.grad(cost))(at)) == pytest.approx(difference, rel=1e-4) and difference != 0.0
+
+
+def test_beamed_power_and_sites_have_the_same_metrics(base: Outcome) -> None:
+    assert {*base.metrics} == {ORBIT, *SHAPE.sites, BEAMED}
+    assert len({tuple(sorted(of)) for of in base.metrics.values()}) == 1
