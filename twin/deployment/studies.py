@@ -1,4 +1,4 @@
-"""Published studies beside ours: their numbers recomputed and corrected, and the way from theirs to ours, line by line."""
+"""Published studies: their numbers recomputed and corrected, and the way from theirs to ours, line by line."""
 
 import csv
 from collections.abc import Mapping
