@@ -207,4 +207,3 @@ Latitude = Annotated[Scalar, Quantity("rad", 0.0, 1.5707964)]
 PositiveMass = Annotated[Scalar, _positive("kg")]
 Share = Annotated[Scalar, Quantity("", above=0.0, maximum=1.0)]  # of what a world makes
 FractionPerYear = Annotated[Scalar, Quantity("per_year", 0.0, 0.9)]
-PositiveMass = Annotated[Scalar, _positive("kg")]

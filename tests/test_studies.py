@@ -14,6 +14,7 @@ from kernels.economics import finance
 from kernels.economics.published import mccalip, starcloud, suncatcher, turyshev
 from twin import config
 from twin.deployment import studies
+from twin.model import numbers_of
 from twin.refusal import ConfigError
 
 CONF = Path(__file__).resolve().parents[1] / "conf" / "study"
@@ -48,7 +49,7 @@ def profile(name):
 
 
 def assumed(study, **other):
-    return studies.assumptions_of(study, profile(study) | other)
+    return numbers_of("study", config.profile("study", profile(study) | other))
 
 
 def of(study, **other):
@@ -291,7 +292,7 @@ def test_mean_after_loss_is_the_mean_of_its_years():
 
 @pytest.mark.parametrize("name", [*studies.STUDIES, "none"])
 def test_profile_of_a_study_is_valid(name):
-    assert config._profile("study", profile(name)).model == name
+    assert config.profile("study", profile(name)).model == name
 
 
 def test_no_study_has_no_result():
@@ -314,14 +315,14 @@ def test_no_study_has_no_result():
 )
 def test_bad_profile_is_refused_in_one_sentence(change, sentence):
     with pytest.raises(ConfigError, match=sentence) as refused:
-        config._profile("study", profile("mccalip") | change)
+        config.profile("study", profile("mccalip") | change)
     assert "\n" not in str(refused.value)
 
 
 def test_missing_assumption_is_refused():
     without = {key: value for key, value in profile("turyshev").items() if key != "power_overhead"}
     with pytest.raises(ConfigError, match=r"study\.power_overhead: missing; model 'turyshev' needs it"):
-        config._profile("study", without)
+        config.profile("study", without)
 
 
 def test_substitute_that_is_no_assumption_is_refused():
