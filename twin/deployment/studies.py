@@ -1,4 +1,4 @@
-"""Published studies beside ours: their numbers recomputed and corrected, and the way from theirs to ours, line by line."""
+"""Published studies: their numbers recomputed and corrected, and the way from theirs to ours, line by line."""
 
 import csv
 from collections.abc import Mapping
@@ -97,14 +97,11 @@ def module(study: str) -> ModuleType:
     return STUDIES[study]
 
 
-def assumptions_of(study: str, profile: Mapping[str, float]) -> dict[str, Array]:
-    """Assumptions of a study out of its profile, as float64 scalars."""
-    module(study)
-    return {name: jnp.asarray(profile[name], float) for name in registry.parameters(registry.models("study")[study])}
-
-
 def results(study: str, assumptions: Mapping[str, Array]) -> dict[str, Array]:
-    """All numbers of a study by its own arithmetic, errors included; `orbit` and `ground` in its denominator."""
+    """All numbers of a study by its own arithmetic, errors included; `orbit` and `ground` in its denominator.
+
+    `assumptions` are the numbers of its profile (`twin.model.numbers_of`).
+    """
     module(study)
     return registry.call(registry.models("study")[study], assumptions)
 

@@ -16,8 +16,8 @@ from kernels.quantity import (
     Efficiency,
     FractionPerYear,
     HeatRate,
-    Mass,
     Money,
+    PositiveMass,
     PositivePower,
     PowerPerMass,
     PowerUsageEffectiveness,
@@ -60,6 +60,7 @@ PUBLISHED = {
     "total_usd": (51.095348e9, 1e-8, ""),
     "usd_per_w": (51.0953, 1e-5, "of mean power"),
     "orbit": (1.16656, 1e-5, "LCOE; energy over an availability of 1"),
+    "breakeven_launch_usd_per_kg": (-263.657, 1e-5, "without operations, replacement and development"),
     "ground_usd_per_w": (15.85106, 1e-6, ""),
     "ground_infrastructure_usd": (14.66e9, 1e-9, ""),
     "ground_fuel_usd": (1.19106e9, 1e-5, ""),
@@ -105,7 +106,7 @@ def mccalip(
     chip_failure_per_year: FractionPerYear,
     development_usd: Money,
     operations_per_year: FractionPerYear,
-    payload_kg: Mass,
+    payload_kg: PositiveMass,
     discount_rate_per_year: DiscountRate,
     turbine_usd_per_w: PricePerPower,
     electrical_usd_per_w: PricePerPower,
@@ -173,7 +174,8 @@ def one_availability(**assumptions: Any) -> dict[str, Array]:
 def breakeven_with_all_costs(**assumptions: Any) -> dict[str, Array]:
     """Besides, a breakeven launch price that pays for operations, replacement and development too."""
     results = one_availability(**assumptions)
-    other_usd = results["operations_usd"] + results["replacement_usd"] + results["development_usd"]
+    exact = results["satellites_exact"] / results["satellites"]  # the breakeven price knows no whole satellites
+    other_usd = exact * (results["operations_usd"] + results["replacement_usd"]) + results["development_usd"]
     launched_kg = results["initial_power_w"] / assumptions["specific_power_w_per_kg"]
     return results | {
         "breakeven_launch_usd_per_kg": results["breakeven_launch_usd_per_kg"] - other_usd / launched_kg,

@@ -1,4 +1,4 @@
-"""SemiAnalysis, "To boldly go: the case for space datacenters", June 2026: 16 accelerators on 30.5 kW, 4.4 times as dear.
+"""SemiAnalysis, "To boldly go: the case for space datacenters", June 2026: 16 accelerators on 30.5 kW.
 
 Its results are public, its inputs only partly: what is missing is fitted to them and says so in the profile.
 """
@@ -66,7 +66,7 @@ def semianalysis(
     ground_energy_usd_per_kwh: PricePerEnergy,
     ground_delivered_fraction: Efficiency,
 ) -> dict[str, Array]:
-    """Cost of an accelerator-hour in orbit and on the ground [USD/h], of ownership and levelised over what is delivered.
+    """Cost of an accelerator-hour in orbit and on the ground [USD/h]: of ownership, and over what is delivered.
 
     In orbit everything lasts as long as the satellite; on the ground chips and facility each have their life.
     """

@@ -1,4 +1,4 @@
-"""Starcloud (then Lumen Orbit), "Why we should train AI in space", white paper, 2024: 40 MW for 8.2 instead of 167 MUSD.
+"""Starcloud (then Lumen Orbit), "Why we should train AI in space", white paper, 2024: 40 MW for 8.2, not 167 MUSD.
 
 Its radiator takes the solar absorptivity for infrared; its shielding flies at 30 USD/kg, all else at 50. It has neither
 chips nor battery, radiator and bus in the price.
@@ -15,9 +15,9 @@ from kernels.quantity import (
     Efficiency,
     Fraction,
     FractionPerYear,
-    Mass,
     Money,
     PositiveIrradiance,
+    PositiveMass,
     PositivePower,
     PowerPerMass,
     PricePerEnergy,
@@ -106,7 +106,7 @@ def starcloud(
     sunlit_fraction: Efficiency,
     array_loss_per_year: FractionPerYear,
     specific_power_w_per_kg: PowerPerMass,
-    payload_kg: Mass,
+    payload_kg: PositiveMass,
     launch_usd_per_kg: PricePerMass,
     satellite_usd_per_w: PricePerPower,
     chips_usd_per_w: PricePerPower,

@@ -47,9 +47,11 @@ PUBLISHED = {
 CORRECTIONS = {}  # nothing in its arithmetic is wrong
 
 
-def equivalent_temperature_k(net_w_per_m2: Scalar, emissivity: Scalar, openness: Scalar, environment: Scalar) -> Array:
+def equivalent_temperature_k(
+    net_w_per_m2: Scalar, emissivity: Scalar, efficiency: Scalar, environment_w_per_m2: Scalar
+) -> Array:
     """Temperature at which a radiator of the paper rejects as much: the inverse of its radiator equation."""
-    black = (jnp.asarray(net_w_per_m2) + environment) / (jnp.asarray(emissivity) * openness)
+    black = (jnp.asarray(net_w_per_m2) + environment_w_per_m2) / (jnp.asarray(emissivity) * efficiency)
     return (black / STEFAN_BOLTZMANN_W_PER_M2_K4) ** 0.25
 
 
