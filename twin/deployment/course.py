@@ -100,7 +100,7 @@ def grow(
 
 def done(grown: Grown, law: vintages.Law, each: Work) -> Work:
     """What the units of each month do, (month,), from what one does at each age, (age,)."""
-    in_service = grown.units * law.works
+    in_service = grown.units * law.works[None, :]
     totals = Work(*(in_service @ leaf for leaf in each))
     return totals._replace(compute_flops=(in_service * grown.progress) @ each.compute_flops)
 
