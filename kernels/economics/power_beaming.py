@@ -96,7 +96,8 @@ def energy_usd_per_kwh(
     (capital x capital recovery factor + yearly cost) / yearly energy, as NREL's Annual Technology Baseline (2022) and
     NASA OTPS (2024) have it: first generation and rectenna are capital, renewals are spread evenly over the life.
     The price is per kilogram to the orbit in which the launched mass is counted: the station's own, or a low one from
-    which its propulsion takes it on.
+    which its propulsion takes it on. The energy is that of the delivering part of a year, counted once.
+    NASA's 1.59 USD/kWh of the planar array agrees with its own total of 434 BUSD only when it is counted twice.
     """
     generation = station.launched_kg_per_w * (jnp.asarray(launch_price_usd_per_kg) + hardware_usd_per_kg)
     capital = generation + rectenna_usd_per_w
