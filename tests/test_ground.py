@@ -214,7 +214,7 @@ def test_gradient_before_power_is_zero_and_finite():
 )
 def test_bad_input_is_one_sentence(name, key, value, says):
     with pytest.raises(ConfigError) as refused:
-        config._profile("ground", profile(name, **{key: value}))
+        config.profile("ground", profile(name, **{key: value}))
     assert says in str(refused.value) and "\n" not in str(refused.value)
 
 
@@ -222,9 +222,9 @@ def test_a_missing_number_is_named_with_its_model():
     values = profile("grid_us")
     del values["queue_years"]
     with pytest.raises(ConfigError, match=r"ground\.queue_years: missing; model 'grid' needs it"):
-        config._profile("ground", values)
+        config.profile("ground", values)
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_profile_is_valid(name):
-    assert config._profile("ground", profile(name)).model == profile(name)["model"]
+    assert config.profile("ground", profile(name)).model == profile(name)["model"]
