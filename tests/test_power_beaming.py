@@ -25,15 +25,15 @@ CHAIN = (
     "rectenna_efficiency",
     "ground_conversion_efficiency",
 )
-# NASA OTPS, 2024: 100 MUSD a launch less 15 %, 13 launches for 100 t in geostationary orbit; 50 MUSD a launch less
-# 15 % for 100 t in a low one. The interest rate is not published; 3 % fits both designs.
-REFUELLED_USD_PER_KG, LOW_ORBIT_USD_PER_KG = 85e6 * 13 / 100e3, 42.5e6 / 100e3
+# NASA OTPS, 2024: 100 MUSD, in the improved case 50, for a launch of 100 t to a low orbit, less 15 % for so many. The
+# interest rate is not published; 3 % fits both designs.
+USD_PER_KG, IMPROVED_USD_PER_KG = 850.0, 425.0
 RATE = 0.03
 PUBLISHED = {
-    "rd1_heliostat_swarm": (REFUELLED_USD_PER_KG, 0.61, 0.02),
-    "rd2_planar_array": (REFUELLED_USD_PER_KG, 1.59, 0.02),
-    "rd1_improved": (LOW_ORBIT_USD_PER_KG, 0.03, 0.17),
-    "rd2_improved": (LOW_ORBIT_USD_PER_KG, 0.08, 0.07),
+    "rd1_heliostat_swarm": (USD_PER_KG, 0.61, 0.02),
+    "rd2_planar_array": (USD_PER_KG, 1.59, 0.02),
+    "rd1_improved": (IMPROVED_USD_PER_KG, 0.03, 0.166),
+    "rd2_improved": (IMPROVED_USD_PER_KG, 0.08, 0.0625),
 }
 
 
@@ -47,7 +47,7 @@ def station_of(values):
     return registry.call(power_beaming.station, values, chain)
 
 
-def cost(values, price_usd_per_kg=REFUELLED_USD_PER_KG, rate=RATE):
+def cost(values, price_usd_per_kg=USD_PER_KG, rate=RATE):
     return registry.call(power_beaming.energy_usd_per_kwh, values, station_of(values), price_usd_per_kg, rate)
 
 
@@ -56,13 +56,13 @@ def facility_of(name="grid_us"):
         return registry.call(ground.facility, yaml.safe_load(file))
 
 
-def beamed(values, price_usd_per_kg=REFUELLED_USD_PER_KG):
+def beamed(values, price_usd_per_kg=USD_PER_KG):
     expansion = registry.call(site.expansion, values)
     energy = cost(values, price_usd_per_kg)
     return registry.call(power_beaming.beamed_site, values, facility_of(), expansion, station_of(values), energy)
 
 
-# --- The chain and the station -----------------------------------------------------------------------------------------
+# --- The chain and the station ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["rd1_heliostat_swarm", "rd2_planar_array"])
@@ -86,24 +86,46 @@ def test_station_has_nasas_power_mass_and_launches(name, area_m2, mean_mw, mass_
     launched_kg = float(power_w * station.launched_kg_per_w)
     assert launched_kg / (1.0 + values["servicing_mass_ratio"]) == pytest.approx(mass_kg, rel=1e-5)
     assert float(station.renewals) == pytest.approx(2.0)
-    assert 13 * launched_kg * 3 / 100e3 == pytest.approx(launches, rel=1e-4)
+    assert float(station.launches_per_payload) * launched_kg * 3 / 100e3 == pytest.approx(launches, rel=1e-4)
 
 
-# --- The cost of electricity -------------------------------------------------------------------------------------------
+# --- The cost of electricity ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_nasas_cost_of_electricity(name):
-    """Sum of costs over the energy of a year, which NASA takes at the mean power times the capacity factor.
+    """Published costs count the capacity factor twice: in the mean power of table 4 and in the formula's 8 760 hours.
 
-    The mean power of its table 4 has the capacity factor already: the published cost counts it twice, which makes
-    1.59 USD/kWh of 0.96 for RD2 and hardly matters for RD1. Neither interest rate nor split of costs is published;
-    what is fitted stands in the profiles. Tolerances: 2 % where the total is known, rounding of the published number
-    for the improved stations.
+    Totals of 276 and 434 BUSD for the same mean power are as 1 to 1.57, the published 0.61 and 1.59 as 1 to 2.6, which
+    is that over 0.6. Counted once, RD2 costs 0.96 USD/kWh; RD1 hardly changes. Neither interest rate nor split of costs
+    is published: what is fitted stands in the profiles. Tolerances: 2 %, and rounding for the improved stations, whose
+    set of improvements is inferred.
     """
     price, published, tolerance = PUBLISHED[name]
     values = profile(name)
     assert float(cost(values, price)) / values["delivering_fraction"] == pytest.approx(published, rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("changes", "price_usd_per_kg", "rd1", "rd2"),
+    [
+        ({}, USD_PER_KG / 2.0, 0.32, 0.36),
+        ({}, USD_PER_KG / 10.0, 0.61, 0.69),
+        ({"transfer_mass_ratio": 0.172, "refuelling_launches": 0.0}, USD_PER_KG, 0.63, 0.69),
+        ({"hardware_life_years": 15.0}, USD_PER_KG, 0.26, 0.26),
+        ({"solar_cell_efficiency": 0.5}, USD_PER_KG, 0.25, 0.26),
+    ],
+    ids=["launch_50_musd", "launch_10_musd", "electric_propulsion", "life_15_years", "cells_50_percent"],
+)
+def test_savings_are_those_of_nasas_sensitivity_analyses(changes, price_usd_per_kg, rd1, rd2):
+    """To 5 points: NASA has servicers and debris vehicles whose cost does not scale with the mass (section 4)."""
+    for name, published in (("rd1_heliostat_swarm", rd1), ("rd2_planar_array", rd2)):
+        saved = 1.0 - cost(profile(name, **changes), price_usd_per_kg) / cost(profile(name))
+        assert float(saved) == pytest.approx(published, abs=0.05)
+
+
+def test_planar_array_counted_once():
+    assert float(cost(profile("rd2_planar_array"))) == pytest.approx(1.59 * 0.6, rel=0.02)
 
 
 @pytest.mark.parametrize(("name", "total_busd"), [("rd1_heliostat_swarm", 276.0), ("rd2_planar_array", 434.0)])
@@ -119,7 +141,7 @@ def test_cost_in_closed_form():
     values |= {"operations_usd_per_w_year": 0.0, "hardware_usd_per_kg": 100.0}
     kg_per_w = 0.514251 * 1.008692 / (1367.5 * 0.1296994)
     factor = 0.05 / (1.0 - 1.05**-30)
-    expected = kg_per_w * 1100.0 * factor * 1e3 / (8766.0 * 0.997)
+    expected = kg_per_w * 13100.0 * factor * 1e3 / (8766.0 * 0.997)
     assert float(cost(values, 1000.0, 0.05)) == pytest.approx(expected, rel=1e-6)
 
 
@@ -136,7 +158,14 @@ def test_a_better_station_costs_less(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["areal_mass_kg_per_m2", "transfer_mass_ratio", "servicing_mass_ratio", "hardware_usd_per_kg"]
+    "name",
+    [
+        "areal_mass_kg_per_m2",
+        "transfer_mass_ratio",
+        "refuelling_launches",
+        "servicing_mass_ratio",
+        "hardware_usd_per_kg",
+    ],
 )
 def test_a_heavier_or_dearer_station_costs_more(name):
     values = profile("rd2_planar_array")
@@ -164,7 +193,7 @@ def test_gradients_equal_finite_differences(name):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-# --- The site ----------------------------------------------------------------------------------------------------------
+# --- The site ---------------------------------------------------------------------------------------------------------
 
 
 def test_site_is_a_ground_facility_that_runs_while_the_station_delivers():

@@ -14,6 +14,7 @@ from kernels.economics.site import Expansion, Facility, Power, Site, per_kwh, si
 from kernels.quantity import (
     ArealMass,
     CarbonPerMass,
+    Count,
     Efficiency,
     PositiveIrradiance,
     PowerPerYear,
@@ -31,6 +32,7 @@ class Station(NamedTuple):
     """What a watt on the ground takes in orbit."""
 
     launched_kg_per_w: Array  # for one generation of hardware
+    launches_per_payload: Array  # the one that carries it, and those that refuel that one in a low orbit
     delivering_fraction: Array  # of the year
     life_years: Array
     renewals: Array  # generations after the first, over the station's life
@@ -61,6 +63,7 @@ def station(
     areal_mass_kg_per_m2: ArealMass,
     irradiance_w_per_m2: PositiveIrradiance,
     transfer_mass_ratio: Ratio,
+    refuelling_launches: Count,
     servicing_mass_ratio: Ratio,
     delivering_fraction: Efficiency,
     hardware_life_years: Years,
@@ -68,13 +71,15 @@ def station(
 ) -> Station:
     """Mass from the area of cells that a watt on the ground needs; areal mass is all of the station per area of cells.
 
-    Propulsion that moves it to its orbit and vehicles that assemble and dispose of it weigh in proportion to it.
+    Propulsion that takes it to its orbit, and vehicles that assemble and dispose of it, weigh in proportion to it.
+    Without such propulsion the launcher goes to that orbit itself, after refuelling launches.
     """
     area_m2_per_w = 1.0 / (jnp.asarray(irradiance_w_per_m2) * sunlight_to_grid)
     burden = (1.0 + jnp.asarray(transfer_mass_ratio)) * (1.0 + jnp.asarray(servicing_mass_ratio))
     life = jnp.asarray(station_life_years)
     return Station(
         launched_kg_per_w=areal_mass_kg_per_m2 * area_m2_per_w * burden,
+        launches_per_payload=1.0 + jnp.asarray(refuelling_launches),
         delivering_fraction=jnp.asarray(delivering_fraction),
         life_years=life,
         renewals=jnp.maximum(life / hardware_life_years - 1.0, 0.0),
@@ -95,10 +100,11 @@ def energy_usd_per_kwh(
 
     (capital x capital recovery factor + yearly cost) / yearly energy, as NREL's Annual Technology Baseline (2022) and
     NASA OTPS (2024) have it: first generation and rectenna are capital, renewals are spread evenly over the life.
-    The price is per kilogram to the orbit in which the launched mass is counted: the station's own, or a low one from
-    which its propulsion takes it on.
+    The price is per kilogram to a low orbit. The energy is that of the delivering part of a year, counted once.
+    NASA's 1.59 USD/kWh of the planar array agrees with its own total of 434 BUSD only when it is counted twice.
     """
-    generation = station.launched_kg_per_w * (jnp.asarray(launch_price_usd_per_kg) + hardware_usd_per_kg)
+    launch_usd_per_kg = station.launches_per_payload * launch_price_usd_per_kg
+    generation = station.launched_kg_per_w * (launch_usd_per_kg + hardware_usd_per_kg)
     capital = generation + rectenna_usd_per_w
     recovered = capital * capital_recovery_per_year(discount_rate_per_year, station.life_years)
     yearly = recovered + generation * station.renewals / station.life_years + operations_usd_per_w_year
