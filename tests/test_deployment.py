@@ -30,6 +30,19 @@ def base() -> Outcome:
     return _outcome(SHAPE, LIFE, NUMBERS)
 
 
+PARTS = (
+    "solar_array",
+    "battery",
+    "radiator_and_loop",
+    "power_electronics",
+    "bus_and_structure",
+    "propulsion",
+    "laser_terminals",
+    "integration",
+    "accelerators",
+    "hosts",
+    "launch",
+)
 PLAN = vintages.Plan(*map(jnp.asarray, (1e8, 0.0, 5.0, 0.02, 0.1, 100.0)))
 
 
@@ -65,9 +78,11 @@ def test_mass_launched_is_that_of_the_satellites(base: Outcome) -> None:
 def test_a_constant_fleet_is_replaced_at_the_rate_of_its_life() -> None:
     """In equilibrium units over their mean life are what is launched (Little, Oper. Res. 9, 1961)."""
     law = vintages.law(PLAN, jnp.ones(120))
-    grown = course.grow(law, jnp.full(600, 1000.0), lambda units, month: jnp.full(1, 1e6), jnp.ones(()), jnp.ones(600))
+    grown = course.grow(
+        law, jnp.full(6000, 1000.0), lambda units, month: jnp.full(1, 25.0), jnp.ones(()), jnp.ones(6000)
+    )
     mean_life_months = float(vintages.survivors(law).sum())
-    assert np.asarray(grown.events.launched)[-60:].mean() == pytest.approx(1000.0 / mean_life_months, rel=1e-3)
+    assert np.asarray(grown.events.launched)[-1200:].mean() == pytest.approx(1000.0 / mean_life_months, rel=1e-3)
 
 
 def test_survival_is_exponential_until_the_end_of_the_service_life() -> None:
@@ -99,8 +114,9 @@ def test_no_more_is_launched_than_a_resource_allows(resource: str) -> None:
 
 def test_a_target_within_reach_is_reached_and_held(base: Outcome) -> None:
     power_w = np.asarray(base.courses[ORBIT].work.nominal_power_w)
-    assert power_w[120:].min() > 0.97e8 and power_w.max() < 1.1e8
-    assert 0.0 < float(base.metrics[ORBIT]["years_to_100_gw"]) == np.inf
+    # Chips go on failing within a month, and a year of life ends with a step.
+    assert power_w[120:].min() > 0.96e8 and power_w.max() < 1.03e8
+    assert float(base.metrics[ORBIT]["years_to_1_gw"]) == np.inf
 
 
 def test_years_to_a_power_are_interpolated_within_the_month() -> None:
@@ -130,13 +146,8 @@ def test_the_cost_of_a_satellite_over_its_life_from_its_parts(base: Outcome) -> 
     found = _outcome(SHAPE, LIFE, with_numbers(plain)).courses[ORBIT]
     launched = np.asarray(found.events.launched)
     first = int(np.argmax(launched > 1.0))
-    part_usd = {name: float(usd[first]) / launched[first] for name, usd in found.costs_usd.items()}
-    hardware = sum(
-        usd for name, usd in part_usd.items() if name in ("solar_array", "battery", "radiator_and_loop")
-    ) + sum(
-        part_usd[name]
-        for name in ("power_electronics", "bus_and_structure", "propulsion", "laser_terminals", "integration")
-    )
+    part_usd = {name: float(usd[first]) / launched[first] for name, usd in found.costs_usd.items() if name in PARTS}
+    hardware = sum(usd for name, usd in part_usd.items() if name not in (*CHIPS, "launch"))
     operations = 5.0 * (0.01 * hardware + 0.05 * 1e5)
     chips = sum(part_usd[name] for name in CHIPS)
     expected = hardware + chips + part_usd["launch"] + operations + 5e3

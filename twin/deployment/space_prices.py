@@ -138,7 +138,7 @@ def unit(
     same = jnp.ones_like(prices.launch_usd)
     return Unit(
         cost_usd=arrived * at_once + later + chips_usd,
-        chips_usd=chips_usd,
+        chips_usd=chips_usd * same,
         flop=flop * progress,
         energy_kwh=kwh * same,
         accelerator_hours=hours * same,
