@@ -205,7 +205,7 @@ def test_runs_without_a_life(overrides, sentence):
 def test_paths_that_are_no_number(model):
     with pytest.raises(twin.ConfigError, match="did you mean"):
         jacobian(model, ["radiator.aera_m2"])
-    with pytest.raises(twin.ConfigError, match="battery.open_circuit_voltage_v: is a curve"):
+    with pytest.raises(twin.ConfigError, match=r"battery\.open_circuit_voltage_v: is a curve"):
         jacobian(model, ["battery.open_circuit_voltage_v"])
 
 

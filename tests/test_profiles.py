@@ -10,6 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+import twin
 from kernels import accelerator, registry, solar_cell, workload
 from twin import config
 
@@ -103,7 +104,13 @@ def texts(node: Any) -> Iterator[tuple[str, Any]]:
 MATRIX_MULTIPLICATION = registry.call(workload.character, read(CONF / "workload" / "steady.yaml"))
 FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(path.parent.name, path.stem) for path in FILES if path.parent != CONF and path.parent.parent == CONF]
-OF_A_RUN = [choice for choice in CHOICES if choice[0] not in DEPLOYMENT]
+EXPERIMENTS = {
+    path.relative_to(CONF / "experiment").with_suffix("").as_posix(): path for path in CONF.glob("experiment/**/*.yaml")
+}
+PROJECTS = sorted(
+    name for name, path in EXPERIMENTS.items() if "override /deployment" in path.read_text(encoding="utf-8")
+)
+OF_A_RUN = [c for c in CHOICES if c[0] not in DEPLOYMENT and not (c[0] == "experiment" and c[1] in PROJECTS)]
 OF_A_DEPLOYMENT = [choice for choice in CHOICES if choice[0] in DEPLOYMENT]
 
 
@@ -143,6 +150,12 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
 @pytest.mark.parametrize(("group", "name"), OF_A_DEPLOYMENT, ids=lambda part: str(part))
 def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
     assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_experiment_of_a_deployment_is_a_project(name: str) -> None:
+    config = twin.compose_project([f"experiment={name}"])
+    assert config.study.model == (name.removeprefix("published/") if "/" in name else "none")
 
 
 @pytest.mark.parametrize("name", profiles("workload/serving"))

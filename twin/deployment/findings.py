@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from twin.deployment import folder, verdict
+from twin.deployment import beside, folder, verdict
 from twin.deployment import life as lives
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome, outcome
@@ -50,7 +50,8 @@ def deploy(
     life = jax.block_until_ready(_life(project.model.structure, project.model.params, project.model.environment))
     watch("deployment", 0, 1)
     found = jax.block_until_ready(_outcome(project.shape, life, project.numbers))
-    result = Findings(project, life, found, _summary(project, life, found), tables(project, life, found))
+    drawn = tables(project, life, found) | beside.tables(config, project, life, found)
+    result = Findings(project, life, found, _summary(project, life, found), drawn)
     if run_dir is not None:
         folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
