@@ -6,7 +6,6 @@ import numpy as np
 
 from kernels import registry
 from kernels.economics import upkeep, vintages
-from kernels.economics.finance import MONTHS_PER_YEAR
 from twin.deployment import space, studies
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome, site_of

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
-from twin.deployment import beside, folder, verdict
+from twin.deployment import beside, folder, space, verdict
 from twin.deployment import life as lives
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome, outcome
 from twin.deployment.project import Project, ProjectConfig, build_project
 from twin.deployment.tables import Table, tables
+from twin.refusal import ConfigError
 
 Watch = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 
@@ -48,6 +50,7 @@ def deploy(
     project = build_project(config) if project is None else project
     watch("life of a satellite", 0, 1)
     life = jax.block_until_ready(_life(project.model.structure, project.model.params, project.model.environment))
+    _check_fits(project, life)
     watch("deployment", 0, 1)
     found = jax.block_until_ready(_outcome(project.shape, life, project.numbers))
     drawn = tables(project, life, found) | beside.tables(config, project, life, found)
@@ -55,6 +58,19 @@ def deploy(
     if run_dir is not None:
         folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
+
+
+def _check_fits(project: Project, life: Life) -> None:
+    """ConfigError when the launcher cannot carry a satellite of this mass to its orbit."""
+    carrier = space.vehicle(project.shape, space.scaled(life, project.numbers), project.numbers)
+    if carrier.satellites < 1.0:
+        mass_kg = float(life.mass_kg * project.numbers["deployment"]["mass_scale"])
+        raise ConfigError(
+            f"launch = {project.launcher!r}: carries {float(carrier.payload_kg):.0f} kg to "
+            f"{float(life.altitude_m) / 1e3:.0f} km and {float(jnp.degrees(life.inclination_rad)):.1f} degrees, "
+            f"{float(carrier.satellites):.2f} of a satellite of {mass_kg:.0f} kg; choose a larger launcher, a lower "
+            "orbit or a lighter satellite"
+        )
 
 
 def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:

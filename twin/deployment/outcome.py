@@ -25,14 +25,24 @@ class Outcome(NamedTuple):
 
 
 def outcome(shape: Shape, life: Life, numbers: Numbers) -> Outcome:
-    """The whole chain behind a satellite's life, a pure function of all numbers for `jit`, `grad` and `vmap`."""
+    """The whole chain behind a satellite's life, a pure function of all numbers for `jit`, `grad` and `vmap`.
+
+    The cost of waiting is what a site's net present value would gain if its power were there at once.
+    """
     courses = {ORBIT: space.deploy(shape, life, numbers)}
-    for name in shape.sites:
-        courses[name] = on_ground.build(shape, life, numbers, site_of(shape, numbers, name))
-    courses[BEAMED] = on_ground.build(shape, life, numbers, beamed(shape, numbers, courses[ORBIT]))
+    sites = {name: site_of(shape, numbers, name) for name in shape.sites}
+    sites[BEAMED] = beamed(shape, numbers, courses[ORBIT])
+    courses |= {name: on_ground.build(shape, life, numbers, where) for name, where in sites.items()}
     terms = registry.call(upkeep.terms, numbers["economics"])
     chip_flops = life.nominal_flops / life.accelerators
-    return Outcome(courses, {name: metrics.metrics(each, terms, chip_flops) for name, each in courses.items()})
+    found = {name: metrics.metrics(each, terms, chip_flops) for name, each in courses.items()}
+    for name in courses:
+        found[name]["cost_of_waiting_usd"] = jnp.zeros(())
+    for name, where in sites.items():
+        at_once = on_ground.build(shape, life, numbers, where._replace(time_to_power_years=jnp.zeros(())))
+        value_usd = metrics.metrics(at_once, terms, chip_flops)["net_present_value_usd"]
+        found[name]["cost_of_waiting_usd"] = value_usd - found[name]["net_present_value_usd"]
+    return Outcome(courses, found)
 
 
 def site_of(shape: Shape, numbers: Numbers, name: str) -> Site:

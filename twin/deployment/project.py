@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import yaml
 from jax import Array
 
 from kernels.economics.finance import MONTHS_PER_YEAR
 from twin import config as fleet_config
+from twin.conf_path import conf_dir
 from twin.config import Config, ConfigError
 from twin.deployment import life
 from twin.model import Model, build, numbers_of
@@ -61,6 +63,7 @@ class Project(NamedTuple):
     shape: Shape
     numbers: Numbers
     start_ms: int  # of the first month, since 1970-01-01 UTC
+    launcher: str  # for people
 
 
 def validate(composed: Mapping[str, Any]) -> ProjectConfig:
@@ -68,7 +71,10 @@ def validate(composed: Mapping[str, Any]) -> ProjectConfig:
     for key in OWN_KEYS:
         if key not in composed:
             raise ConfigError(f"{key}: missing; a deployment is composed from conf/deploy.yaml")
-    fleet = fleet_config.validate({key: value for key, value in composed.items() if key not in OWN_KEYS})
+    if composed.get("cohorts"):
+        raise ConfigError("cohorts: a deployment has one design; give its overrides themselves")
+    own = {key: value for key, value in composed.items() if key not in OWN_KEYS}
+    fleet = fleet_config.validate({**own, **_of_a_run()})
     profiles = dict(_profiles(composed))
     against, sites = profiles["deployment"].against, composed["ground"]
     if against not in sites:
@@ -80,8 +86,14 @@ def validate(composed: Mapping[str, Any]) -> ProjectConfig:
         profiles=profiles,
         study=fleet_config.profile("study", composed["study"]),
         analysis=fleet_config.analysis(composed["analysis"]),
-        resolved={**fleet.resolved, **{key: composed[key] for key in OWN_KEYS}},
+        resolved=dict(composed),
     )
+
+
+def _of_a_run() -> dict[str, Any]:
+    """What belongs to a run and its folder, as `simulate` has it: a life is simulated, but nothing of it is kept."""
+    values = yaml.safe_load((conf_dir() / "simulate.yaml").read_text(encoding="utf-8"))
+    return {key: values[key] for key in ("output", "checkpoint", "resume")}
 
 
 def _profiles(composed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -95,6 +107,8 @@ def _profiles(composed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def build_project(config: ProjectConfig) -> Project:
     """Model, shape and numbers of a deployment; ConfigError for what no single key can show."""
+    if config.fleet.distributed.processes != "one":
+        raise ConfigError("distributed.processes: a deployment runs in one process")
     model = build(config.fleet)
     life.check(model)
     years = life.years(model)
@@ -107,4 +121,4 @@ def build_project(config: ProjectConfig) -> Project:
     models = tuple((slot, getattr(profile, "model", "")) for slot, profile in config.profiles.items())
     shape = Shape(MONTHS_PER_YEAR * deployment.horizon_years, MONTHS_PER_YEAR * years, models, deployment.against)
     numbers = {slot: numbers_of(slot.partition(".")[0], profile) for slot, profile in config.profiles.items()}
-    return Project(model, shape, numbers, config.fleet.time.start_ms)
+    return Project(model, shape, numbers, config.fleet.time.start_ms, config.profiles["launch"].name)

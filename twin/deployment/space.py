@@ -12,6 +12,7 @@ from twin.deployment.life import Life
 from twin.deployment.project import Numbers, Shape
 from twin.deployment.space_prices import Needs, Vehicle, satellite_of
 
+LEAST_KG = 1e-3  # of a payload: what no launcher carries is dear without end, but a number
 LIMITS = ("target", *supply.RESOURCES, "launch")
 
 
@@ -88,8 +89,8 @@ def vehicle(shape: Shape, life: Life, numbers: Numbers) -> Vehicle:
     density = registry.call(vintages.plan, numbers["deployment"]).stowed_density_kg_per_m3
     volume_kg = registry.call(launch.fairing, profile) * density
     return Vehicle(
-        payload_kg=payload_kg,
-        satellites=jnp.minimum(payload_kg, volume_kg) / life.mass_kg,
+        payload_kg=jnp.maximum(payload_kg, LEAST_KG),
+        satellites=jnp.maximum(jnp.minimum(payload_kg, volume_kg), LEAST_KG) / life.mass_kg,
         per_year=launches_per_year(shape, numbers),
         success=registry.call(launch.success_probability, profile),
     )
