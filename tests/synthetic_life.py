@@ -58,12 +58,12 @@ def life(alive_per_year: float = 0.95, visits: float = 0.0) -> Life:
     )
 
 
-def shape_and_numbers(overrides: Sequence[str] = ()) -> tuple[projects.Shape, projects.Numbers]:
-    """Shape and numbers of a composed deployment whose satellite is the one above."""
+def shape_and_numbers(overrides: Sequence[str] = (), years: int = YEARS) -> tuple[projects.Shape, projects.Numbers]:
+    """Shape and numbers of a composed deployment whose satellite has a life of so many years."""
     config = twin.compose_project(overrides)
     models = tuple((slot, getattr(profile, "model", "")) for slot, profile in config.profiles.items())
     deployment = config.profiles["deployment"]
     months = MONTHS_PER_YEAR * deployment.horizon_years
-    shape = projects.Shape(months, MONTHS_PER_YEAR * YEARS, models, deployment.against)
+    shape = projects.Shape(months, MONTHS_PER_YEAR * years, models, deployment.against)
     numbers = {slot: numbers_of(slot.partition(".")[0], profile) for slot, profile in config.profiles.items()}
     return shape, numbers

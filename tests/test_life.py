@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from synthetic_life import shape_and_numbers
 
 import twin
 from kernels.constants import YEAR_S
 from twin.deployment.life import Mark, _yearly, check, jacobian, life, lives
+from twin.deployment.outcome import ORBIT, outcome
 
 YEARS, SATELLITES = 2, 2
 # Windows of an orbit every fortnight; an array that limits the work, so that everything depends on it; visits.
@@ -223,3 +225,22 @@ def test_sampled_life_is_that_of_dense_windows():
     for name in ("delivered_flops", "accelerator_power_w", "sunlit_fraction", "array_health"):
         np.testing.assert_allclose(getattr(sampled, name), getattr(dense, name), rtol=5e-3, err_msg=name)
     assert np.all(np.diff(sampled.array_health) < 0.0) and not np.any(sampled.resupply_kg)
+
+
+def test_altitude_and_cell_move_the_money(alone, model):
+    """What a deployment pays for its work follows from the simulated satellite: its orbit, its cells."""
+    shape, numbers = shape_and_numbers(["deployment.service_life_years=2", "launch=starship_target"], YEARS)
+    program = jax.jit(outcome, static_argnums=0)
+
+    def cost(model):
+        found = program(shape, alone(model), numbers)
+        return float(found.metrics[ORBIT]["levelised_usd_per_pflop_day"]), found.courses[ORBIT]
+
+    base, course = cost(model)
+    higher, above = cost(built("orbit.altitude_m=1000000"))
+    weaker, other = cost(built("solar_cell=solaero_ztj"))
+    assert abs(higher / base - 1.0) > 1e-3 and abs(weaker / base - 1.0) > 1e-3
+    # The array limits the work: weaker cells deliver less of it.
+    assert float(other.unit.flop[0]) < float(course.unit.flop[0])
+    # A satellite to 1000 km takes more of a launch than one to 650 km.
+    assert float(above.launches[0] / above.events.launched[0]) > float(course.launches[0] / course.events.launched[0])
