@@ -152,6 +152,7 @@ def slopes(model):
     return jacobian(model, WIDTHS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WIDTHS)
 def test_derivatives_are_those_of_differences(designed, slopes, path):
     less = 3 + 2 * list(WIDTHS).index(path)
@@ -162,6 +163,7 @@ def test_derivatives_are_those_of_differences(designed, slopes, path):
         np.testing.assert_allclose(slope, difference, rtol=1e-3, atol=1e-9 * np.max(values[0]), err_msg=name)
 
 
+@pytest.mark.slow
 def test_derivative_of_mass_by_area(slopes, model):
     (params,) = model.params.values()
     assert slopes["radiator.area_m2"].parts_kg["radiator"] == params["radiator"]["areal_mass_kg_per_m2"]
