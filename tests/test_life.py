@@ -176,7 +176,7 @@ def test_derivative_of_mass_by_area(slopes, model):
 def test_years_of_uneven_marks():
     """What is added at one rate, and what changes at one rate, whatever the marks; equal marks are one."""
     years = jnp.sort(jnp.concatenate([jnp.linspace(0.0, 2.2, 98), jnp.asarray([0.0, 0.9, 0.9, 1.4])]))
-    rates = ("delivered_flops", "accelerator_power_w", "sunlit_fraction")
+    rates = ("delivered_flops", "asked_flops", "accelerator_power_w", "sunlit_fraction")
     added = dict.fromkeys(rates, 3.0 * YEAR_S * years) | {"visits": 2.0 * years}
     curves = _yearly(Mark(YEAR_S * years, added, {"array_health": 1.0 - 0.1 * years**2}), 2)
     np.testing.assert_allclose(curves["delivered_flops"], 3.0)
