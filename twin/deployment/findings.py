@@ -1,11 +1,13 @@
 """A deployment from its configuration to all that is found: life of the satellite, courses, metrics, answers, study."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from twin.deployment import beside, folder, space, verdict
 from twin.deployment import life as lives
@@ -16,6 +18,8 @@ from twin.deployment.tables import Table, tables
 from twin.refusal import ConfigError
 
 Watch = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
+
+SERVED = ("sunlit_fraction", "array_loss_per_year", "chip_failure_per_year", "launch_usd_per_kg", "satellite_usd_per_w")
 
 _life = jax.jit(lives.life, static_argnums=0)
 _outcome = jax.jit(outcome, static_argnums=0)
@@ -50,6 +54,7 @@ def deploy(
     project = build_project(config) if project is None else project
     watch("life of a satellite", 0, 1)
     life = jax.block_until_ready(_life(project.model.structure, project.model.params, project.model.environment))
+    _check_lives(project, life)
     _check_fits(project, life)
     watch("deployment", 0, 1)
     found = jax.block_until_ready(_outcome(project.shape, life, project.numbers))
@@ -58,6 +63,17 @@ def deploy(
     if run_dir is not None:
         folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
+
+
+def _check_lives(project: Project, life: Life) -> None:
+    """ConfigError when the satellite does not last as long as it is to serve."""
+    whole = np.isfinite(np.asarray(life.delivered_flops))
+    years = float(project.numbers["deployment"]["service_life_years"])
+    if not whole[: math.ceil(years)].all():
+        raise ConfigError(
+            f"deployment.service_life_years = {years:g}: the satellite lasts {int(whole.argmin())} years, then its orbit "
+            "or its power fails; give it more propellant (station_keeping.design_life_years), another orbit or a shorter life"
+        )
 
 
 def _check_fits(project: Project, life: Life) -> None:
@@ -83,15 +99,14 @@ def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:
         if "usd_per" in name and against[name] > 0.0
     }
     scalars = {name: float(leaf) for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 1) == 0}
-    mean_power_w = float(life.accelerator_power_w.mean())
+    told = beside.ours(project, life, found)
     return {
         "verdict": verdict.sentences(project, found),
         "satellite": scalars
+        | {name: told[name] for name in SERVED}
         | {
-            "sunlit_fraction": float(life.sunlit_fraction.mean()),
-            "array_loss_per_year": float((1.0 - life.array_health[-1]) / lives.years(project.model)),
             "specific_mass_kg_per_kw": 1e3 * scalars["mass_kg"] / float(life.accelerator_power_w[0]),
-            "mean_accelerator_power_w": mean_power_w,
+            "specific_mass_over_life_kg_per_kw": 1e3 / told["specific_power_w_per_kg"],
         },
         "places": by_place,
         "orbit_over_ground": ratios,

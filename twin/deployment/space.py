@@ -18,8 +18,8 @@ LIMITS = ("target", *supply.RESOURCES, "launch")
 
 def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
     """The deployment of satellites with this life; a pure function of all numbers."""
-    life = scaled(life, numbers)
     plan = registry.call(vintages.plan, numbers["deployment"])
+    life = in_service(scaled(life, numbers), plan)
     terms = registry.call(upkeep.terms, numbers["economics"])
     each, needs, per_unit = work_of(life), needs_of(life), demand_of(life, numbers)
     law, carrier = vintages.law(plan, each.accelerators / life.accelerators), vehicle(shape, life, numbers)
@@ -63,6 +63,13 @@ def scaled(life: Life, numbers: Numbers) -> Life:
     mass_kg, flops = registry.call(vintages.scaled, numbers["deployment"], life.mass_kg, life.delivered_flops)
     parts_kg = {name: kg * (mass_kg / life.mass_kg) for name, kg in life.parts_kg.items()}
     return life._replace(mass_kg=mass_kg, parts_kg=parts_kg, delivered_flops=flops)
+
+
+def in_service(life: Life, plan: vintages.Plan) -> Life:
+    """The life with nothing after its service life: what is simulated there may be a satellite that has come down."""
+    serves = jnp.arange(life.delivered_flops.size) < plan.service_life_years
+    curves = {name: leaf for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 0) == 1}
+    return life._replace(**{name: jnp.where(serves, leaf, 0.0) for name, leaf in curves.items()})
 
 
 def work_of(life: Life) -> Work:
