@@ -41,6 +41,7 @@ def with_number(model, slot, key, value):
     return params
 
 
+@pytest.mark.slow
 def test_run_adds_up_fluence_and_age(aged):
     (name,) = aged.params
     made = prepare(aged.structure, aged.params, aged.environment)
@@ -53,6 +54,7 @@ def test_run_adds_up_fluence_and_age(aged):
     np.testing.assert_allclose(carry.slow[name].age_s.reshape(-1)[:2], YEARS * YEAR_S, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_thicker_glass_gives_more_power_over_life_and_its_gradient_is_right(aged):
     def delivered(thickness_m):
         params = with_number(aged, "solar_cell", "cover_glass_thickness_m", thickness_m)

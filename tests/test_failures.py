@@ -163,6 +163,7 @@ def test_draws_belong_to_the_satellite_and_the_seed():
     assert np.unique(expected[0]).size > 5
 
 
+@pytest.mark.slow
 def test_cohorts_have_streams_of_their_own():
     cohorts = ['+cohorts.a=["constellation.satellites=3"]', '+cohorts.b=["constellation.satellites=2"]']
     model = twin.build(twin.compose("simulate", ["failures=random", *FLEET, *cohorts, "constellation.planes=1"]))
@@ -188,6 +189,7 @@ def simulated(*overrides):
     return result, json.loads(result.attrs["summary"])["fleet"]
 
 
+@pytest.mark.slow
 def test_random_run_is_the_same_on_any_schedule():
     """One device, or two with small tiles, shorter chunks and other exchanges: the same accelerators die."""
     ours, summary = simulated("failures=random", "distributed.devices=1")
@@ -201,6 +203,7 @@ def test_random_run_is_the_same_on_any_schedule():
     assert all(np.isfinite(ours[name]).all() for name in ours.data_vars)
 
 
+@pytest.mark.slow
 def test_expected_run_loses_what_upsets_cost(profile):
     """Counts follow the mean dose; what upsets cost is the time stopped by the dose of each step."""
     lossy, summary = simulated(

@@ -86,6 +86,7 @@ def test_gradient_equals_finite_difference(default_step):
         np.testing.assert_allclose(gradient[k], difference, rtol=1e-3, err_msg=".".join(PATHS[k]))
 
 
+@pytest.mark.slow
 def test_gradient_at_default_step_is_that_of_a_fine_step(default_step, fine_step):
     *_, gradient = default_step
     values, program = fine_step

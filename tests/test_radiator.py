@@ -64,6 +64,7 @@ def test_step_reads_the_absorptivity_of_the_coatings_age(small):
     np.testing.assert_allclose(old.light_m2[deck][0], area_m2 * profile["absorptivity_eol"])
 
 
+@pytest.mark.slow
 def test_coating_ages_with_the_time_in_sunlight():
     """A life of a hundredth of a year is seen in an orbit; the darker coating takes up more heat."""
     short = [

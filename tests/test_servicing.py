@@ -268,6 +268,7 @@ def run():
     return simulated(f"time.duration_s={8 * DAY_S}", "time.exchange_s=7200", "distributed.devices=1")
 
 
+@pytest.mark.slow
 def test_run_with_renewal_is_the_same_on_any_devices_and_chunks(run):
     """What passes from chunk to chunk is all that a run knows: other chunks, tiles and devices change nothing."""
     ours, mine = run
@@ -311,6 +312,7 @@ def test_the_frame_of_a_replacement_is_of_the_new_satellite_alone(run):
         assert (data[name].values[last] > data[name].values[last[0] - 1, last[1]]).all(), name
 
 
+@pytest.mark.slow
 def test_dead_fraction_of_a_fleet_is_of_the_accelerators_in_the_account():
     """96 chips in four satellites and 8 in one: the account is of both, of the serviced ones, or of nobody."""
     few = '+cohorts.few=["accelerator.count=8","constellation.satellites=1"%s]'

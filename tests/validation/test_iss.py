@@ -135,6 +135,7 @@ OUTLETS_C = {"loop_a": (3.4, 4.2), "loop_b": (3.8, 4.7)}  # bands of the telemet
     unit="K",
     kind="fit",
 )
+@pytest.mark.slow
 def test_ammonia_outlets() -> Measured:
     """The set points are the telemetry's means: what is tested is that the radiators and the mixing valve hold them."""
     outside, words = 0.0, []

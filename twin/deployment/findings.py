@@ -71,8 +71,9 @@ def _check_lives(project: Project, life: Life) -> None:
     years = float(project.numbers["deployment"]["service_life_years"])
     if not whole[: math.ceil(years)].all():
         raise ConfigError(
-            f"deployment.service_life_years = {years:g}: the satellite lasts {int(whole.argmin())} years, then its orbit "
-            "or its power fails; give it more propellant (station_keeping.design_life_years), another orbit or a shorter life"
+            f"deployment.service_life_years = {years:g}: the satellite lasts {int(whole.argmin())} years, then its "
+            "orbit or its power fails; give it more propellant (station_keeping.design_life_years), another orbit or a "
+            "shorter service life"
         )
 
 
