@@ -173,7 +173,7 @@ class Analysis(Strict):
     ladder: list[Step] = []
     ranges: dict[str, Range] = {}
     tornado: bool
-    elasticities: bool
+    elasticities: list[str] = []
     futures: int = Field(ge=0, le=10_000_000)
     sampling: Literal["sobol", "random"]
     satellite_designs: int = Field(ge=1, le=100_000)
