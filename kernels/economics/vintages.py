@@ -73,7 +73,7 @@ def scaled(mass_kg: Scalar, delivered_flops: Array, *, mass_scale: PositiveRatio
 
 @part("deployment")
 def scaled_price(launch_usd: Array, *, launch_price_scale: PositiveRatio) -> Array:
-    """Price of a launch, times what a study of its uncertainty makes of it: a factor that all launchers have in common."""
+    """Price of a launch, times what a study of its uncertainty makes of it, whatever the launcher."""
     return launch_price_scale * launch_usd
 
 

@@ -10,7 +10,7 @@ from twin.schema import Analysis, Axis, Map, Span
 
 POINTS = 33  # of an interval that is searched, each time
 POINTS_SIMULATED = 9
-CLOSE = 1e-9  # width of the last interval over the value
+CLOSE, CLOSE_SIMULATED = 1e-9, 1e-4  # width of the last interval over the value; a line within it
 PLAIN = {
     "deployment.launch_price_scale": ("launch_usd_per_kg", "USD/kg to the satellite's orbit"),
     "deployment.mass_scale": ("mass_kg_per_kw", "kg/kW"),
@@ -65,7 +65,7 @@ def _row(inquiry: Inquiry, path: str, span: Span) -> Row:
     low, high = paths.bounds(inquiry.project, path, span)
     undertaking, satellite = paths.quantities(inquiry.project)
     quantity, now = (undertaking | satellite)[path], paths.present(inquiry.project, path)
-    points = POINTS if path in undertaking else POINTS_SIMULATED
+    points, close = (POINTS, CLOSE) if path in undertaking else (POINTS_SIMULATED, CLOSE_SIMULATED)
     row: Row = {"path": path, "unit": quantity.unit, "present": now, "low": low, "high": high}
     values = spaced(low, high, points)
     ratios = _ratios(inquiry, path, values)
@@ -78,7 +78,7 @@ def _row(inquiry: Inquiry, path: str, span: Span) -> Row:
         )
         return row | {"value": float("nan"), "factor": float("nan"), "in_plain_terms": plainly}
     nearest = min(crossings, key=lambda place: abs(values[place] - now))
-    value = _narrowed(inquiry, path, values[nearest : nearest + 2], points)
+    value = _narrowed(inquiry, path, values[nearest : nearest + 2], points, close)
     factor = value / now if now else float("nan")
     return row | {"value": value, "factor": factor, "in_plain_terms": _plainly(inquiry, path, value, quantity.unit)}
 
@@ -87,14 +87,14 @@ def _ratios(inquiry: Inquiry, path: str, values: np.ndarray) -> np.ndarray:
     return tell(inquiry, {path: values}, values.size, f"parity of {path}").ratio
 
 
-def _narrowed(inquiry: Inquiry, path: str, ends: np.ndarray, points: int) -> float:
+def _narrowed(inquiry: Inquiry, path: str, ends: np.ndarray, points: int, close: float) -> float:
     """The value between two at which the ratio is 1: the interval that has it is cut again, at last linearly."""
     while True:
-        values = np.linspace(*ends, points)
+        values = np.linspace(ends[0], ends[1], points)
         above = _ratios(inquiry, path, values) - 1.0
         place = int(np.flatnonzero(np.sign(above[1:]) != np.sign(above[:-1]))[0])
         ends, across = values[place : place + 2], above[place : place + 2]
-        if abs(ends[1] - ends[0]) <= CLOSE * max(abs(ends[1]), 1e-30) or np.any(across == 0.0):
+        if abs(ends[1] - ends[0]) <= close * max(abs(ends[1]), 1e-30) or np.any(across == 0.0):
             part = -across[0] / (across[1] - across[0])
             return float(ends[0] + part * (ends[1] - ends[0]))
 

@@ -1,6 +1,6 @@
 """What a question about a deployment needs: its outcome at many values of its numbers, and the slopes at those it has.
 
-Numbers of the undertaking go through one compiled program; those of the satellite through a simulated life of their own.
+Numbers of the undertaking go through one compiled program, those of the satellite each through a simulated life.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ MEASURES = (
     "carbon_kg_per_kwh",
     "carbon_kg_per_pflop_day",
 )
-AT_ONCE = 16  # outcomes on a device: those of more leave a core's cache
+AT_ONCE = 32  # outcomes on a device: what a month costs is shared, and small questions do not pay for large ones
 _AXIS = "future"
 _WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
@@ -75,12 +75,12 @@ class Inquiry(NamedTuple):
         return {path: paths.present(self.project, path) for path in (*self.undertaking, *self.satellite)}
 
 
-def inquire(
-    project: Project, measure: str, wanted: Sequence[str], life: Life, watch: Watch = unwatched
-) -> Inquiry:
+def inquire(project: Project, measure: str, wanted: Sequence[str], life: Life, watch: Watch = unwatched) -> Inquiry:
     """An inquiry that varies the wanted paths; ConfigError for a measure or a path that there is none of."""
     if measure not in MEASURES:
-        raise ConfigError(f"analysis.measure = {measure!r}: no cost that orbit and ground share{nearest(measure, MEASURES)}")
+        raise ConfigError(
+            f"analysis.measure = {measure!r}: no cost that orbit and ground share{nearest(measure, MEASURES)}"
+        )
     undertaking, satellite = paths.separated(project, wanted)
     known = Lives(project.model, satellite, partial(watch, "lives of satellites"))
     base = tuple(paths.present(project, path) for path in satellite)
@@ -145,9 +145,7 @@ def tell(inquiry: Inquiry, columns: Columns, count: int, what: str = "outcomes")
     for first in range(0, count, batch):
         picked = np.minimum(np.arange(first, first + batch), count - 1)  # filled up with copies of the last
         values, satellites = tuple(table[picked].T), inquiry.lives.of(which[picked])
-        found = _batch(
-            project.shape, inquiry.measure, inquiry.undertaking, mesh, project.numbers, satellites, values
-        )
+        found = _batch(project.shape, inquiry.measure, inquiry.undertaking, mesh, project.numbers, satellites, values)
         parts.append(jax.tree.map(lambda leaf, kept=count - first: np.asarray(leaf)[:kept], found))
         inquiry.watch(what, min(first + batch, count), count)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
