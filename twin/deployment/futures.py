@@ -62,7 +62,7 @@ def value_at(probability: np.ndarray, low: float, likely: float, high: float, di
 
 
 def quantile_rows(inquiry: Inquiry, found: Told, quantiles: list[float]) -> list[dict[str, Any]]:
-    """Quantiles of the ratio, the crossover and the metrics of both places, over the futures that a launch mass carries.
+    """Quantiles of the ratio, the crossover and the metrics of both places, over futures that a launch mass carries.
 
     A number of years that is infinite is never.
     """

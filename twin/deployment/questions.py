@@ -36,7 +36,7 @@ MEASURES = (
 )
 AT_ONCE = 32  # outcomes on a device: what a month costs is shared, and small questions do not pay for large ones
 _AXIS = "future"
-_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
+_SPLIT = PartitionSpec(_AXIS)
 
 Watch = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
 Columns = Mapping[str, Any]  # values by path, (n,) or one for all
@@ -136,16 +136,16 @@ def tell(inquiry: Inquiry, columns: Columns, count: int, what: str = "outcomes")
 
     Designs of the satellite that are new are simulated first. NaN where no launch mass carries one.
     """
-    table = _table(inquiry, columns, inquiry.undertaking, count)
-    designs = _table(inquiry, columns, inquiry.satellite, count)
-    which = inquiry.lives.ask(designs)
+    which = inquiry.lives.ask(designs_of(inquiry, columns, count))
+    numbers = jax.tree.map(
+        lambda leaf: np.broadcast_to(np.asarray(leaf, dtype=float), count), _placed(inquiry, columns)
+    )
     mesh = Mesh(np.array(_devices()), (_AXIS,))
     batch, parts = mesh.size * AT_ONCE, []
-    project = inquiry.project
     for first in range(0, count, batch):
         picked = np.minimum(np.arange(first, first + batch), count - 1)  # filled up with copies of the last
-        values, satellites = tuple(table[picked].T), inquiry.lives.of(which[picked])
-        found = _batch(project.shape, inquiry.measure, inquiry.undertaking, mesh, project.numbers, satellites, values)
+        own = jax.tree.map(lambda leaf, picked=picked: leaf[picked], numbers)
+        found = _batch(inquiry.project.shape, inquiry.measure, mesh, inquiry.lives.of(which[picked]), own)
         parts.append(jax.tree.map(lambda leaf, kept=count - first: np.asarray(leaf)[:kept], found))
         inquiry.watch(what, min(first + batch, count), count)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
@@ -153,33 +153,33 @@ def tell(inquiry: Inquiry, columns: Columns, count: int, what: str = "outcomes")
 
 def designs_of(inquiry: Inquiry, columns: Columns, count: int) -> np.ndarray:
     """Numbers of the satellite at `count` sets of values, (count, path)."""
-    return _table(inquiry, columns, inquiry.satellite, count)
+    table = np.empty((count, len(inquiry.satellite)))
+    for place, path in enumerate(inquiry.satellite):
+        table[:, place] = columns.get(path, paths.present(inquiry.project, path))
+    return table
 
 
 def slopes(inquiry: Inquiry, wanted: Sequence[str]) -> dict[str, float]:
     """Derivative of the measure's ratio by each number, all else as it is: exact, through life for the satellite's."""
     project = inquiry.project
     undertaking, satellite = paths.separated(project, wanted)
-    values = tuple(jnp.asarray(paths.present(project, path)) for path in undertaking)
-    by_life, by_value = _gradient(
-        project.shape, inquiry.measure, undertaking, project.numbers, inquiry.lives.base, values
-    )
-    found = dict(zip(undertaking, map(float, by_value), strict=True))
+    by_life, by_number = _gradient(project.shape, inquiry.measure, inquiry.lives.base, project.numbers)
+    found = {}
+    for path in undertaking:
+        slot, _, key = path.rpartition(".")
+        found[path] = float(by_number[slot][key])
     for path, change in jacobian(project.model, satellite).items():
         products = jax.tree.map(lambda slope, leaf: jnp.sum(slope * leaf), by_life, change)
         found[path] = float(sum(jax.tree.leaves(products)))
     return found
 
 
-def _table(inquiry: Inquiry, columns: Columns, order: Sequence[str], count: int) -> np.ndarray:
-    """Values of the numbers in an order, (count, path)."""
-    unknown = columns.keys() - {*inquiry.undertaking, *inquiry.satellite}
-    if unknown:
-        raise ConfigError(f"{min(unknown)}: no number that this inquiry varies")
-    table = np.empty((count, len(order)))
-    for place, path in enumerate(order):
-        table[:, place] = columns.get(path, paths.present(inquiry.project, path))
-    return table
+def _placed(inquiry: Inquiry, columns: Columns) -> Numbers:
+    """The numbers of the undertaking with what the columns have of them."""
+    return paths.placed(
+        inquiry.project.numbers,
+        {path: np.asarray(column) for path, column in columns.items() if path not in inquiry.satellite},
+    )
 
 
 def _devices() -> list[Any]:
@@ -188,37 +188,22 @@ def _devices() -> list[Any]:
     return found[: cores()] if jax.default_backend() == "cpu" else found
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _batch(
-    shape: Shape,
-    measure: str,
-    order: tuple[str, ...],
-    mesh: Mesh,
-    numbers: Numbers,
-    satellites: Life,
-    values: tuple[Array, ...],
-) -> Told:
-    """What is told of each life and its values, leaves (future, ...); each device has its own."""
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _batch(shape: Shape, measure: str, mesh: Mesh, lives: Life, numbers: Numbers) -> Told:
+    """What is told of each life with its numbers, leaves (future, ...); each device has its own.
 
-    def one(numbers: Numbers, life: Life, values: tuple[Array, ...]) -> Told:
-        return told(shape, measure, life, paths.placed(numbers, dict(zip(order, values, strict=True))))
-
+    All numbers vary, so that every question has the same program.
+    """
     return jax.shard_map(
-        jax.vmap(one, in_axes=(None, 0, 0)),
+        jax.vmap(partial(told, shape, measure)),
         mesh=mesh,
-        in_specs=(_WHOLE, _SPLIT, _SPLIT),
+        in_specs=_SPLIT,
         out_specs=_SPLIT,
         check_vma=False,
-    )(numbers, satellites, values)
+    )(lives, numbers)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _gradient(
-    shape: Shape, measure: str, order: tuple[str, ...], numbers: Numbers, life: Life, values: tuple[Array, ...]
-) -> tuple[Life, tuple[Array, ...]]:
-    """Gradient of the ratio by every number of a life and by the values."""
-
-    def ratio(life: Life, values: tuple[Array, ...]) -> Array:
-        return told(shape, measure, life, paths.placed(numbers, dict(zip(order, values, strict=True)))).ratio
-
-    return jax.grad(ratio, argnums=(0, 1))(life, values)
+@partial(jax.jit, static_argnums=(0, 1))
+def _gradient(shape: Shape, measure: str, life: Life, numbers: Numbers) -> tuple[Life, Numbers]:
+    """Gradient of the ratio by every number of a life and of the undertaking."""
+    return jax.grad(lambda *inputs: told(shape, measure, *inputs).ratio, argnums=(0, 1))(life, numbers)
