@@ -35,6 +35,7 @@ MEASURES = (
     "carbon_kg_per_pflop_day",
 )
 AT_ONCE = 32  # outcomes on a device: what a month costs is shared, and small questions do not pay for large ones
+BESIDE = 1.0 - 1e-7  # of a kink
 _AXIS = "future"
 _SPLIT = PartitionSpec(_AXIS)
 
@@ -160,10 +161,16 @@ def designs_of(inquiry: Inquiry, columns: Columns, count: int) -> np.ndarray:
 
 
 def slopes(inquiry: Inquiry, wanted: Sequence[str]) -> dict[str, float]:
-    """Derivative of the measure's ratio by each number, all else as it is: exact, through life for the satellite's."""
+    """Derivative of the measure's ratio by each number, all else as it is: exact, through life for the satellite's.
+
+    A service life of whole months is a kink of the outcome: its slope is that towards shorter ones.
+    """
     project = inquiry.project
     undertaking, satellite = paths.separated(project, wanted)
-    by_life, by_number = _gradient(project.shape, inquiry.measure, inquiry.lives.base, project.numbers)
+    shorter = paths.placed(
+        project.numbers, {paths.SERVICE_LIFE: jnp.asarray(BESIDE * paths.present(project, paths.SERVICE_LIFE))}
+    )
+    by_life, by_number = _gradient(project.shape, inquiry.measure, inquiry.lives.base, shorter)
     found = {}
     for path in undertaking:
         slot, _, key = path.rpartition(".")
