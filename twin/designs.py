@@ -38,7 +38,7 @@ def columns(model: Model, designs: Mapping[str, ArrayLike]) -> dict[str, Column]
     """Checked values of every path, float64, (design,); ConfigError names the design, counted from 0, and its key."""
     if not designs:
         raise ConfigError("designs: no column; must map a path such as 'radiator.area_m2' to a value for each design")
-    known = _quantities(model.structure)
+    known = quantities(model.structure)
     found = {path: _column(path, values, known) for path, values in designs.items()}
     first, *others = found
     count = len(found[first].values)
@@ -51,7 +51,7 @@ def columns(model: Model, designs: Mapping[str, ArrayLike]) -> dict[str, Column]
 
 def places(structure: Structure, paths: Iterable[str]) -> dict[str, Place]:
     """Where the numbers at some paths lie; ConfigError for a path that is no single number."""
-    known = _quantities(structure)
+    known = quantities(structure)
     return {path: _found(path, known)[0] for path in paths}
 
 
@@ -64,7 +64,7 @@ def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) 
     return design
 
 
-def _quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
+def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first."""
     names = tuple(cohort.name for cohort in structure.cohorts)
     models = {"workload": structure.workload_model, "atmosphere": structure.atmosphere_model}

@@ -110,7 +110,7 @@ def use_devices(distributed: Distributed) -> None:
         jax.config.update("jax_platforms", distributed.platform)
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):  # JAX has started already, with the devices that it has
-            jax.config.update("jax_num_cpu_devices", _cores())
+            jax.config.update("jax_num_cpu_devices", cores())
     processes.begin(distributed)
     try:
         found = len(processes.devices())
@@ -127,7 +127,7 @@ def use_devices(distributed: Distributed) -> None:
         raise ConfigError(f"{where}: must be a multiple of the number of processes, {many}; 0 takes all")
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

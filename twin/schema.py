@@ -1,9 +1,10 @@
 """What the keys of a run's settings and of a thermal network may be; profiles of hardware: `kernels.registry`."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from twin.refusal import nearest, parse_utc
 from twin.variables import BY_NAME
@@ -92,9 +93,7 @@ class Output(Strict):
     @field_validator("quantiles")
     @classmethod
     def _rise(cls, given: list[float]) -> list[float]:
-        if any(low >= high for low, high in pairwise(given)):
-            raise ValueError("must rise from each to the next")
-        return given
+        return _rising(given)
 
 
 class Checkpoint(Strict):
@@ -106,12 +105,106 @@ class Checkpoint(Strict):
     sources: dict[str, str] = {}
 
 
+class Span(Strict):
+    """Bounds of a number; `relative` ones are multiples of the value that it has."""
+
+    low: float
+    high: float
+    relative: bool = False
+
+    @field_validator("high")
+    @classmethod
+    def _not_below_low(cls, high: float, info: ValidationInfo) -> float:
+        if "low" in info.data and high < info.data["low"]:
+            raise ValueError(f"must be at least low = {info.data['low']:g}")
+        return high
+
+
+class Axis(Span):
+    """A side of a map."""
+
+    path: str
+
+
+class Map(Strict):
+    """Two numbers that a map varies."""
+
+    across: Axis
+    up: Axis
+
+
+class Range(Span):
+    """What a number may turn out to be, low and high at its ends; without a `likely` one, the value that it has.
+
+    `lognormal` has its median there and low and high at 5 and 95 %, beyond which nothing is drawn. Numbers of a `group`
+    are low and high together.
+    """
+
+    likely: float | None = None
+    distribution: Literal["triangular", "uniform", "lognormal"] = "triangular"
+    group: str = ""
+    source: str = Field(min_length=1)
+
+
+class Step(Strict):
+    """Something that would have to be true: numbers by path."""
+
+    label: str = Field(min_length=1)
+    values: dict[str, float] = Field(min_length=1)
+    relative: bool = False
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _by_path(cls, given: Any) -> Any:
+        return _flat(given)
+
+
 class Analysis(Strict):
-    """What is asked of a deployment besides its course."""
+    """What is asked of a deployment besides its course; numbers are found by paths, in nested mappings or dotted keys.
+
+    `measure` is the cost whose ratio of orbit to ground decides. A map has `map_points` on each side.
+    """
 
     name: str = ""
+    measure: str
+    parity: dict[str, Span] = {}
+    maps: dict[str, Map] = {}
+    map_points: int = Field(ge=2, le=200)
+    ladder: list[Step] = []
+    ranges: dict[str, Range] = {}
+    tornado: bool
+    elasticities: list[str] = []
     futures: int = Field(ge=0, le=10_000_000)
+    sampling: Literal["sobol", "random"]
+    satellite_designs: int = Field(ge=1, le=100_000)
+    quantiles: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     sources: dict[str, str] = {}
+
+    @field_validator("parity", "ranges", mode="before")
+    @classmethod
+    def _by_path(cls, given: Any) -> Any:
+        return _flat(given)
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rise(cls, given: list[float]) -> list[float]:
+        return _rising(given)
+
+
+def _flat(given: Any, path: str = "") -> Any:
+    """Nested mappings as one by dotted path; a mapping with bounds, or what is none, is a leaf."""
+    if not isinstance(given, Mapping) or {"low", "high"} & given.keys():
+        return {path: given} if path else given
+    found = {}
+    for key, value in given.items():
+        found |= _flat(value, f"{path}.{key}" if path else str(key))
+    return found
+
+
+def _rising(given: list[float]) -> list[float]:
+    if any(low >= high for low, high in pairwise(given)):
+        raise ValueError("must rise from each to the next")
+    return given
 
 
 class Node(Strict):

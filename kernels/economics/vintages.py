@@ -71,6 +71,12 @@ def scaled(mass_kg: Scalar, delivered_flops: Array, *, mass_scale: PositiveRatio
     return mass_scale * jnp.asarray(mass_kg), delivered_scale * delivered_flops
 
 
+@part("deployment")
+def scaled_price(launch_usd: Array, *, launch_price_scale: PositiveRatio) -> Array:
+    """Price of a launch, times what a study of its uncertainty makes of it, whatever the launcher."""
+    return launch_price_scale * launch_usd
+
+
 def law(plan: Plan, worth: Array) -> Law:
     """Survival by chance, retirement at the end of the service life, and service after commissioning.
 

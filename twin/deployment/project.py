@@ -12,7 +12,7 @@ from kernels.economics.finance import MONTHS_PER_YEAR
 from twin import config as fleet_config
 from twin.conf_path import conf_dir
 from twin.config import Config, ConfigError
-from twin.deployment import life
+from twin.deployment import life, paths
 from twin.model import Model, build, numbers_of
 from twin.refusal import nearest
 
@@ -121,4 +121,6 @@ def build_project(config: ProjectConfig) -> Project:
     models = tuple((slot, getattr(profile, "model", "")) for slot, profile in config.profiles.items())
     shape = Shape(MONTHS_PER_YEAR * deployment.horizon_years, MONTHS_PER_YEAR * years, models, deployment.against)
     numbers = {slot: numbers_of(slot.partition(".")[0], profile) for slot, profile in config.profiles.items()}
-    return Project(model, shape, numbers, config.fleet.time.start_ms, config.profiles["launch"].name)
+    project = Project(model, shape, numbers, config.fleet.time.start_ms, config.profiles["launch"].name)
+    paths.check(project, config.analysis)
+    return project

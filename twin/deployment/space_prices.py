@@ -73,12 +73,13 @@ def prices(shape: Shape, life: Life, numbers: Numbers, launched: Array, launches
         satellite_of(life), registry.call(manufacture.produced_ratio, profile, made), profile
     )
     price = registry.models("launch")[shape.model("launch")]
+    launch_usd = registry.call(
+        price, numbers["launch"], years_at(shape.months), cumulative_kg, MONTHS_PER_YEAR * launches
+    )
     costs = registry.call(upkeep.upkeep, numbers["deployment"])
     return Prices(
         parts_usd=bill.usd,
-        launch_usd=registry.call(
-            price, numbers["launch"], years_at(shape.months), cumulative_kg, MONTHS_PER_YEAR * launches
-        ),
+        launch_usd=registry.call(vintages.scaled_price, numbers["deployment"], launch_usd),
         upkeep=costs,
         ground_segment_usd=costs.ground_segment_usd_per_w_year * life.nominal_power_w,
         accelerator_usd=sum(bill.usd[name] for name in CHIPS) / life.accelerators,
