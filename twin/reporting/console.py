@@ -312,7 +312,7 @@ def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
 
 
 def report(path: str | Path) -> None:
-    """Write and name the report of a run or a deployment, or rank the jobs of a sweep; ConfigError for another folder."""
+    """Write and name the report of a run or a deployment, or rank a sweep's jobs; ConfigError for another folder."""
     from twin.config import ConfigError
     from twin.reporting import deployment_console, deployment_facts, deployment_report, ranking
     from twin.reporting.report import write_report
@@ -330,8 +330,8 @@ def report(path: str | Path) -> None:
         raise ConfigError(f"{path}: no such folder")
     else:
         raise ConfigError(
-            f"{path}: holds neither a run (telemetry.zarr), nor a deployment (metrics.csv and months.csv), nor finished "
-            "jobs of a sweep (*/summary.json)"
+            f"{path}: holds neither a run (telemetry.zarr), nor a deployment (metrics.csv and months.csv), "
+            "nor finished jobs of a sweep (*/summary.json)"
         )
 
 

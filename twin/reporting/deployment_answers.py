@@ -10,11 +10,10 @@ from plotly.subplots import make_subplots
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.deployment_figures import colours, dress, plain
+from twin.reporting.deployment_figures import TICKS, colours, dress, log_axis, plain
 from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint
 
 MAP = "map_"
-TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 MOST_BARS = 20  # of a figure with a bar for each number
 CHEAPER, DEARER = GREEN, RED
 PARITY: Any = {"color": FONT["color"], "dash": "dash", "width": 1.5}
@@ -31,7 +30,7 @@ def parity_map(deployment: Deployment, name: str) -> go.Figure:
     (x, column), (y, row) = (np.unique(deployment.numbers(name, path), return_inverse=True) for path in (across, up))
     ratio = np.full((y.size, x.size), np.nan)
     ratio[row, column] = np.log10(deployment.numbers(name, "ratio"))
-    ticks = {"tickvals": np.log10(TICKS).tolist(), "ticktext": [f"{tick:g}" for tick in TICKS], "title": "ratio"}
+    ticks = {"tickvals": np.log10(TICKS).tolist(), "ticktext": [f"{tick:.7g}" for tick in TICKS], "title": "ratio"}
     common: dict[str, Any] = {"x": plain(x), "y": plain(y), "z": plain(ratio)}
     hover = f"{across} %{{x:.4~g}}<br>{up} %{{y:.4~g}}<br>ratio %{{customdata:.3~g}}<extra></extra>"
     figure = go.Figure(
@@ -75,7 +74,7 @@ def ladder(deployment: Deployment) -> go.Figure:
         cliponaxis=False,
     )
     figure.add_vline(1.0, line=PARITY)
-    figure.update_xaxes(type="log", title_text="Orbit over ground", dtick="D2")
+    figure.update_xaxes(**log_axis("Orbit over ground"))
     figure.update_yaxes(autorange="reversed")
     return dress(figure, 110 + 34 * len(labels), margin={"l": 320, "r": 60, "t": 10, "b": 50})
 
@@ -98,7 +97,7 @@ def tornado(deployment: Deployment) -> go.Figure:
             hovertemplate="%{y} = %{customdata}<extra></extra>",
         )
     figure.add_vline(1.0, line=PARITY)
-    figure.update_xaxes(type="log", title_text="Orbit over ground", dtick="D2")
+    figure.update_xaxes(**log_axis("Orbit over ground"))
     figure.update_yaxes(autorange="reversed")
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
     return dress(figure, 130 + 26 * len(paths), barmode="overlay", legend=legend, margin={"l": 320, "r": 40, "t": 50})
@@ -106,7 +105,7 @@ def tornado(deployment: Deployment) -> go.Figure:
 
 def futures(deployment: Deployment) -> go.Figure:
     """Over all futures: the ratio, and the year from which a satellite beats a unit on the ground."""
-    titles = ["Orbit over ground", "Year from which a satellite is cheaper"]
+    titles = ["Cost", "Year from which a satellite is cheaper"]
     figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
     ratio, crossover = (deployment.numbers("futures", name) for name in ("ratio", "crossover_years"))
     told = np.isfinite(ratio) & (ratio > 0.0)
@@ -116,16 +115,15 @@ def futures(deployment: Deployment) -> go.Figure:
     share = {"hovertemplate": "%{x:.4~g}: %{y:.1f} % of the futures<extra></extra>", "showlegend": False}
     shades = [CHEAPER if value <= 1.0 else BLUE for value in middle]
     of_all = 100.0 / max(int(told.sum()), 1)
-    figure.add_bar(
-        x=plain(middle), y=plain(of_all * counts), width=plain(np.diff(10.0**edges)), marker_color=shades, **share
-    )
+    width = plain(np.diff(10.0**edges))
+    figure.add_bar(x=plain(middle), y=plain(of_all * counts), width=width, marker_color=shades, **share)
     figure.add_vline(1.0, line=PARITY, row=1, col=1)  # type: ignore[arg-type]
     years, counts = _crossovers(deployment, crossover[told])
     shades = [GREY if year == facts.NEVER else CHEAPER for year in years]
     where: Any = {"row": 1, "col": 2}
     share["hovertemplate"] = "%{x}: %{y:.1f} % of the futures<extra></extra>"
     figure.add_bar(x=years, y=plain(of_all * counts), marker_color=shades, **share, **where)
-    figure.update_xaxes(type="log", dtick="D2", row=1, col=1)
+    figure.update_xaxes(**log_axis("Orbit over ground"), row=1, col=1)
     figure.update_xaxes(type="category", **where)
     figure.update_yaxes(ticksuffix=" %", rangemode="tozero")
     return dress(figure, 360, bargap=0.04)
@@ -144,9 +142,8 @@ def _crossovers(deployment: Deployment, after_years: np.ndarray) -> tuple[list[s
 def fan(deployment: Deployment) -> go.Figure:
     """Quantiles over the futures of the power in service at the end of each year."""
     figure, shades = go.Figure(), colours(deployment)
-    quantiles = sorted(
-        (name for name in deployment.tables["capacity"] if name.startswith("q")), key=lambda n: float(n[1:])
-    )
+    quantiles = [name for name in deployment.tables["capacity"] if name.startswith("q")]
+    quantiles.sort(key=lambda name: float(name[1:]))
     for place in dict.fromkeys(map(str, deployment.column("capacity", "place"))):
         shade = shades.get(place, GREY)
         years = plain(deployment.numbers("capacity", "years", place=place))
@@ -154,18 +151,12 @@ def fan(deployment: Deployment) -> go.Figure:
         for low, high in zip(quantiles, quantiles[::-1], strict=True):
             if float(low[1:]) >= float(high[1:]):
                 break
-            band = {
-                "mode": "lines",
-                "line": {"width": 0},
-                "hoverinfo": "skip",
-                "legendgroup": place,
-                "showlegend": False,
-            }
+            band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
             figure.add_scatter(x=years, y=power[low], **band)
             figure.add_scatter(x=years, y=power[high], fill="tonexty", fillcolor=faint(shade, 0.17), **band)
         middle = min(quantiles, key=lambda name: abs(float(name[1:]) - 0.5))
         line = {"color": shade, "width": 2.6}
-        figure.add_scatter(x=years, y=power[middle], name=facts.words(place), line=line, legendgroup=place)
+        figure.add_scatter(x=years, y=power[middle], name=facts.words(place), line=line)
     figure.update_xaxes(title_text="Years from the start")
     figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero")
     return dress(figure, 360, hovermode="x unified")

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -209,7 +209,7 @@ def launcher(deployment: Deployment) -> str:
     return str(deployment.configuration.get("launch", {}).get("name", ""))
 
 
-def years(dates: Sequence[str]) -> list[str]:
+def years(dates: Iterable[str]) -> list[str]:
     """The calendar years of months, each once."""
     return list(dict.fromkeys(date[:4] for date in dates))
 
@@ -238,11 +238,11 @@ def futures_sentences(deployment: Deployment) -> list[str]:
     if not told.any():
         return [f"None of {human.whole(ratios.size)} futures has a satellite that flies."]
     low, middle, high = np.quantile(ratios[told], [0.05, 0.5, 0.95])
+    parity, crosses = (human.percent(np.mean(some[told])) for some in (ratios <= 1.0, np.isfinite(crossover)))
     found = [
         f"In {human.whole(ratios.size)} futures orbit costs {middle:.3g} times the ground in the median, {low:.3g} to "
-        f"{high:.3g} in the middle 90 %; it costs no more than the ground in {human.percent(np.mean(ratios[told] <= 1.0))}.",
-        f"A satellite beats a unit on the ground of the same month in {human.percent(np.mean(np.isfinite(crossover[told])))} "
-        "of them at some time within the horizon.",
+        f"{high:.3g} in the middle 90 %; it costs no more than the ground in {parity} of them.",
+        f"In {crosses} a satellite is at some time cheaper than a unit on the ground of the same month.",
     ]
     if not told.all():
         found.append(f"{human.percent(1.0 - np.mean(told))} of the futures have no satellite that flies.")

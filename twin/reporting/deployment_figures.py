@@ -20,6 +20,7 @@ PALETTE = (
 )  # fmt: skip
 LEAST_SHARE = 0.03  # of a place's costs; an item that is nowhere as much is counted among the rest
 REST = "the rest"
+TICKS = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
 FREE = "target"  # what binds where nothing is scarce
 COMPARED = {
     **{f"levelised_usd_per_{work}": f"Levelised, per {name}" for work, name in facts.WORK.items()},
@@ -49,6 +50,11 @@ def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure.update_layout(template="none", font=FONT, height=height, **{"margin": margin, **layout})
 
 
+def log_axis(title: str) -> dict[str, Any]:
+    """A logarithmic axis with ticks at 1, 2 and 5, written out."""
+    return {"type": "log", "title_text": title, "tickvals": TICKS, "ticktext": [f"{tick:.7g}" for tick in TICKS]}
+
+
 def plain(values: Any) -> np.ndarray:
     """Numbers in single precision, which keeps the page small; NaN where there is none."""
     return np.where(np.isfinite(found := np.asarray(values, float)), found, np.nan).astype(np.float32)
@@ -59,25 +65,33 @@ def comparison(deployment: Deployment) -> go.Figure:
     places, shades = deployment.summary["places"], colours(deployment)
     figure = go.Figure()
     for place in deployment.places[1:]:
-        pairs = {m: (places[ORBIT].get(m), places[place].get(m)) for m in COMPARED}
-        ratio = {m: a / b for m, (a, b) in pairs.items() if human.known(a) and human.known(b) and a > 0 and b > 0}
+        ratio = _ratios(places[ORBIT], places[place])
         main = place == deployment.against
         figure.add_scatter(
             x=[*ratio.values()],
-            y=[COMPARED[metric] for metric in ratio],
+            y=[*ratio],
             name=f"over {facts.words(place)}",
-            mode="markers+text" if main else "markers",
-            text=[human.digits(value) for value in ratio.values()] if main else None,
-            textposition="middle right",
+            mode="markers",
             marker={"color": shades[place], "size": 15 if main else 9, "symbol": "circle" if main else "diamond"},
             hovertemplate=f"orbit over {facts.words(place)}: %{{x:.3~g}}<extra></extra>",
         )
+        for label, value in ratio.items() if main else ():
+            text = f"<b>{human.digits(value)}</b>"
+            figure.add_annotation(text=text, x=1.01, xref="paper", y=label, xanchor="left", showarrow=False)
     figure.add_vline(1.0, line={"color": FONT["color"], "dash": "dash", "width": 1.5})
-    figure.update_xaxes(
-        type="log", title_text="Orbit over ground (left of the dashed line orbit is cheaper)", dtick="D2"
-    )
+    figure.update_xaxes(**log_axis("Orbit over ground; left of the dashed line orbit is cheaper"))
     figure.update_yaxes(categoryorder="array", categoryarray=[*COMPARED.values()][::-1])
-    return dress(figure, 520, legend={"orientation": "h", "y": 1.08})
+    return dress(figure, 520, legend={"orientation": "h", "y": 1.08}, margin={"l": 70, "r": 70, "t": 30, "b": 50})
+
+
+def _ratios(orbit: Mapping[str, Any], ground: Mapping[str, Any]) -> dict[str, float]:
+    """Orbit over ground by the label of each denominator that both have."""
+    found = {}
+    for metric, label in COMPARED.items():
+        above, below = (float(place.get(metric) or 0.0) for place in (orbit, ground))
+        if above > 0.0 and below > 0.0:
+            found[label] = above / below
+    return found
 
 
 def capacity(deployment: Deployment, target_w: float | None) -> go.Figure:
@@ -143,7 +157,7 @@ def cost_curves(deployment: Deployment) -> tuple[go.Figure, dict[str, str]]:
                 meta=cost,
                 visible=cost == next(iter(options)),
             )
-    figure.update_yaxes(type="log", title_text="USD, levelised over the life of a unit", dtick="D2")
+    figure.update_yaxes(**log_axis("USD, levelised over the life of a unit"))
     figure.update_xaxes(title_text="Month in which the unit is placed")
     return dress(figure, 440, hovermode="x unified", margin={"l": 80, "r": 170, "t": 20}), options
 
@@ -173,22 +187,17 @@ def breakdown(deployment: Deployment) -> go.Figure:
     figure.update_xaxes(title_text="USD per PFLOP-day, undiscounted")
     figure.update_yaxes(autorange="reversed")
     legend = {"traceorder": "normal", "x": 1.01}
-    return dress(
-        figure, 130 + 55 * len(places), barmode="relative", legend=legend, margin={"l": 110, "r": 190, "t": 10}
-    )
+    margin = {"l": 110, "r": 190, "t": 30, "b": 50}
+    return dress(figure, 140 + 55 * len(places), barmode="relative", legend=legend, margin=margin)
 
 
 def _shares(deployment: Deployment) -> dict[str, dict[str, float]]:
     """Costs of a PFLOP-day by item and place, largest first; small items are one."""
-    usd = {
-        place: {
-            str(item): _per_pflop_day(
-                deployment, place, deployment.numbers("costs", "usd", place=place, item=item).sum()
-            )
-            for item in dict.fromkeys(deployment.column("costs", "item", place=place))
-        }
-        for place in deployment.places
-    }
+    usd: dict[str, dict[str, float]] = {}
+    for place in deployment.places:
+        paid, items = deployment.numbers("costs", "usd", place=place), deployment.column("costs", "item", place=place)
+        sums = {str(item): float(paid[items == item].sum()) for item in dict.fromkeys(items)}
+        usd[place] = {item: _per_pflop_day(deployment, place, paid) for item, paid in sums.items()}
     most = {
         item: max(of[item] / max(sum(of.values()), 1e-30) for of in usd.values() if item in of)
         for item in dict.fromkeys(item for of in usd.values() for item in of)
@@ -246,12 +255,13 @@ def vintages(deployment: Deployment) -> go.Figure:
             name=year,
             stackgroup="all",
             mode="lines",
-            line={"color": shade, "width": 0.5},
+            line={"width": 0},
             fillcolor=shade,
+            showlegend=number % 5 == 0,
             hovertemplate="%{y:,.0f} satellites",
         )
     figure.update_yaxes(title_text="Satellites in orbit", rangemode="tozero", tickformat=",.0f")
-    return dress(figure, 460, legend={"title": "Launched in", "traceorder": "reversed", "font": {"size": 10}})
+    return dress(figure, 460, legend={"title": "Launched in", "traceorder": "reversed"})
 
 
 def life(deployment: Deployment) -> go.Figure:

@@ -33,7 +33,7 @@ ASKED: Mapping[str, tuple[str, str, Drawn]] = {
     ),
     "elasticities": (
         "What a per cent does",
-        "Exact derivatives of the whole chain, of the simulated satellite too. Orange makes orbit dearer, blue cheaper.",
+        "Exact derivatives of the whole chain with the simulated satellite. Orange makes orbit dearer, blue cheaper.",
         answers.elasticities,
     ),
     "capacity": (
@@ -70,10 +70,10 @@ def _statement(deployment: Deployment) -> str:
     """The verdict, then of what."""
     first, *others = deployment.summary["verdict"] or [""]
     of, design = deployment.summary["satellite"], deployment.configuration.get("satellite", {}).get("name", "")
+    chips = human.si(of["nominal_power_w"], "W")
     satellite = (
-        f"The satellite, {escape(str(design))}: {human.mass(of['mass_kg'])} with {human.si(of['nominal_power_w'], 'W')} "
-        f"of chips and hosts at {human.si(of['altitude_m'], 'm')}, simulated over its life; "
-        f"launched by {escape(facts.launcher(deployment))}."
+        f"The satellite, {escape(str(design))}: {human.mass(of['mass_kg'])} with {chips} of chips and hosts at "
+        f"{human.si(of['altitude_m'], 'm')}, simulated over its life; launched by {escape(facts.launcher(deployment))}."
     )
     return f"<b>{escape(str(first))}</b> {escape(' '.join(map(str, others)))}<br>{satellite}"
 
@@ -88,8 +88,10 @@ def _cards(deployment: Deployment) -> Iterator[tuple[str, str, str, str]]:
             level = "good" if ratio <= 1.0 else "tight" if ratio <= TIGHT else "broken"
             usd = f"{human.digits(orbit[metric])} against {human.digits(ground[metric])} USD"
             yield f"PFLOP-day{words}, orbit over ground", f"{human.digits(ratio)} {over}", usd, level
-    carbon = orbit["carbon_kg_per_pflop_day"] / ground["carbon_kg_per_pflop_day"]
-    yield "CO2e per PFLOP-day", f"{human.digits(carbon)} {over}", "", "good" if carbon <= 1.0 else "broken"
+    carbon = [place["carbon_kg_per_pflop_day"] for place in (orbit, ground)]
+    if all(map(human.known, carbon)) and carbon[1] > 0.0:
+        ratio, kg = carbon[0] / carbon[1], " against ".join(map(human.digits, carbon))
+        yield "CO2e per PFLOP-day", f"{human.digits(ratio)} {over}", f"{kg} kg", "good" if ratio <= 1.0 else "broken"
     yield (
         "Power at the end",
         human.si(orbit["last_power_w"], "W"),
@@ -99,8 +101,8 @@ def _cards(deployment: Deployment) -> Iterator[tuple[str, str, str, str]]:
     launches = f"{human.whole(orbit['launches'])} launches"
     yield "Satellites launched", human.whole(orbit["units_launched"]), launches, "none"
     value = orbit["net_present_value_usd"]
-    spent = f"{human.digits(orbit['total_usd'] / 1e9)} billion spent"
-    yield "Net present value", f"{human.digits(value / 1e9)} billion USD", spent, "good" if value > 0 else "broken"
+    spent = f"{human.digits(orbit['total_usd'] / 1e9)} spent"
+    yield "Net present value, billion USD", human.digits(value / 1e9), spent, "good" if value > 0 else "broken"
     mass = human.quantity("kg_per_kw", of["specific_mass_kg_per_kw"])
     yield "Satellite", human.mass(of["mass_kg"]), mass, "none"
     yield "Sunlit", human.percent(of["sunlit_fraction"]), "of the time, simulated", "none"
@@ -163,7 +165,7 @@ def _parity(deployment: Deployment) -> str:
 def _study(deployment: Deployment) -> Iterator[str]:
     """A published study: its numbers recomputed, and the way from its result to ours."""
     if "waterfall" in deployment.tables:
-        note = "Our values put in the place of the study's one after the other, then its errors mended; the last bar is ours."
+        note = "Our values in place of the study's, one after the other, then its errors mended; the last bar is ours."
         yield _pictured("waterfall", "From a published study to here", note, answers.waterfall(deployment))
     if "study" in deployment.tables:
         table = deployment.tables["study"]
