@@ -15,7 +15,8 @@ from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint
 
 MAP = "map_"
 MOST_BARS = 20  # of a figure with a bar for each number
-CHEAPER, DEARER = GREEN, RED
+ENDS = {"theirs": "the study's result", "ours": "this deployment"}  # of the waterfall
+CHEAPER = GREEN
 PARITY: Any = {"color": FONT["color"], "dash": "dash", "width": 1.5}
 
 
@@ -190,9 +191,9 @@ def _signed(paths: list[str], values: np.ndarray, title: str) -> go.Figure:
 
 def waterfall(deployment: Deployment) -> go.Figure:
     """From a study's number, the first row, to ours, the last; the rows between are changes."""
-    labels = [_short(str(label)) for label in deployment.column("waterfall", "label")]
+    labels = [_short(ENDS.get(str(step), str(step))) for step in deployment.column("waterfall", "step")]
     values = deployment.numbers("waterfall", "value")
-    unit = str(next(iter(deployment.tables["waterfall"].get("unit", [])), ""))
+    unit = str(deployment.column("waterfall", "unit")[0])
     figure = go.Figure()
     figure.add_waterfall(
         y=labels,

@@ -36,6 +36,11 @@ ASKED: Mapping[str, tuple[str, str, Drawn]] = {
         "Exact derivatives of the whole chain with the simulated satellite. Orange makes orbit dearer, blue cheaper.",
         answers.elasticities,
     ),
+    "futures": (
+        "What may come",
+        "Numbers drawn from their ranges, the whole chain for each.",
+        answers.futures,
+    ),
     "capacity": (
         "What may be built",
         "Over all futures: the median as a line, the quantiles as bands.",
@@ -46,6 +51,10 @@ ASKED: Mapping[str, tuple[str, str, Drawn]] = {
         "Orange: more of it makes orbit dearer; blue: cheaper.",
         answers.drivers,
     ),
+}
+TOLD: Mapping[str, Callable[[Deployment], list[str]]] = {
+    "ladder": lambda deployment: [facts.ladder_sentence(deployment)],
+    "futures": facts.futures_sentences,
 }
 
 
@@ -146,12 +155,9 @@ def _asked(deployment: Deployment) -> Iterator[str]:
         note = "Blue: orbit is cheaper. The line is parity. White: no satellite with these numbers flies."
         yield _pictured(name, heading, note, answers.parity_map(deployment, name))
     for name, (heading, note, draw) in ASKED.items():
-        if name == "capacity" and "futures" in deployment.tables:
-            note_of_futures = escape(" ".join(facts.futures_sentences(deployment)))
-            yield _pictured("futures", "What may come", note_of_futures, answers.futures(deployment))
         if name in deployment.tables:
-            told = f" {escape(facts.ladder_sentence(deployment))}" if name == "ladder" else ""
-            yield _pictured(name, heading, note + told, draw(deployment))
+            told = escape(" ".join(TOLD[name](deployment))) if name in TOLD else ""
+            yield _pictured(name, heading, f"{note} {told}".strip(), draw(deployment))
 
 
 def _parity(deployment: Deployment) -> str:
