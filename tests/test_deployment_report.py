@@ -178,7 +178,7 @@ def test_report_of_a_folder_writes_the_page_and_shows_the_table(
         "96.1 % of the time",
         "96.9 kg/kW",
         "launch.price_usd",
-        "1.5e+06 USD; parity: 3e5 USD",
+        "1\u202f500\u202f000 USD; parity: 3e5 USD",
         "Parity is reached with change 2",
         "In 4 futures",
     ):

@@ -14,7 +14,8 @@ from twin.reporting.deployment_figures import TICKS, colours, dress, log_axis, p
 from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint
 
 MAP = "map_"
-MOST_BARS = 20  # of a figure with a bar for each number
+BESIDE = {"l": 320, "r": 40, "t": 30, "b": 50}  # margins where long names stand beside bars
+MOST_BARS = 16  # of a figure with a bar for each number
 ENDS = {"theirs": "the study's result", "ours": "this deployment"}  # of the waterfall
 CHEAPER = GREEN
 PARITY: Any = {"color": FONT["color"], "dash": "dash", "width": 1.5}
@@ -47,13 +48,14 @@ def parity_map(deployment: Deployment, name: str) -> go.Figure:
     if None not in here:
         marker = {"color": "#ffffff", "size": 13, "symbol": "star", "line": {"color": FONT["color"], "width": 1.5}}
         figure.add_scatter(x=here[:1], y=here[1:], mode="markers", marker=marker, name="this deployment")
-    figure.update_xaxes(title_text=across, type=_axis(x))
-    figure.update_yaxes(title_text=up, type=_axis(y))
+    figure.update_xaxes(**_axis(across, x))
+    figure.update_yaxes(**_axis(up, y))
     return dress(figure, 520, legend={"orientation": "h", "y": 1.08})
 
 
-def _axis(values: np.ndarray) -> str:
-    return "log" if values[0] > 0.0 and values[-1] > 5.0 * values[0] else "linear"
+def _axis(path: str, values: np.ndarray) -> dict[str, Any]:
+    """The axis of a number, logarithmic where it is positive and spans much."""
+    return log_axis(path) if values[0] > 0.0 and values[-1] > 5.0 * values[0] else {"title_text": path}
 
 
 def ladder(deployment: Deployment) -> go.Figure:
@@ -75,9 +77,11 @@ def ladder(deployment: Deployment) -> go.Figure:
         cliponaxis=False,
     )
     figure.add_vline(1.0, line=PARITY)
-    figure.update_xaxes(**log_axis("Orbit over ground"))
+    ends = np.log10([min(np.nanmin(ratio), 1.0), max(np.nanmax(ratio), 1.0)])
+    room = 0.1 * np.ptp(ends) + 0.05  # for the numbers beside the bars
+    figure.update_xaxes(**log_axis("Orbit over ground"), range=[ends[0] - room, ends[1] + room])
     figure.update_yaxes(autorange="reversed")
-    return dress(figure, 110 + 34 * len(labels), margin={"l": 320, "r": 60, "t": 10, "b": 50})
+    return dress(figure, 130 + 34 * len(labels), margin={**BESIDE, "r": 60})
 
 
 def tornado(deployment: Deployment) -> go.Figure:
@@ -101,7 +105,7 @@ def tornado(deployment: Deployment) -> go.Figure:
     figure.update_xaxes(**log_axis("Orbit over ground"))
     figure.update_yaxes(autorange="reversed")
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-    return dress(figure, 130 + 26 * len(paths), barmode="overlay", legend=legend, margin={"l": 320, "r": 40, "t": 50})
+    return dress(figure, 130 + 26 * len(paths), barmode="overlay", legend=legend, margin={**BESIDE, "t": 50})
 
 
 def futures(deployment: Deployment) -> go.Figure:
@@ -160,7 +164,7 @@ def fan(deployment: Deployment) -> go.Figure:
         figure.add_scatter(x=years, y=power[middle], name=facts.words(place), line=line)
     figure.update_xaxes(title_text="Years from the start")
     figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero")
-    return dress(figure, 360, hovermode="x unified")
+    return dress(figure, 360, hovermode="x unified", legend={"traceorder": "normal"})
 
 
 def drivers(deployment: Deployment) -> go.Figure:
@@ -186,7 +190,7 @@ def _signed(paths: list[str], values: np.ndarray, title: str) -> go.Figure:
     )
     figure.update_xaxes(title_text=title)
     figure.update_yaxes(autorange="reversed")
-    return dress(figure, 110 + 24 * len(paths), margin={"l": 320, "r": 40, "t": 10, "b": 50})
+    return dress(figure, 110 + 24 * len(paths), margin=BESIDE)
 
 
 def waterfall(deployment: Deployment) -> go.Figure:
@@ -210,7 +214,7 @@ def waterfall(deployment: Deployment) -> go.Figure:
     )
     figure.update_xaxes(title_text=unit)
     figure.update_yaxes(autorange="reversed")
-    return dress(figure, 110 + 42 * len(labels), margin={"l": 360, "r": 70, "t": 10, "b": 50})
+    return dress(figure, 110 + 42 * len(labels), margin={**BESIDE, "r": 70})
 
 
 def _short(label: str) -> str:

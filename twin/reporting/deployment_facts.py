@@ -254,6 +254,11 @@ def parity_rows(deployment: Deployment) -> list[tuple[str, str, str, str]]:
     paths, units, plainly = (deployment.column("parity", name) for name in ("path", "unit", "in_plain_terms"))
     now, factor = (deployment.numbers("parity", name) for name in ("present", "factor"))
     return [
-        (str(path), f"{value:.4g} {unit}".rstrip(), str(words), f"{times:.3g}" if math.isfinite(times) else "")
+        (
+            str(path),
+            f"{human.digits(value, 4)} {unit}".rstrip(),
+            str(words),
+            f"{times:.3g}" if math.isfinite(times) else "",
+        )
         for path, unit, words, value, times in zip(paths, units, plainly, now, factor, strict=True)
     ]

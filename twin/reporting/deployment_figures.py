@@ -20,7 +20,7 @@ PALETTE = (
 )  # fmt: skip
 LEAST_SHARE = 0.03  # of a place's costs; an item that is nowhere as much is counted among the rest
 REST = "the rest"
-TICKS = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
+TICKS = [digit * 10.0**power for power in range(-6, 13) for digit in (1, 2, 5)]
 FREE = "target"  # what binds where nothing is scarce
 COMPARED = {
     **{f"levelised_usd_per_{work}": f"Levelised, per {name}" for work, name in facts.WORK.items()},
@@ -113,7 +113,7 @@ def capacity(deployment: Deployment, target_w: float | None) -> go.Figure:
     figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="Satellites launched<br>in a year", rangemode="tozero", row=2)
     legends = {"legend": {"x": 1.01, "y": 1.0}, "legend2": {"x": 1.01, "y": 0.34, "title": "Limited by"}}
-    return dress(figure, 640, hovermode="x unified", barmode="stack", margin={"l": 80, "r": 190, "t": 20}, **legends)
+    return dress(figure, 640, hovermode="x unified", barmode="stack", margin={"l": 80, "r": 190, "t": 30, "b": 50}, **legends)
 
 
 def _launched(figure: go.Figure, deployment: Deployment) -> None:
@@ -159,7 +159,7 @@ def cost_curves(deployment: Deployment) -> tuple[go.Figure, dict[str, str]]:
             )
     figure.update_yaxes(**log_axis("USD, levelised over the life of a unit"))
     figure.update_xaxes(title_text="Month in which the unit is placed")
-    return dress(figure, 440, hovermode="x unified", margin={"l": 80, "r": 170, "t": 20}), options
+    return dress(figure, 440, hovermode="x unified", margin={"l": 80, "r": 170, "t": 30, "b": 50}), options
 
 
 def breakdown(deployment: Deployment) -> go.Figure:

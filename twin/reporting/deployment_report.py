@@ -213,4 +213,6 @@ def _tables(deployment: Deployment) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    return human.digits(value, 4) if human.known(value) else escape(str(value))
+    if not human.known(value):
+        return escape(str(value))
+    return human.digits(value, 4) if abs(value) >= 1.0 else f"{value:.4g}"
