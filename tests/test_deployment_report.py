@@ -213,14 +213,14 @@ def test_progress_in_a_pipe_is_plain_lines(capsys: pytest.CaptureFixture[str]) -
         structure=SimpleNamespace(cohorts=(cohort,), schedule=schedule),
         notes=(),
     )
-    project: Any = SimpleNamespace(model=model, shape=shape, numbers=of_slots)
+    project: Any = SimpleNamespace(model=model, shape=shape, numbers=of_slots, launcher="A & B")
     with deployment_console.progress(project) as watch:
         watch("life of a satellite", 0, 1)
         for done in range(1, 1001):
             watch("futures", done, 1000)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("8 satellites (reference: 8, sun synchronous, walker)")
-    assert lines[1].startswith("1.00 GW in orbit within 30 years, satellites that serve 5 years")
+    assert lines[1].startswith("1.00 GW in orbit within 30 years, satellites that serve 5 years, launched by A & B")
     assert lines[2].startswith("Compared with grid; on the ground: grid, ")
     assert lines[3:5] == ["life of a satellite", "futures"]
     assert lines[5] == "  100 of 1\u202f000" and lines[-1] == "  1\u202f000 of 1\u202f000" and len(lines) == 15

@@ -204,7 +204,7 @@ def waterfall(deployment: Deployment) -> go.Figure:
         x=plain(values),
         measure=["absolute", *["relative"] * (len(labels) - 2), "total"],
         orientation="h",
-        text=[human.digits(value) if human.known(value) else human.NOTHING for value in values.tolist()],
+        text=[f"{value:.3g}" for value in values],
         textposition="outside",
         cliponaxis=False,
         increasing={"marker": {"color": RED}},
@@ -214,7 +214,7 @@ def waterfall(deployment: Deployment) -> go.Figure:
     )
     figure.update_xaxes(title_text=unit)
     figure.update_yaxes(autorange="reversed")
-    return dress(figure, 110 + 42 * len(labels), margin={**BESIDE, "r": 70})
+    return dress(figure, 110 + 54 * len(labels), margin={**BESIDE, "r": 70})
 
 
 def _short(label: str) -> str:

@@ -63,12 +63,11 @@ def _plain_lines(console: Console) -> Watch:
 def introduction(project: "Project") -> list[str]:
     """The satellite that is simulated, then what is deployed and compared."""
     shape, numbers = project.shape, project.numbers["deployment"]
-    launch = facts.words(shape.model("launch"))
     sites = ", ".join(map(facts.words, shape.sites))
     return [
         *terminals.introduction(project.model),
         f"{human.si(float(numbers['target_power_w']), 'W')} in orbit within {shape.months / 12:g} years, satellites "
-        f"that serve {float(numbers['service_life_years']):g} years, launch by {launch}",
+        f"that serve {float(numbers['service_life_years']):g} years, launched by {project.launcher}",
         f"Compared with {facts.words(shape.against)}; on the ground: {sites}, and power beamed from orbit",
     ]
 

@@ -41,6 +41,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "residual_usd": "Left at the end",
         "revenue_usd": "Earned by work",
         "net_present_value_usd": "Net present value",
+        "cost_of_waiting_usd": "Cost of waiting",
     },
     "Power": {
         "years_to_1_gw": "Years to 1 GW",
@@ -99,6 +100,8 @@ class Deployment(NamedTuple):
     def numbers(self, table: str, name: str, **where: str) -> np.ndarray:
         """A column of numbers; never is infinite."""
         values = self.column(table, name, **where)
+        if values.dtype == float:
+            return values
         try:
             return np.array([math.inf if value == NEVER else float(value) for value in values])
         except ValueError as error:
@@ -187,13 +190,13 @@ def cells(deployment: Deployment, metric: str) -> list[str]:
 
 def satellite(deployment: Deployment) -> dict[str, str]:
     """What the simulation says of a satellite."""
-    of = deployment.summary["satellite"]
+    of, simulated = deployment.summary["satellite"], len(deployment.column("life", "year"))
     return {
         "Mass": human.mass(of["mass_kg"]),
         "Mass per chip power": human.quantity("kg_per_kw", of["specific_mass_kg_per_kw"]),
         "Chips and hosts": f"{human.si(of['nominal_power_w'], 'W')}, {human.whole(of['accelerators'])} accelerators",
         "Compute": human.flops(of["nominal_flops"]),
-        "Chip power, mean of its life": human.si(of["mean_accelerator_power_w"], "W"),
+        f"Chip power, mean of {simulated} years": human.si(of["mean_accelerator_power_w"], "W"),
         "Array": f"{human.digits(of['array_area_m2'])} m2, {human.si(of['array_power_w'], 'W')} when new",
         "Radiator": f"{human.digits(of['radiator_area_m2'])} m2",
         "Battery": human.energy(of["battery_energy_j"]),

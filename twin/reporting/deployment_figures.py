@@ -113,7 +113,9 @@ def capacity(deployment: Deployment, target_w: float | None) -> go.Figure:
     figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="Satellites launched<br>in a year", rangemode="tozero", row=2)
     legends = {"legend": {"x": 1.01, "y": 1.0}, "legend2": {"x": 1.01, "y": 0.34, "title": "Limited by"}}
-    return dress(figure, 640, hovermode="x unified", barmode="stack", margin={"l": 80, "r": 190, "t": 30, "b": 50}, **legends)
+    return dress(
+        figure, 640, hovermode="x unified", barmode="stack", margin={"l": 80, "r": 190, "t": 30, "b": 50}, **legends
+    )
 
 
 def _launched(figure: go.Figure, deployment: Deployment) -> None:
