@@ -164,6 +164,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def number(value: float) -> str:
+    """Four digits, and all before the point of a larger number."""
+    return human.digits(value, 4) if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
 def shown(metric: str, value: Any) -> str:
     """A metric in the unit of its group."""
     if not human.known(value):
@@ -259,7 +264,7 @@ def parity_rows(deployment: Deployment) -> list[tuple[str, str, str, str]]:
     return [
         (
             str(path),
-            f"{human.digits(value, 4)} {unit}".rstrip(),
+            f"{number(value)} {unit}".rstrip(),
             str(words),
             f"{times:.3g}" if math.isfinite(times) else "",
         )

@@ -213,6 +213,4 @@ def _tables(deployment: Deployment) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    if not human.known(value):
-        return escape(str(value))
-    return human.digits(value, 4) if abs(value) >= 1.0 else f"{value:.4g}"
+    return facts.number(value) if human.known(value) else escape(str(value))
