@@ -33,7 +33,7 @@ class _Console(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _console(plain_width: int = PLAIN_WIDTH) -> Console:
+def terminal(plain_width: int = PLAIN_WIDTH) -> Console:
     """Standard output; plain text of a fixed width where it is no terminal."""
     console = _Console(highlight=False)
     return console if console.is_terminal else _Console(highlight=False, width=plain_width, color_system=None)
@@ -42,7 +42,7 @@ def _console(plain_width: int = PLAIN_WIDTH) -> Console:
 @contextmanager
 def progress(model: "Model", remarks: Sequence[str] = ()) -> Iterator[Callable[["watching.Progress"], None]]:
     """Show a run as it goes: yields what is to be told of every chunk."""
-    console = _console()
+    console = terminal()
     for line in (*introduction(model), *remarks):
         console.print(line, markup=False)
     if not console.is_terminal:
@@ -66,7 +66,7 @@ def progress(model: "Model", remarks: Sequence[str] = ()) -> Iterator[Callable[[
 
 def _plain_lines(console: Console) -> Callable[["watching.Progress"], None]:
     """A line for about every tenth of the run."""
-    due = _every_tenth()
+    due = every_tenth()
 
     def watch(now: "watching.Progress") -> None:
         if due(now.done_steps, now.total_steps):
@@ -76,7 +76,7 @@ def _plain_lines(console: Console) -> Callable[["watching.Progress"], None]:
     return watch
 
 
-def _every_tenth() -> Callable[[int, int], bool]:
+def every_tenth() -> Callable[[int, int], bool]:
     """Whether another tenth has been done since it was last so."""
     shown = 0
 
@@ -91,7 +91,7 @@ def _every_tenth() -> Callable[[int, int], bool]:
 @contextmanager
 def counted(model: "Model", designs: int) -> Iterator[Callable[[int, int], None]]:
     """Show an ensemble as it goes: yields what is to be told after every batch, designs done and designs in all."""
-    console, due = _console(), _every_tenth()
+    console, due = terminal(), every_tenth()
     for line in (*introduction(model), f"{human.whole(designs)} designs"):
         console.print(line, markup=False)
     if not console.is_terminal:
@@ -142,7 +142,7 @@ def show(folder: str | Path) -> None:
     from twin.store import open_run
     from twin.watching import last_words
 
-    folder, console = Path(folder), _console()
+    folder, console = Path(folder), terminal()
     data = open_run(folder)
     summary, status = read_summary(folder), str(data.attrs["status"])
     if not summary:
@@ -162,7 +162,7 @@ def show_stopped(folder: Path, data: Any, command: str) -> None:
     """Say how far a run that was asked to stop has come, and the command that goes on."""
     from twin.reporting.report import reached
 
-    console = _console()
+    console = terminal()
     where = reached(data) if data.sizes["time"] else "the start"
     console.print(f"{folder}: stopped at {where}, saved. It goes on with", soft_wrap=True, markup=False)
     console.print(f"  {command}", soft_wrap=True, markup=False)
@@ -312,21 +312,27 @@ def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
 
 
 def report(path: str | Path) -> None:
-    """Write and name the report of a run, or rank the jobs of a sweep; ConfigError when the folder is neither."""
+    """Write and name the report of a run or a deployment, or rank a sweep's jobs; ConfigError for another folder."""
     from twin.config import ConfigError
-    from twin.reporting import ranking
+    from twin.reporting import deployment_console, deployment_facts, deployment_report, ranking
     from twin.reporting.report import write_report
 
     path = Path(path)
     if (path / "telemetry.zarr").is_dir():
         write_report(path)
         show(path)
+    elif deployment_facts.is_deployment(path):
+        deployment_report.write(path)
+        deployment_console.show(path)
     elif ranking.is_sweep(path):
         _rank(path)
     elif not path.exists():
         raise ConfigError(f"{path}: no such folder")
     else:
-        raise ConfigError(f"{path}: holds neither a run (telemetry.zarr) nor finished jobs of a sweep (*/summary.json)")
+        raise ConfigError(
+            f"{path}: holds neither a run (telemetry.zarr), nor a deployment (metrics.csv and months.csv), "
+            "nor finished jobs of a sweep (*/summary.json)"
+        )
 
 
 def _rank(folder: Path) -> None:
@@ -334,7 +340,7 @@ def _rank(folder: Path) -> None:
     from twin.reporting import ranking
     from twin.run_folder import write_atomically
 
-    console, ranked = _console(PLAIN_RANKING_WIDTH), ranking.jobs(folder)
+    console, ranked = terminal(PLAIN_RANKING_WIDTH), ranking.jobs(folder)
     write_atomically(folder / "ranking.csv", ranking.to_csv(ranked))
     write_atomically(folder / "ranking.html", ranking.to_html(ranked))
     table = Table(box=None, pad_edge=False, header_style="bold")

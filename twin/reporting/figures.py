@@ -157,10 +157,10 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
         "showlegend": False,
     }
     marks = "lines" if time_ms.size > 1 else "markers"
-    light = _faint(curve.colour, 0.17)
+    light = faint(curve.colour, 0.17)
     traces = []
     if "low" in bands and np.nanmax(bands["highest"] - bands["lowest"]) > 0:
-        thin = {"color": _faint(curve.colour, 0.65), "width": 0.8, "dash": "dot"}
+        thin = {"color": faint(curve.colour, 0.65), "width": 0.8, "dash": "dot"}
         traces += [
             go.Scatter(y=bands[k], line=thin, mode=marks, hoverinfo="skip", **common) for k in ("lowest", "highest")
         ]
@@ -182,7 +182,8 @@ def _instants(time_ms: np.ndarray) -> dict[str, Any]:
     return {"x0": time_ms[0], "dx": steps_ms[0] if steps_ms.size else 1.0}
 
 
-def _faint(colour: str, opacity: float) -> str:
+def faint(colour: str, opacity: float) -> str:
+    """A colour, #rrggbb, that lets others shine through."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
@@ -235,7 +236,7 @@ def sankey(flows: Sequence[Flow], labels: Mapping[str, str]) -> go.Figure:
         "source": [number[flow.source] for flow in flows],
         "target": [number[flow.target] for flow in flows],
         "value": [flow.energy_j / 3600.0 for flow in flows],
-        "color": [_faint(colours[flow.source], 0.35) for flow in flows],
+        "color": [faint(colours[flow.source], 0.35) for flow in flows],
     }
     figure = go.Figure(go.Sankey(arrangement="snap", valueformat=".3s", valuesuffix="Wh", node=node, link=link))
     return figure.update_layout(font=FONT, height=480, margin={"l": 10, "r": 10, "t": 20, "b": 40})

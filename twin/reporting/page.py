@@ -204,7 +204,7 @@ def cards(facts: Facts) -> str:
         ),
         ("Shed for lack of power", human.percent(shed), "of the accelerators' energy", _of_none(shed)),
     ]
-    return "\n".join(_card(*entry) for entry in entries)
+    return "\n".join(card(*entry) for entry in entries)
 
 
 def _curtailed(fleet: Mapping[str, Any]) -> str:
@@ -220,7 +220,8 @@ def _of_none(fraction: float) -> str:
     return "good" if fraction < 1e-3 else "tight" if fraction < 0.05 else "broken"
 
 
-def _card(label: str, value: str, note: str, level: str) -> str:
+def card(label: str, value: str, note: str, level: str) -> str:
+    """A key number; `level` colours it: good, tight, broken or none."""
     return f'<div class="card {level}"><small>{label}</small><b>{value}</b><small>{note}</small></div>'
 
 
@@ -261,7 +262,7 @@ def tables(facts: Facts, versions: Mapping[str, str]) -> list[str]:
     parts = _parts(facts)
     if parts:
         sections.append(section("Mass", "Parts of one satellite at launch, and their share.", parts))
-    sections.append(section("Configuration", "What was simulated, each number with its source.", _configuration(facts)))
+    sections.append(section("Configuration", "What was simulated, each number with its source.", configuration(facts)))
     run = {**versions, **facts.summary.get("run", {})}
     rows = [[_code(key), escape(_value(key, value))] for key, value in run.items() if key not in ("start", "notes")]
     rows += [["note", escape(str(note))] for note in run.get("notes", [])]
@@ -325,15 +326,15 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return f'<div class="scroll"><table><tr>{top}</tr>\n{body}</table></div>'
 
 
-def _configuration(facts: Facts) -> str:
+def configuration(facts: Facts) -> str:
     """One fold per profile: of the run, then of every cohort."""
     top = facts.configuration
-    folds = [_profile(slot, top[slot]) for slot in RUN_SLOTS if isinstance(top.get(slot), Mapping)]
+    folds = [profile_fold(slot, top[slot]) for slot in RUN_SLOTS if isinstance(top.get(slot), Mapping)]
     single = {key: top[key] for key in ("failures", "seed") if key in top}
-    folds.append(_profile("other", {"name": "Failures and seed", **single}))
+    folds.append(profile_fold("other", {"name": "Failures and seed", **single}))
     for name, profiles in facts.cohorts.items():
         own = [
-            _profile(slot, p)
+            profile_fold(slot, p)
             for slot, p in profiles.items()
             if isinstance(p, Mapping) and slot not in (*RUN_SLOTS, "cohorts")
         ]
@@ -341,7 +342,8 @@ def _configuration(facts: Facts) -> str:
     return "\n".join(folds)
 
 
-def _profile(slot: str, profile: Mapping[str, Any]) -> str:
+def profile_fold(slot: str, profile: Mapping[str, Any]) -> str:
+    """A profile as a fold: its name, its values and their sources."""
     sources = profile.get("sources") or {}
     flat = _flat({key: value for key, value in profile.items() if key not in ("name", "sources")})
     rows = [

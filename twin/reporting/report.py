@@ -42,10 +42,15 @@ def write_report(folder: str | Path) -> Path:
         "cards": page.cards(facts),
         "sections": "\n".join([*_pictures(data, summary), *page.tables(facts, versions(data))]),
     }
+    return write_page(folder, parts)
+
+
+def write_page(folder: Path, parts: Mapping[str, str]) -> Path:
+    """Write report.html from the parts of its template."""
     # Substituted last, so that nothing in the library's own text is taken for a placeholder.
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts, plotly_js=get_plotlyjs())
-    write_atomically(folder / "report.html", text)
-    return folder / "report.html"
+    write_atomically(folder / run_folder.REPORT, text)
+    return folder / run_folder.REPORT
 
 
 def reached(data: xr.Dataset) -> str:
