@@ -8,6 +8,7 @@ from twin.deployment import futures, ladder, parity, sensitivity
 from twin.deployment.life import Life
 from twin.deployment.project import Project
 from twin.deployment.questions import Inquiry, Watch, of_analysis, unwatched
+from twin.deployment.tables import Table
 from twin.schema import Analysis
 
 Rows = list[dict[str, Any]]
@@ -51,6 +52,17 @@ def answers(project: Project, analysis: Analysis, life: Life, watch: Watch = unw
         drivers=futures.drivers(drawn) if drawn else [],
         futures=futures.table(drawn, analysis.measure) if drawn else {},
     )
+
+
+def tables(found: Answers) -> dict[str, Table]:
+    """What was asked, as tables by name."""
+    by_row = {
+        name: getattr(found, name)
+        for name in ("parity", "ladder", "tornado", "elasticities", "quantiles", "capacity", "drivers")
+    }
+    by_column = {f"map_{name}": columns for name, columns in found.maps.items()} | {"futures": found.futures}
+    columns = {name: {key: [row[key] for row in rows] for key in rows[0]} for name, rows in by_row.items() if rows}
+    return columns | {name: dict(table) for name, table in by_column.items() if table}
 
 
 def _simulate(inquiry: Inquiry, analysis: Analysis) -> None:

@@ -1,7 +1,6 @@
 """A deployment from its configuration to all that is found: life of the satellite, courses, metrics, answers, study."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin.deployment import beside, folder, space, verdict
+from twin.deployment import answers, beside, folder, space, verdict
 from twin.deployment import life as lives
+from twin.deployment.answers import Answers
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome, outcome
 from twin.deployment.project import Project, ProjectConfig, build_project
+from twin.deployment.questions import Watch, unwatched
 from twin.deployment.tables import Table, tables
 from twin.refusal import ConfigError
-
-Watch = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 
 SERVED = ("sunlit_fraction", "array_loss_per_year", "chip_failure_per_year", "launch_usd_per_kg", "satellite_usd_per_w")
 
@@ -31,12 +30,9 @@ class Findings(NamedTuple):
     project: Project
     life: Life
     outcome: Outcome
+    answers: Answers
     summary: dict[str, Any]
     tables: dict[str, Table]
-
-
-def unwatched(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 def deploy(
@@ -58,8 +54,9 @@ def deploy(
     _check_fits(project, life)
     watch("deployment", 0, 1)
     found = jax.block_until_ready(_outcome(project.shape, life, project.numbers))
-    drawn = tables(project, life, found) | beside.tables(config, project, life, found)
-    result = Findings(project, life, found, _summary(project, life, found), drawn)
+    asked = answers.answers(project, config.analysis, life, watch)
+    drawn = tables(project, life, found) | beside.tables(config, project, life, found) | answers.tables(asked)
+    result = Findings(project, life, found, asked, _summary(project, life, found, asked), drawn)
     if run_dir is not None:
         folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
@@ -90,7 +87,7 @@ def _check_fits(project: Project, life: Life) -> None:
         )
 
 
-def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:
+def _summary(project: Project, life: Life, found: Outcome, asked: Answers) -> dict[str, Any]:
     """What people and programs look up first."""
     by_place = {place: {name: float(value) for name, value in of.items()} for place, of in found.metrics.items()}
     against = by_place[project.shape.against]
@@ -102,7 +99,7 @@ def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:
     scalars = {name: float(leaf) for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 1) == 0}
     told = beside.ours(project, life, found)
     return {
-        "verdict": verdict.sentences(project, found),
+        "verdict": [*verdict.sentences(project, found), *filter(None, [asked.ladder_verdict])],
         "satellite": scalars
         | {name: told[name] for name in SERVED}
         | {
@@ -112,4 +109,6 @@ def _summary(project: Project, life: Life, found: Outcome) -> dict[str, Any]:
         "places": by_place,
         "orbit_over_ground": ratios,
         "against": project.shape.against,
+        "measure": asked.measure,
+        "futures": asked.summary,
     }
