@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.deployment_figures import TICKS, colours, dress, log_axis, plain
-from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint
+from twin.reporting.deployment_figures import colours, dress, log_axis, plain
+from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint, scale
 
 MAP = "map_"
 BESIDE = {"l": 320, "r": 40, "t": 30, "b": 50}  # margins where long names stand beside bars
@@ -32,7 +32,8 @@ def parity_map(deployment: Deployment, name: str) -> go.Figure:
     (x, column), (y, row) = (np.unique(deployment.numbers(name, path), return_inverse=True) for path in (across, up))
     ratio = np.full((y.size, x.size), np.nan)
     ratio[row, column] = np.log10(deployment.numbers(name, "ratio"))
-    ticks = {"tickvals": np.log10(TICKS).tolist(), "ticktext": [f"{tick:.7g}" for tick in TICKS], "title": "ratio"}
+    axis = log_axis("ratio", 10.0**ratio)
+    ticks = {"tickvals": np.log10(axis["tickvals"]).tolist(), "ticktext": axis["ticktext"], "title": "ratio"}
     common: dict[str, Any] = {"x": plain(x), "y": plain(y), "z": plain(ratio)}
     hover = f"{across} %{{x:.4~g}}<br>{up} %{{y:.4~g}}<br>ratio %{{customdata:.3~g}}<extra></extra>"
     figure = go.Figure(
@@ -55,7 +56,7 @@ def parity_map(deployment: Deployment, name: str) -> go.Figure:
 
 def _axis(path: str, values: np.ndarray) -> dict[str, Any]:
     """The axis of a number, logarithmic where it is positive and spans much."""
-    return log_axis(path) if values[0] > 0.0 and values[-1] > 5.0 * values[0] else {"title_text": path}
+    return log_axis(path, values) if values[0] > 0.0 and values[-1] > 5.0 * values[0] else {"title_text": path}
 
 
 def ladder(deployment: Deployment) -> go.Figure:
@@ -79,7 +80,7 @@ def ladder(deployment: Deployment) -> go.Figure:
     figure.add_vline(1.0, line=PARITY)
     ends = np.log10([min(np.nanmin(ratio), 1.0), max(np.nanmax(ratio), 1.0)])
     room = 0.1 * np.ptp(ends) + 0.05  # for the numbers beside the bars
-    figure.update_xaxes(**log_axis("Orbit over ground"), range=[ends[0] - room, ends[1] + room])
+    figure.update_xaxes(**log_axis("Orbit over ground", 10.0**ends), range=[ends[0] - room, ends[1] + room])
     figure.update_yaxes(autorange="reversed")
     return dress(figure, 130 + 34 * len(labels), margin={**BESIDE, "r": 60})
 
@@ -88,9 +89,10 @@ def tornado(deployment: Deployment) -> go.Figure:
     """Ratio at both ends of the range of each number, all else as it is; the widest on top."""
     paths = [str(path) for path in deployment.column("tornado", "path")][:MOST_BARS]
     ratio = deployment.numbers("tornado", "ratio")[: len(paths)]
+    ends = {end: deployment.numbers("tornado", f"ratio_at_{end}")[: len(paths)] for end in ("low", "high")}
     figure = go.Figure()
-    for end, shade in (("low", BLUE), ("high", ORANGE)):
-        value, at = (deployment.numbers("tornado", key)[: len(paths)] for key in (end, f"ratio_at_{end}"))
+    for (end, at), shade in zip(ends.items(), (BLUE, ORANGE), strict=True):
+        value = deployment.numbers("tornado", end)[: len(paths)]
         figure.add_bar(
             y=paths,
             x=plain(at - ratio),
@@ -102,7 +104,7 @@ def tornado(deployment: Deployment) -> go.Figure:
             hovertemplate="%{y} = %{customdata}<extra></extra>",
         )
     figure.add_vline(1.0, line=PARITY)
-    figure.update_xaxes(**log_axis("Orbit over ground"))
+    figure.update_xaxes(**log_axis("Orbit over ground", [1.0, *ends["low"], *ends["high"]]))
     figure.update_yaxes(autorange="reversed")
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
     return dress(figure, 130 + 26 * len(paths), barmode="overlay", legend=legend, margin={**BESIDE, "t": 50})
@@ -128,7 +130,7 @@ def futures(deployment: Deployment) -> go.Figure:
     where: Any = {"row": 1, "col": 2}
     share["hovertemplate"] = "%{x}: %{y:.1f} % of the futures<extra></extra>"
     figure.add_bar(x=years, y=plain(of_all * counts), marker_color=shades, **share, **where)
-    figure.update_xaxes(**log_axis("Orbit over ground"), row=1, col=1)
+    figure.update_xaxes(**log_axis("Orbit over ground", ratio[told]), row=1, col=1)
     figure.update_xaxes(type="category", **where)
     figure.update_yaxes(ticksuffix=" %", rangemode="tozero")
     return dress(figure, 360, bargap=0.04)
@@ -149,10 +151,11 @@ def fan(deployment: Deployment) -> go.Figure:
     figure, shades = go.Figure(), colours(deployment)
     quantiles = [name for name in deployment.tables["capacity"] if name.startswith("q")]
     quantiles.sort(key=lambda name: float(name[1:]))
+    factor, unit = scale("W", [deployment.numbers("capacity", quantiles[-1])])
     for place in dict.fromkeys(map(str, deployment.column("capacity", "place"))):
         shade = shades.get(place, GREY)
         years = plain(deployment.numbers("capacity", "years", place=place))
-        power = {q: plain(deployment.numbers("capacity", q, place=place) / 1e9) for q in quantiles}
+        power = {q: plain(deployment.numbers("capacity", q, place=place) * factor) for q in quantiles}
         for low, high in zip(quantiles, quantiles[::-1], strict=True):
             if float(low[1:]) >= float(high[1:]):
                 break
@@ -161,9 +164,9 @@ def fan(deployment: Deployment) -> go.Figure:
             figure.add_scatter(x=years, y=power[high], fill="tonexty", fillcolor=faint(shade, 0.17), **band)
         middle = min(quantiles, key=lambda name: abs(float(name[1:]) - 0.5))
         line = {"color": shade, "width": 2.6}
-        figure.add_scatter(x=years, y=power[middle], name=facts.words(place), line=line)
+        figure.add_scatter(x=years, y=power[middle], name=facts.words(place), line=line, mode="lines")
     figure.update_xaxes(title_text="Years from the start")
-    figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero")
+    figure.update_yaxes(title_text=f"Nominal power, {unit}", rangemode="tozero")
     return dress(figure, 360, hovermode="x unified", legend={"traceorder": "normal"})
 
 

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, PURPLE, RED
+from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, PURPLE, RED, scale
 
 GRID = "#e5e9ee"
 SITES = (ORANGE, GREEN, PURPLE, GREY, "#56b4e9", "#8c6d31", "#5e4fa2")
@@ -20,7 +20,6 @@ PALETTE = (
 )  # fmt: skip
 LEAST_SHARE = 0.03  # of a place's costs; an item that is nowhere as much is counted among the rest
 REST = "the rest"
-TICKS = [digit * 10.0**power for power in range(-6, 13) for digit in (1, 2, 5)]
 FREE = "target"  # what binds where nothing is scarce
 COMPARED = {
     **{f"levelised_usd_per_{work}": f"Levelised, per {name}" for work, name in facts.WORK.items()},
@@ -50,9 +49,13 @@ def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure.update_layout(template="none", font=FONT, height=height, **{"margin": margin, **layout})
 
 
-def log_axis(title: str) -> dict[str, Any]:
-    """A logarithmic axis with ticks at 1, 2 and 5, written out."""
-    return {"type": "log", "title_text": title, "tickvals": TICKS, "ticktext": [f"{tick:.7g}" for tick in TICKS]}
+def log_axis(title: str, values: Any) -> dict[str, Any]:
+    """A logarithmic axis for these values with its ticks written out: the fewer decades, the more of each."""
+    known = [value for value in np.ravel(values) if np.isfinite(value) and value > 0.0] or [1.0]
+    span = max(known) / min(known)
+    steps = (1, 2, 5) if span > 30.0 else (1, 1.5, 2, 3, 5, 7) if span > 3.0 else (*np.arange(10, 100) / 10,)
+    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
+    return {"type": "log", "title_text": title, "tickvals": ticks, "ticktext": [f"{tick:.7g}" for tick in ticks]}
 
 
 def plain(values: Any) -> np.ndarray:
@@ -79,7 +82,11 @@ def comparison(deployment: Deployment) -> go.Figure:
             text = f"<b>{human.digits(value)}</b>"
             figure.add_annotation(text=text, x=1.01, xref="paper", y=label, xanchor="left", showarrow=False)
     figure.add_vline(1.0, line={"color": FONT["color"], "dash": "dash", "width": 1.5})
-    figure.update_xaxes(**log_axis("Orbit over ground; left of the dashed line orbit is cheaper"))
+    drawn = [
+        1.0,
+        *(value for place in deployment.places[1:] for value in _ratios(places[ORBIT], places[place]).values()),
+    ]
+    figure.update_xaxes(**log_axis("Orbit over ground; left of the dashed line orbit is cheaper", drawn))
     figure.update_yaxes(categoryorder="array", categoryarray=[*COMPARED.values()][::-1])
     return dress(figure, 520, legend={"orientation": "h", "y": 1.08}, margin={"l": 70, "r": 70, "t": 30, "b": 50})
 
@@ -98,19 +105,20 @@ def capacity(deployment: Deployment, target_w: float | None) -> go.Figure:
     """Power of every place by month, and satellites launched by year with what limits them."""
     figure = make_subplots(rows=2, cols=1, row_heights=[0.62, 0.38], vertical_spacing=0.12)
     shades = colours(deployment)
+    factor, unit = scale("W", [deployment.numbers("months", "nominal_power_w")])
     for place in deployment.places:
         figure.add_scatter(
             x=deployment.column("months", "date", place=place),
-            y=plain(deployment.numbers("months", "nominal_power_w", place=place) / 1e9),
+            y=plain(deployment.numbers("months", "nominal_power_w", place=place) * factor),
             name=facts.words(place),
             line={"color": shades[place], "width": 3 if place == ORBIT else 1.6},
-            hovertemplate="%{y:.3~g} GW",
+            hovertemplate=f"%{{y:.3~g}} {unit}",
         )
     if target_w is not None:
         line = {"color": FONT["color"], "dash": "dash", "width": 1.2}
-        figure.add_hline(target_w / 1e9, line=line, annotation_text="target", row=1, col=1)  # type: ignore[arg-type]
+        figure.add_hline(target_w * factor, line=line, annotation_text="target", row=1, col=1)  # type: ignore[arg-type]
     _launched(figure, deployment)
-    figure.update_yaxes(title_text="Nominal power, GW", rangemode="tozero", row=1)
+    figure.update_yaxes(title_text=f"Nominal power, {unit}", rangemode="tozero", row=1)
     figure.update_yaxes(title_text="Satellites launched<br>in a year", rangemode="tozero", row=2)
     legends = {"legend": {"x": 1.01, "y": 1.0}, "legend2": {"x": 1.01, "y": 0.34, "title": "Limited by"}}
     return dress(
@@ -159,7 +167,7 @@ def cost_curves(deployment: Deployment) -> tuple[go.Figure, dict[str, str]]:
                 meta=cost,
                 visible=cost == next(iter(options)),
             )
-    figure.update_yaxes(**log_axis("USD, levelised over the life of a unit"))
+    figure.update_yaxes(**log_axis("USD, levelised over the life of a unit", [1.0, 10.0]))
     figure.update_xaxes(title_text="Month in which the unit is placed")
     return dress(figure, 440, hovermode="x unified", margin={"l": 80, "r": 170, "t": 30, "b": 50}), options
 
