@@ -53,7 +53,8 @@ def log_axis(title: str, values: Any) -> dict[str, Any]:
     """A logarithmic axis for these values with its ticks written out: the fewer decades, the more of each."""
     known = [value for value in np.ravel(values) if np.isfinite(value) and value > 0.0] or [1.0]
     span = max(known) / min(known)
-    steps = (1, 2, 5) if span > 30.0 else (1, 1.5, 2, 3, 5, 7) if span > 3.0 else (*np.arange(10, 100) / 10,)
+    close = (1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+    steps = (1, 2, 5) if span > 30.0 else (1, 1.5, 2, 3, 5, 7) if span > 3.0 else close
     ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
     return {"type": "log", "title_text": title, "tickvals": ticks, "ticktext": [f"{tick:.7g}" for tick in ticks]}
 
