@@ -195,20 +195,22 @@ def cells(deployment: Deployment, metric: str) -> list[str]:
 
 def satellite(deployment: Deployment) -> dict[str, str]:
     """What the simulation says of a satellite."""
-    of, simulated = deployment.summary["satellite"], len(deployment.column("life", "year"))
+    of = deployment.summary["satellite"]
     return {
         "Mass": human.mass(of["mass_kg"]),
         "Mass per chip power": human.quantity("kg_per_kw", of["specific_mass_kg_per_kw"]),
         "Chips and hosts": f"{human.si(of['nominal_power_w'], 'W')}, {human.whole(of['accelerators'])} accelerators",
         "Compute": human.flops(of["nominal_flops"]),
-        f"Chip power, mean of {simulated} years": human.si(of["mean_accelerator_power_w"], "W"),
+        "The same over its service life": human.quantity("kg_per_kw", of["specific_mass_over_life_kg_per_kw"]),
         "Array": f"{human.digits(of['array_area_m2'])} m2, {human.si(of['array_power_w'], 'W')} when new",
         "Radiator": f"{human.digits(of['radiator_area_m2'])} m2",
         "Battery": human.energy(of["battery_energy_j"]),
         "Orbit": f"{human.si(of['altitude_m'], 'm')}, {math.degrees(of['inclination_rad']):.1f}° inclined",
         "Sunlit": f"{human.percent(of['sunlit_fraction'])} of the time",
         "Array loses": f"{human.percent(of['array_loss_per_year'])} a year",
-        "Accelerators fail": f"{human.percent(of['failures_per_year'])} a year, between burn-in and wear-out",
+        "Accelerators fail": f"{human.percent(of['chip_failure_per_year'])} a year over the service life",
+        "Launch": f"{human.digits(of['launch_usd_per_kg'])} USD/kg to its orbit",
+        "Without chips it costs": f"{human.digits(of['satellite_usd_per_w'])} USD/W",
     }
 
 
