@@ -71,7 +71,7 @@ def quantile_rows(inquiry: Inquiry, found: Told, quantiles: list[float]) -> list
     rows |= {f"orbit.{name}": values for name, values in found.orbit.items()}
     rows |= {f"{inquiry.project.shape.against}.{name}": values for name, values in found.ground.items()}
     told = np.isfinite(found.ratio)
-    return [{"quantity": name, **_quantiles(values[told], quantiles)} for name, values in rows.items()]
+    return [{"quantity": name, **_quantiles(np.asarray(values[told]), quantiles)} for name, values in rows.items()]
 
 
 def capacity_rows(inquiry: Inquiry, found: Told, quantiles: list[float]) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def capacity_rows(inquiry: Inquiry, found: Told, quantiles: list[float]) -> list
     told = np.isfinite(found.ratio)
     places = (("orbit", found.power_w), (inquiry.project.shape.against, found.ground_power_w))
     return [
-        {"place": place, "years": float(year + 1), **_quantiles(power_w[told, year], quantiles)}
+        {"place": place, "years": float(year + 1), **_quantiles(np.asarray(power_w[told, year]), quantiles)}
         for place, power_w in places
         for year in range(power_w.shape[1])
     ]

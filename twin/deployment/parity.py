@@ -84,7 +84,7 @@ def _row(inquiry: Inquiry, path: str, span: Span) -> Row:
 
 
 def _ratios(inquiry: Inquiry, path: str, values: np.ndarray) -> np.ndarray:
-    return tell(inquiry, {path: values}, values.size, f"parity of {path}").ratio
+    return np.asarray(tell(inquiry, {path: values}, values.size, f"parity of {path}").ratio)
 
 
 def _narrowed(inquiry: Inquiry, path: str, ends: np.ndarray, points: int, close: float) -> float:

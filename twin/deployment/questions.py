@@ -37,7 +37,7 @@ MEASURES = (
 AT_ONCE = 32  # outcomes on a device: what a month costs is shared, and small questions do not pay for large ones
 BESIDE = 1.0 - 1e-7  # of a kink
 _AXIS = "future"
-_SPLIT = PartitionSpec(_AXIS)
+_WHOLE, _SPLIT = PartitionSpec(), PartitionSpec(_AXIS)
 
 Watch = Callable[[str, int, int], None]  # what is going on, how much is done, of how much
 Columns = Mapping[str, Any]  # values by path, (n,) or one for all
@@ -138,15 +138,13 @@ def tell(inquiry: Inquiry, columns: Columns, count: int, what: str = "outcomes")
     Designs of the satellite that are new are simulated first. NaN where no launch mass carries one.
     """
     which = inquiry.lives.ask(designs_of(inquiry, columns, count))
-    numbers = jax.tree.map(
-        lambda leaf: np.broadcast_to(np.asarray(leaf, dtype=float), count), _placed(inquiry, columns)
-    )
+    table = _table(inquiry, columns, inquiry.undertaking, count)
     mesh = Mesh(np.array(_devices()), (_AXIS,))
-    batch, parts = mesh.size * AT_ONCE, []
+    batch, parts, project = mesh.size * AT_ONCE, [], inquiry.project
     for first in range(0, count, batch):
         picked = np.minimum(np.arange(first, first + batch), count - 1)  # filled up with copies of the last
-        own = jax.tree.map(lambda leaf, picked=picked: leaf[picked], numbers)
-        found = _batch(inquiry.project.shape, inquiry.measure, mesh, inquiry.lives.of(which[picked]), own)
+        lives, values = inquiry.lives.of(which[picked]), tuple(table[picked].T)
+        found = _batch(project.shape, inquiry.measure, inquiry.undertaking, mesh, project.numbers, lives, values)
         parts.append(jax.tree.map(lambda leaf, kept=count - first: np.asarray(leaf)[:kept], found))
         inquiry.watch(what, min(first + batch, count), count)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
@@ -154,10 +152,7 @@ def tell(inquiry: Inquiry, columns: Columns, count: int, what: str = "outcomes")
 
 def designs_of(inquiry: Inquiry, columns: Columns, count: int) -> np.ndarray:
     """Numbers of the satellite at `count` sets of values, (count, path)."""
-    table = np.empty((count, len(inquiry.satellite)))
-    for place, path in enumerate(inquiry.satellite):
-        table[:, place] = columns.get(path, paths.present(inquiry.project, path))
-    return table
+    return _table(inquiry, columns, inquiry.satellite, count)
 
 
 def slopes(inquiry: Inquiry, wanted: Sequence[str]) -> dict[str, float]:
@@ -181,12 +176,12 @@ def slopes(inquiry: Inquiry, wanted: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _placed(inquiry: Inquiry, columns: Columns) -> Numbers:
-    """The numbers of the undertaking with what the columns have of them."""
-    return paths.placed(
-        inquiry.project.numbers,
-        {path: np.asarray(column) for path, column in columns.items() if path not in inquiry.satellite},
-    )
+def _table(inquiry: Inquiry, columns: Columns, order: Sequence[str], count: int) -> np.ndarray:
+    """Values of the numbers in an order, (count, path)."""
+    table = np.empty((count, len(order)))
+    for place, path in enumerate(order):
+        table[:, place] = columns.get(path, paths.present(inquiry.project, path))
+    return table
 
 
 def _devices() -> list[Any]:
@@ -195,19 +190,31 @@ def _devices() -> list[Any]:
     return found[: cores()] if jax.default_backend() == "cpu" else found
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _batch(shape: Shape, measure: str, mesh: Mesh, lives: Life, numbers: Numbers) -> Told:
-    """What is told of each life with its numbers, leaves (future, ...); each device has its own.
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _batch(
+    shape: Shape,
+    measure: str,
+    order: tuple[str, ...],
+    mesh: Mesh,
+    numbers: Numbers,
+    lives: Life,
+    values: tuple[Array, ...],
+) -> Told:
+    """What is told of each life and its values, leaves (future, ...); each device has its own.
 
-    All numbers vary, so that every question has the same program.
+    Numbers that no question varies are shared: what follows from them alone is done once.
     """
+
+    def one(numbers: Numbers, life: Life, values: tuple[Array, ...]) -> Told:
+        return told(shape, measure, life, paths.placed(numbers, dict(zip(order, values, strict=True))))
+
     return jax.shard_map(
-        jax.vmap(partial(told, shape, measure)),
+        jax.vmap(one, in_axes=(None, 0, 0)),
         mesh=mesh,
-        in_specs=_SPLIT,
+        in_specs=(_WHOLE, _SPLIT, _SPLIT),
         out_specs=_SPLIT,
         check_vma=False,
-    )(lives, numbers)
+    )(numbers, lives, values)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
