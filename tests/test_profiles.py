@@ -35,7 +35,17 @@ MINIMUM = {
     "power_beaming": 2,
 }
 # Groups that no simulated run has: their profiles are complete by themselves.
-DEPLOYMENT = ("launch", "supply", "manufacture", "economics", "deployment", "ground", "power_beaming", "study")
+DEPLOYMENT = (
+    "launch",
+    "supply",
+    "manufacture",
+    "economics",
+    "deployment",
+    "ground",
+    "power_beaming",
+    "study",
+    "analysis",
+)
 # Power density printed on, or given by voltage times current of, the maker's data sheet. [W/m2]
 DATA_SHEET_W_PER_M2 = {
     "xtj_prime": 415.9,
@@ -149,7 +159,8 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
 
 @pytest.mark.parametrize(("group", "name"), OF_A_DEPLOYMENT, ids=lambda part: str(part))
 def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
-    assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
+    values = read(CONF / group / f"{name}.yaml")
+    assert (config.analysis(values) if group == "analysis" else config.profile(group, values)).name
 
 
 @pytest.mark.parametrize("name", PROJECTS)
