@@ -67,7 +67,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
         if arguments.multirun:
             for overrides in sweep(arguments.overrides):
-                processes.refusesweep(load(name, overrides)[0].distributed)
+                processes.refuse_sweep(load(name, overrides)[0].distributed)
             return
         config, folder = load(name, arguments.overrides)
         use_devices(config.distributed)

@@ -186,7 +186,7 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
         raise ConfigError(" ".join(str(error).split())) from None
     axes = []
     for override in parsed:
-        if override.is_sweep_override() and override.is_discretesweep():
+        if override.is_sweep_override() and override.is_discrete_sweep():
             key = override.get_key_element()
             values = _glob(override) if "glob(" in str(override.input_line) else override.sweep_string_iterator()
             axes.append([f"{key}={value}" for value in values])

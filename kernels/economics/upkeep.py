@@ -39,8 +39,13 @@ def upkeep(
     disposal_price_usd: Money,
 ) -> Upkeep:
     """Operations a year as a part of the price of the hardware without chips, stations, insurance, visits, disposal."""
-    numbers = (operations_fraction, ground_segment_usd_per_w_year, insurance_fraction, visit_price_usd)
-    return Upkeep(*map(jnp.asarray, numbers), jnp.asarray(disposal_price_usd))
+    return Upkeep(
+        operations_per_year=jnp.asarray(operations_fraction),
+        ground_segment_usd_per_w_year=jnp.asarray(ground_segment_usd_per_w_year),
+        insurance_fraction=jnp.asarray(insurance_fraction),
+        visit_usd=jnp.asarray(visit_price_usd),
+        disposal_usd=jnp.asarray(disposal_price_usd),
+    )
 
 
 @part("economics")
@@ -56,7 +61,10 @@ def terms(
 
     Progress is the growth of the work of a chip of the same price and power; it is the same in orbit and on the ground.
     """
-    numbers = (discount_rate_per_year, accelerator_hour_price_usd_per_h, accelerator_hour_growth_per_year)
     return Terms(
-        *map(jnp.asarray, numbers), jnp.asarray(accelerator_progress_per_year), jnp.asarray(work_per_token_flop)
+        discount_per_year=jnp.asarray(discount_rate_per_year),
+        accelerator_hour_usd=jnp.asarray(accelerator_hour_price_usd_per_h),
+        price_growth_per_year=jnp.asarray(accelerator_hour_growth_per_year),
+        progress_per_year=jnp.asarray(accelerator_progress_per_year),
+        work_per_token_flop=jnp.asarray(work_per_token_flop),
     )

@@ -61,8 +61,14 @@ def plan(
     stowed_density_kg_per_m3: Density,
 ) -> Plan:
     """Target of a deployment, spares in orbit, and the life of a satellite: losses by chance, then retirement."""
-    numbers = (target_power_w, spares_fraction, service_life_years, loss_per_year, commissioning_years)
-    return Plan(*map(jnp.asarray, numbers), jnp.asarray(stowed_density_kg_per_m3))
+    return Plan(
+        target_power_w=jnp.asarray(target_power_w),
+        spares_fraction=jnp.asarray(spares_fraction),
+        service_life_years=jnp.asarray(service_life_years),
+        loss_per_year=jnp.asarray(loss_per_year),
+        commissioning_years=jnp.asarray(commissioning_years),
+        stowed_density_kg_per_m3=jnp.asarray(stowed_density_kg_per_m3),
+    )
 
 
 @part("deployment")

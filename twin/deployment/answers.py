@@ -60,9 +60,12 @@ def tables(found: Answers) -> dict[str, Table]:
         name: getattr(found, name)
         for name in ("parity", "ladder", "tornado", "elasticities", "quantiles", "capacity", "drivers")
     }
-    by_column = {f"map_{name}": columns for name, columns in found.maps.items()} | {"futures": found.futures}
-    columns = {name: {key: [row[key] for row in rows] for key in rows[0]} for name, rows in by_row.items() if rows}
-    return columns | {name: dict(table) for name, table in by_column.items() if table}
+    told: dict[str, Table] = {}
+    told |= {name: {key: [row[key] for row in rows] for key in rows[0]} for name, rows in by_row.items() if rows}
+    told |= {f"map_{name}": dict(columns) for name, columns in found.maps.items()}
+    if found.futures:
+        told["futures"] = dict(found.futures)
+    return told
 
 
 def _simulate(inquiry: Inquiry, analysis: Analysis) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from twin.refusal import ConfigError
 SUMMARY, CONFIG = run_folder.SUMMARY, run_folder.CONFIG
 
 
-def finished(folder: Path, resolved: dict[str, Any]) -> bool:
+def finished(folder: Path, resolved: Mapping[str, Any]) -> bool:
     """Whether the folder holds this deployment already; ConfigError when it holds another or cannot be used."""
     found = run_folder.configuration(folder)
     if found is None:
@@ -26,7 +27,7 @@ def finished(folder: Path, resolved: dict[str, Any]) -> bool:
     return bool(run_folder.summary(folder))
 
 
-def write(folder: Path, resolved: dict[str, Any], summary: dict[str, Any], tables: dict[str, Table]) -> None:
+def write(folder: Path, resolved: Mapping[str, Any], summary: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
     """Write configuration, tables and, last of all, the summary: what has one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     with run_folder.claimed(folder):
@@ -65,12 +66,12 @@ def _numbers(column: list[str]) -> list[Any]:
 
 def finite(values: Any) -> Any:
     """The same with None where a number is not finite: JSON has no other word for it."""
-    if isinstance(values, dict):
+    if isinstance(values, Mapping):
         return {str(key): finite(value) for key, value in values.items()}
     if isinstance(values, list | tuple):
         return [finite(value) for value in values]
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
-def _plain(resolved: dict[str, Any]) -> Any:
+def _plain(resolved: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(resolved, default=str))

@@ -1,6 +1,6 @@
 """A deployment as tables: columns by name, whole units where people count them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -43,10 +43,10 @@ def limits_of(place: str) -> tuple[str, ...]:
     return space.LIMITS if place == ORBIT else on_ground.LIMITS
 
 
-def _joined(parts: Iterator[Table]) -> Table:
+def _joined(parts: Iterable[Table]) -> Table:
     """Tables of the same columns below each other."""
-    parts = list(parts)
-    return {name: [value for part in parts for value in part[name]] for name in parts[0]}
+    first, *others = parts
+    return {name: [*column, *(value for part in others for value in part[name])] for name, column in first.items()}
 
 
 def _months(project: Project, place: str, course: Course) -> Table:
