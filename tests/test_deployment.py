@@ -160,11 +160,21 @@ def test_the_cost_of_a_satellite_over_its_life_from_its_parts(base: Outcome) -> 
 
 def test_servicing_takes_launches_and_chips_and_costs_money() -> None:
     served = _outcome(SHAPE, life(visits=0.4), NUMBERS).courses[ORBIT]
-    assert float(np.sum(served.costs_usd["servicing"])) > 0.0
+    assert float(np.sum(served.costs_usd["servicing"])) > 0.0 and float(np.sum(served.costs_usd["repairs"])) > 0.0
     satellites = float(np.sum(served.events.launched * LIFE.mass_kg))
     assert float(np.sum(served.launched_kg)) > satellites
     asked = np.sum(served.demand_per_year["accelerators"]) / 12.0
     assert asked > 100.0 * np.sum(served.events.launched)
+
+
+def test_replaced_chips_are_no_cost_without_chips(base: Outcome) -> None:
+    """Failing chips are repaired on the ground: a cost of chips, so that it leaves the cost of all else alone."""
+    faultless = _outcome(SHAPE, LIFE._replace(failures_per_year=jnp.zeros(())), NUMBERS).metrics["grid"]
+    name = "levelised_usd_per_pflop_day"
+    assert float(faultless[f"{name}_without_chips"]) == pytest.approx(
+        float(base.metrics["grid"][f"{name}_without_chips"])
+    )
+    assert float(faultless[name]) < float(base.metrics["grid"][name])
 
 
 def test_time_to_power_delays_the_ground_and_costs_it_value(base: Outcome) -> None:

@@ -8,6 +8,7 @@ from kernels import registry
 from kernels.economics import upkeep, vintages
 from twin.deployment import space, studies
 from twin.deployment.life import Life
+from twin.deployment.metrics import RUNNING
 from twin.deployment.outcome import ORBIT, Outcome, site_of
 from twin.deployment.project import Project, ProjectConfig
 from twin.deployment.space_prices import CHIPS
@@ -15,7 +16,7 @@ from twin.deployment.tables import Table
 from twin.model import numbers_of
 
 NONE = "none"
-BUILT_NOT = ("launch", "insurance", "operations", "servicing", "disposal", "development", *CHIPS)
+BUILT_NOT = ("launch", "insurance", "development", *RUNNING, *CHIPS)
 
 
 def tables(config: ProjectConfig, project: Project, life: Life, outcome: Outcome) -> dict[str, Table]:

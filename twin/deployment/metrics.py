@@ -5,7 +5,7 @@ from jax import Array
 
 from kernels.economics import finance, upkeep
 from twin.deployment.course import MONTH_H, MONTH_S, PFLOP_DAY_FLOP, Course, Unit, years_at
-from twin.deployment.space_prices import CHIPS
+from twin.deployment.space_prices import CHIPS, FOR_CHIPS
 
 GW_W = 1e9
 MILESTONES_GW = (1, 10, 100)
@@ -68,7 +68,7 @@ def quantities(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
 
 def per_work(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
     """Cost per unit of each denominator, months weighted, with chips and without, ()."""
-    chips_usd = sum((course.costs_usd[name] for name in CHIPS), jnp.zeros_like(course.units))
+    chips_usd = sum((course.costs_usd[name] for name in FOR_CHIPS), jnp.zeros_like(course.units))
     chips = chips_usd @ weight - course.residual_usd["chips"] * weight[-1]
     rest = (total(course) - chips_usd) @ weight - course.residual_usd["rest"] * weight[-1]
     found = {}

@@ -13,7 +13,8 @@ from twin.deployment.course import Costs, Grown, Unit, Work, years_at
 from twin.deployment.life import Life
 from twin.deployment.project import Numbers, Shape
 
-CHIPS = ("accelerators", "hosts")
+CHIPS = ("accelerators", "hosts")  # of a new unit
+FOR_CHIPS = (*CHIPS, "repairs")  # and those that replace what failed
 
 
 class Vehicle(NamedTuple):
@@ -97,12 +98,12 @@ def costs(prices: Prices, grown: Grown, needs: Needs, carrier: Vehicle, launches
     """What is paid in each month, by what it is for, (month,)."""
     launched = grown.events.launched
     units = jnp.sum(grown.units, axis=1)
-    servicing = grown.units @ needs.visits * prices.upkeep.visit_usd
     return {name: usd * launched for name, usd in prices.parts_usd.items()} | {
         "launch": launches * prices.launch_usd,
         "insurance": launched * prices.insurance_usd(carrier.satellites),
         "operations": units * prices.operations_usd_per_year / MONTHS_PER_YEAR,
-        "servicing": servicing + grown.units @ needs.accelerators * prices.accelerator_usd,
+        "servicing": grown.units @ needs.visits * prices.upkeep.visit_usd,
+        "repairs": grown.units @ needs.accelerators * prices.accelerator_usd,
         "disposal": grown.events.retired * prices.upkeep.disposal_usd,
         "development": jnp.zeros_like(launched).at[0].set(prices.development_usd),
     }
