@@ -1,13 +1,14 @@
 """What a satellite costs and emits to make: sums, learning, gradients, and the published prices of whole satellites."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
-from omegaconf import OmegaConf
 
+import twin
 from kernels import registry
 from kernels.economics import manufacture
 from kernels.economics.manufacture import Bill, Satellite
@@ -24,8 +25,14 @@ PRICES = {
 }
 
 
+@cache
+def _composed(name: str) -> dict[str, Any]:
+    return twin.compose_project([f"manufacture={name}", "analysis=none"]).resolved["manufacture"]
+
+
 def profile(name: str) -> dict[str, Any]:
-    return OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))  # type: ignore[return-value]
+    """A profile with the chips of the reference satellite."""
+    return dict(_composed(name))
 
 
 def satellite(parts_kg: dict[str, float], **sizes: float) -> Satellite:

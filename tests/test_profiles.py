@@ -161,6 +161,8 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
 def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
     if group == "analysis":  # one may build on another
         assert twin.compose_project([f"analysis={name}"]).analysis.name
+    elif group == "manufacture":  # its chips are those of conf/accelerator/
+        assert twin.compose_project([f"manufacture={name}"]).profiles[group].accelerator_price_usd == 27_500.0
     else:
         assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
 

@@ -32,7 +32,11 @@ RESUME = ("auto", "never", "must")
 
 # Keys of a profile that are not numbers of the physics.
 _EXTRAS: dict[str, dict[str, Any]] = {
-    "accelerator": {"number_format": (str, ...)},
+    "accelerator": {
+        "number_format": (str, ...),
+        "price_usd": (float, Field(ge=0)),  # what a deployment pays unless conf/manufacture has another
+        "host_price_usd": (float, Field(ge=0)),
+    },
     "atmosphere": {"file": (str | None, None)},
     "solar_cell": {"damage_material": (Literal["gallium_arsenide", "silicon"], ...)},
     "constellation": {
