@@ -55,7 +55,7 @@ def summary() -> dict[str, Any]:
             "inclination_rad": 1.71,
             "failures_per_year": 0.11,
             "sunlit_fraction": 0.9614,
-            "array_loss_per_year": 0.007,
+            "array_health": 0.93,
             "specific_mass_kg_per_kw": 96.9,
             "specific_mass_over_life_kg_per_kw": 131.0,
             "chip_failure_per_year": 0.13,

@@ -179,14 +179,6 @@ def test_the_last_step_has_all_changes(project: Project) -> None:
     assert last["orbit"] / last["ground"] == pytest.approx(last["ratio"], rel=1e-12)
 
 
-def test_the_verdict_names_the_step() -> None:
-    rows = [{"step": number, "label": f"step {number}", "ratio": ratio} for number, ratio in enumerate((3.0, 1.5, 0.8))]
-    assert ladder.verdict(rows) == "reached at step 2, step 2: orbit costs 0.8 times the ground"
-    assert ladder.verdict(rows[:2]) == "not reached: after all 1 steps orbit still costs 1.5 times the ground"
-    assert ladder.verdict(rows[2:] + rows) == "reached at step 2, step 2: orbit costs 0.8 times the ground"
-    assert ladder.verdict([{"step": 0, "label": "", "ratio": 0.9}]).startswith("reached as it is")
-
-
 RANGES = {
     LAUNCH: {"low": 0.3, "high": 4.0, **SOURCE},
     CHIPS: {"low": 0.8, "high": 1.3, "relative": True, **SOURCE},

@@ -25,6 +25,17 @@ def capital_recovery_per_year(rate_per_year: Scalar, years: Scalar) -> Array:
     return jnp.where(none, (1.0 + 0.5 * rate * (years + 1.0)) / years, usual / -jnp.expm1(-years * jnp.log1p(usual)))
 
 
+def present_years(rate_per_year: Scalar, years: Scalar) -> Array:
+    """What a dollar a year, paid evenly over so many years, is worth today. [years]
+
+    (1 - (1 + rate)^-years) / ln(1 + rate); the years themselves without interest.
+    """
+    force = jnp.log1p(jnp.asarray(rate_per_year))
+    none = jnp.abs(force) < 1e-9
+    usual = jnp.where(none, 1.0, force)
+    return jnp.where(none, years * (1.0 - 0.5 * force * years), -jnp.expm1(-usual * years) / usual)
+
+
 def learned(learning_rate: Scalar, produced_ratio: Array) -> Array:
     """Price over its first price after production has grown by a ratio: it falls by `learning_rate` per doubling.
 

@@ -86,9 +86,9 @@ def payload_kg(
 
 
 @part("launch")
-def fairing(*, fairing_volume_m3: Volume, packing_fraction: Efficiency) -> Array:
-    """Volume under the fairing that stowed satellites fill. [m3]"""
-    return jnp.asarray(fairing_volume_m3) * packing_fraction
+def fairing(*, fairing_volume_m3: Volume) -> Array:
+    """Volume under the fairing. [m3]"""
+    return jnp.asarray(fairing_volume_m3)
 
 
 @part("launch")

@@ -88,6 +88,15 @@ def computers_usd(satellite: Satellite, *, accelerator_price_usd: Money, host_pr
 
 
 @part("manufacture")
+def repair_usd(computers_usd: Mapping[str, Array], *, repair_price_fraction: Fraction) -> Array:
+    """What it costs on the ground to put accelerators right that failed, all of a satellite's. [USD]
+
+    A fraction of new ones: warranty, repair and refurbishment pay the rest.
+    """
+    return repair_price_fraction * computers_usd["accelerators"]
+
+
+@part("manufacture")
 def hardware_usd(
     satellite: Satellite,
     *,

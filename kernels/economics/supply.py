@@ -114,8 +114,3 @@ def demand_per_satellite(satellite: Consumer, laser_terminals: Scalar) -> dict[s
         "laser_terminals": jnp.asarray(laser_terminals),
         "satellites": jnp.ones(()),
     }
-
-
-def utilisation(demand: dict[str, Array], output: dict[str, Output], satellites_per_year: Array) -> dict[str, Array]:
-    """Part of the world's output that making some satellites a year takes; above 1 it cannot be had."""
-    return {name: satellites_per_year * demand[name] / output[name].world for name in RESOURCES}

@@ -14,7 +14,7 @@ class Upkeep(NamedTuple):
 
     operations_per_year: Array  # of what a satellite without chips costs to build
     ground_segment_usd_per_w_year: Array  # of nominal power
-    insurance_fraction: Array  # of what is launched, its launch included
+    insurance_fraction: Array  # above expected losses, of what is launched, its launch included
     visit_usd: Array
     disposal_usd: Array
 

@@ -18,7 +18,7 @@ class Plan(NamedTuple):
     """What is to be built, and what becomes of a satellite."""
 
     target_power_w: Array  # of accelerators and hosts, of the satellites in service
-    spares_fraction: Array  # satellites in orbit above those that the target asks for
+    spares_fraction: Array  # satellites that stand by in orbit, of those that the target asks for
     service_life_years: Array
     loss_per_year: Array
     commissioning_years: Array

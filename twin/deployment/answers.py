@@ -22,7 +22,6 @@ class Answers(NamedTuple):
     parity: Rows
     maps: dict[str, Columns]
     ladder: Rows
-    ladder_verdict: str
     tornado: Rows
     elasticities: Rows
     summary: dict[str, float]  # of the futures
@@ -36,14 +35,12 @@ def answers(project: Project, analysis: Analysis, life: Life, watch: Watch = unw
     """Everything that is asked; `life` is that of the project's satellite. ConfigError before anything long runs."""
     inquiry = of_analysis(project, analysis, life, watch)
     _simulate(inquiry, analysis)
-    steps = ladder.ladder(inquiry, analysis) if analysis.ladder else []
     drawn = futures.futures(inquiry, analysis) if analysis.futures else None
     return Answers(
         measure=analysis.measure,
         parity=parity.parity(inquiry, analysis),
         maps={name: parity.map_of(inquiry, sides, analysis.map_points) for name, sides in analysis.maps.items()},
-        ladder=steps,
-        ladder_verdict=ladder.verdict(steps) if steps else "",
+        ladder=ladder.ladder(inquiry, analysis) if analysis.ladder else [],
         tornado=sensitivity.tornado(inquiry, analysis) if analysis.tornado else [],
         elasticities=sensitivity.elasticities(inquiry, analysis) if analysis.elasticities else [],
         summary=futures.summary(drawn.told) if drawn else {},

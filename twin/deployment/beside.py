@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 
 from kernels import registry
 from kernels.economics import upkeep, vintages
+from kernels.economics.finance import mean_after_loss
 from twin.deployment import space, studies
 from twin.deployment.life import Life
 from twin.deployment.metrics import RUNNING
@@ -55,7 +57,8 @@ def ours(project: Project, life: Life, outcome: Outcome) -> dict[str, float]:
     alive = np.asarray(life.accelerators_alive)
     numbers: dict[str, Any] = {
         "sunlit_fraction": served(life.sunlit_fraction),
-        "array_loss_per_year": 1.0 - served(life.array_health) ** (2.0 / years),
+        "array_health": served(life.array_health),
+        "array_loss_per_year": _even_loss(served(life.array_health), years),
         "specific_power_w_per_kg": mean_power_w / life.mass_kg,
         "satellite_mass_kg": life.mass_kg,
         "satellite_power_w": life.nominal_power_w,
@@ -75,6 +78,11 @@ def ours(project: Project, life: Life, outcome: Outcome) -> dict[str, float]:
         "usd_per_accelerator_hour": found["levelised_usd_per_accelerator_hour"],
     }
     return {name: float(value) for name, value in numbers.items()}
+
+
+def _even_loss(mean: float, years: float) -> float:
+    """The loss per year, the same in all, that leaves such a mean over so many years, as studies count it."""
+    return float(optimize.brentq(lambda loss: float(mean_after_loss(loss, years)) - mean, 0.0, 0.5))
 
 
 def _served(life: Life, years: float):

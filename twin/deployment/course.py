@@ -34,7 +34,9 @@ class Unit(NamedTuple):
     flop: Array
     energy_kwh: Array  # at the accelerators and hosts
     accelerator_hours: Array
-    nominal_power_w: Array  # when new; no present value
+    nominal_power_w: Array  # when new; no present value, nor are the next two
+    capital_usd: Array  # what it takes to place it
+    capital_chips_usd: Array
 
 
 class Course(NamedTuple):

@@ -18,7 +18,7 @@ from twin.deployment.questions import Watch, unwatched
 from twin.deployment.tables import Table, tables
 from twin.refusal import ConfigError
 
-SERVED = ("sunlit_fraction", "array_loss_per_year", "chip_failure_per_year", "launch_usd_per_kg", "satellite_usd_per_w")
+SERVED = ("sunlit_fraction", "array_health", "chip_failure_per_year", "launch_usd_per_kg", "satellite_usd_per_w")
 
 _life = jax.jit(lives.life, static_argnums=0)
 _outcome = jax.jit(outcome, static_argnums=0)
@@ -99,7 +99,7 @@ def _summary(project: Project, life: Life, found: Outcome, asked: Answers) -> di
     scalars = {name: float(leaf) for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 1) == 0}
     told = beside.ours(project, life, found)
     return {
-        "verdict": [*verdict.sentences(project, found), *filter(None, [asked.ladder_verdict])],
+        "verdict": verdict.sentences(project, found),
         "satellite": scalars
         | {name: told[name] for name in SERVED}
         | {

@@ -24,18 +24,6 @@ def ladder(inquiry: Inquiry, analysis: Analysis) -> list[dict[str, Any]]:
     ]
 
 
-def verdict(rows: list[dict[str, Any]]) -> str:
-    """At which step parity is reached, or that it is not, in a sentence."""
-    reached = next((row for row in rows if row["ratio"] <= 1.0), None)
-    if reached is None:
-        return (
-            f"not reached: after all {len(rows) - 1} steps orbit still costs {rows[-1]['ratio']:.3g} times the ground"
-        )
-    if reached["step"] == 0:
-        return f"reached as it is: orbit costs {reached['ratio']:.3g} times the ground"
-    return f"reached at step {reached['step']}, {reached['label']}: orbit costs {reached['ratio']:.3g} times the ground"
-
-
 def ladder_designs(inquiry: Inquiry, analysis: Analysis) -> np.ndarray:
     """Numbers of the satellite at each step, (step, path)."""
     return designs_of(inquiry, _columns(inquiry, analysis), 1 + len(analysis.ladder))

@@ -5,7 +5,7 @@ from jax import Array
 
 from kernels.economics import finance, upkeep
 from twin.deployment.course import MONTH_H, MONTH_S, PFLOP_DAY_FLOP, Course, Unit, years_at
-from twin.deployment.space_prices import CHIPS, FOR_CHIPS
+from twin.deployment.space_prices import FOR_CHIPS
 
 GW_W = 1e9
 MILESTONES_GW = (1, 10, 100)
@@ -32,7 +32,7 @@ def metrics(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Metrics:
         "residual_usd": left_usd,
         "revenue_usd": jnp.sum(revenue_usd),
         "net_present_value_usd": jnp.sum(net_usd * present) + left_usd * present[-1],
-        **_per_watt(course),
+        **per_watt(course),
         **{f"total_{name}": value for name, value in per_work(course, terms, once).items()},
         **{f"levelised_{name}": value for name, value in per_work(course, terms, present).items()},
         "most_power_w": jnp.max(course.work.nominal_power_w),
@@ -91,12 +91,14 @@ def per_unit(unit: Unit, terms: upkeep.Terms) -> Metrics:
     }
 
 
-def _per_watt(course: Course) -> Metrics:
-    """What is invested per watt: of nominal power when placed, and of mean power that accelerators then had."""
-    invested = {name: jnp.sum(usd) for name, usd in course.costs_usd.items() if name not in RUNNING}
-    chips_usd = sum((invested[name] for name in CHIPS), jnp.zeros(()))
-    invested_usd = sum(invested.values(), jnp.zeros(()))
-    placed_w = jnp.sum(course.events.launched) * course.unit.nominal_power_w[0]
+def per_watt(course: Course) -> Metrics:
+    """What a new unit takes per watt, mean over those placed: of nominal power, and of the mean power of its life.
+
+    On the ground that is the building with its chips; a power plant is paid with the price of energy.
+    """
+    launched = course.events.launched
+    placed_w = launched @ course.unit.nominal_power_w
+    chips_usd, invested_usd = (launched @ usd for usd in (course.unit.capital_chips_usd, course.unit.capital_usd))
     delivered = jnp.sum(course.work.accelerator_power_w) / jnp.sum(course.units * course.unit.nominal_power_w)
     return {
         "delivered_fraction": delivered,

@@ -39,13 +39,13 @@ def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
     launched, resupply_kg = grown.events.launched, grown.units @ needs.resupply_kg
     launches = launched / carrier.satellites + resupply_kg / carrier.payload_kg
     launched_kg = launched * life.mass_kg + resupply_kg
-    prices = space_prices.prices(shape, life, numbers, launched, launches, launched_kg)
+    prices = space_prices.prices(shape, life, numbers, carrier, launched, launched_kg)
     per_launch_kg = registry.call(launch.launch_carbon_kg, numbers["launch"])
     return Course(
         units=jnp.sum(grown.units, axis=1),
         by_age=grown.units,
         events=grown.events,
-        work=course.done(grown, law, each),
+        work=within_target(course.done(grown, law, each), plan),
         launches=launches,
         launched_kg=launched_kg,
         costs_usd=space_prices.costs(prices, grown, needs, carrier, launches),
@@ -53,8 +53,8 @@ def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
         binding=grown.binding,
         carbon_kg=launched * prices.carbon_kg + launches * per_launch_kg,
         water_l=jnp.zeros(shape.months),
-        unit=space_prices.unit(prices, law, terms, carrier, needs, each, progress),
-        residual_usd=space_prices.residual(prices, plan, carrier, grown),
+        unit=space_prices.unit(prices, plan, law, terms, carrier, needs, each, progress),
+        residual_usd=space_prices.residual(prices, plan, law, carrier, grown),
     )
 
 
@@ -63,6 +63,12 @@ def scaled(life: Life, numbers: Numbers) -> Life:
     mass_kg, flops = registry.call(vintages.scaled, numbers["deployment"], life.mass_kg, life.delivered_flops)
     parts_kg = {name: kg * (mass_kg / life.mass_kg) for name, kg in life.parts_kg.items()}
     return life._replace(mass_kg=mass_kg, parts_kg=parts_kg, delivered_flops=flops)
+
+
+def within_target(work: Work, plan: vintages.Plan) -> Work:
+    """What a fleet does of its work: what it has above the target are spares, which stand by."""
+    used = jnp.minimum(1.0, plan.target_power_w / jnp.maximum(work.nominal_power_w, 1e-9))
+    return Work(*(used * leaf for leaf in work))
 
 
 def in_service(life: Life, plan: vintages.Plan) -> Life:

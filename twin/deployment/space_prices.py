@@ -66,7 +66,7 @@ class Prices(NamedTuple):
         return self.upkeep.operations_per_year * self.hardware_usd + self.ground_segment_usd
 
 
-def prices(shape: Shape, life: Life, numbers: Numbers, launched: Array, launches: Array, launched_kg: Array) -> Prices:
+def prices(shape: Shape, life: Life, numbers: Numbers, carrier: Vehicle, launched: Array, launched_kg: Array) -> Prices:
     """Prices as production and launches go on: what has been made and launched until the middle of each month."""
     made, cumulative_kg = (jnp.cumsum(amount) - 0.5 * amount for amount in (launched, launched_kg))
     profile = numbers["manufacture"]
@@ -74,9 +74,7 @@ def prices(shape: Shape, life: Life, numbers: Numbers, launched: Array, launches
         satellite_of(life), registry.call(manufacture.produced_ratio, profile, made), profile
     )
     price = registry.models("launch")[shape.model("launch")]
-    launch_usd = registry.call(
-        price, numbers["launch"], years_at(shape.months), cumulative_kg, MONTHS_PER_YEAR * launches
-    )
+    launch_usd = registry.call(price, numbers["launch"], years_at(shape.months), cumulative_kg, carrier.per_year)
     costs = registry.call(upkeep.upkeep, numbers["deployment"])
     return Prices(
         parts_usd=bill.usd,
@@ -111,6 +109,7 @@ def costs(prices: Prices, grown: Grown, needs: Needs, carrier: Vehicle, launches
 
 def unit(
     prices: Prices,
+    plan: vintages.Plan,
     law: vintages.Law,
     terms: upkeep.Terms,
     carrier: Vehicle,
@@ -118,7 +117,7 @@ def unit(
     each: Work,
     progress: Array,
 ) -> Unit:
-    """A satellite of each month, those lost at launch paid by those that arrive; development is not in it.
+    """A satellite of each month, which pays for its share of spares and of those lost at launch; not of development.
 
     Prices of later years are those of its first month.
     """
@@ -126,7 +125,7 @@ def unit(
     present = vintages.survivors(law)
     weight = present * finance.discount_factor(terms.discount_per_year, years_at(ages))
     flop, kwh, hours = course.over_life(each, law, weight)
-    arrived = 1.0 / carrier.success
+    arrived = (1.0 + plan.spares_fraction) / carrier.success
     replaced_usd = weight @ needs.accelerators * prices.accelerator_usd
     launch_usd_per_kg = prices.launch_usd / carrier.payload_kg
     later = (
@@ -145,6 +144,8 @@ def unit(
         energy_kwh=kwh * same,
         accelerator_hours=hours * same,
         nominal_power_w=each.nominal_power_w[0] * same,
+        capital_usd=arrived * (at_once + prices.chips_usd),
+        capital_chips_usd=arrived * prices.chips_usd * same,
     )
 
 
@@ -155,11 +156,15 @@ def _disposal(prices: Prices, terms: upkeep.Terms, law: vintages.Law, present: A
     return retired @ ends * prices.upkeep.disposal_usd
 
 
-def residual(prices: Prices, plan: vintages.Plan, carrier: Vehicle, grown: Grown) -> Costs:
-    """What the satellites are still worth at the end, their launch included, written off evenly over their life, ()."""
+def residual(prices: Prices, plan: vintages.Plan, law: vintages.Law, carrier: Vehicle, grown: Grown) -> Costs:
+    """What the satellites are still worth at the end, their launch included, written off evenly over their life, ().
+
+    Of the chips those that work.
+    """
+    living = grown._replace(units=grown.units * law.worth[None, :])
     placed_usd = prices.hardware_usd + prices.launch_usd / carrier.satellites
     same = jnp.ones_like(prices.launch_usd)
     return {
-        "chips": course.unworn(grown, plan.service_life_years, prices.chips_usd * same),
+        "chips": course.unworn(living, plan.service_life_years, prices.chips_usd * same),
         "rest": course.unworn(grown, plan.service_life_years, placed_usd),
     }

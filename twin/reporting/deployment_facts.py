@@ -50,7 +50,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "last_power_w": "At the end, GW",
         "most_power_w": "At most, GW",
         "delivered_fraction": "Mean over nominal",
-        "units_launched": "Satellites, or as many",
+        "units_launched": "Satellites, or their chips",
         "launches": "Launches",
         "launched_kg": "Launched, thousand t",
     },
@@ -58,8 +58,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "carbon_kg_per_kwh": "CO2e, kg per kWh",
         "carbon_kg_per_pflop_day": "CO2e, kg per PFLOP-day",
         "carbon_kg": "CO2e, million t",
-        "water_l_per_kwh": "Water, l per kWh",
-        "water_l_per_pflop_day": "Water, l per PFLOP-day",
+        "water_l_per_kwh": "Cooling water, l per kWh",
+        "water_l_per_pflop_day": "Cooling water, l per PFLOP-day",
     },
 }
 _BILLIONS = {*GROUPS["Money, billion USD"], "last_power_w", "most_power_w", "carbon_kg"}
@@ -207,7 +207,7 @@ def satellite(deployment: Deployment) -> dict[str, str]:
         "Battery": human.energy(of["battery_energy_j"]),
         "Orbit": f"{human.si(of['altitude_m'], 'm')}, {math.degrees(of['inclination_rad']):.1f}° inclined",
         "Sunlit": f"{human.percent(of['sunlit_fraction'])} of the time",
-        "Array loses": f"{human.percent(of['array_loss_per_year'])} a year",
+        "Array keeps": f"{human.percent(of['array_health'])} of its power over the service life",
         "Accelerators fail": f"{human.percent(of['chip_failure_per_year'])} a year over the service life",
         "Launch": f"{human.digits(of['launch_usd_per_kg'])} USD/kg to its orbit",
         "Without chips it costs": f"{human.digits(of['satellite_usd_per_w'])} USD/W",
