@@ -28,9 +28,9 @@ def write_job(folder: Path, launcher: str, *, cost: float | None = 4.0, target_w
     override(folder, launcher)
 
 
-def override(folder: Path, launcher: str) -> None:
-    (folder / ".hydra").mkdir(parents=True)
-    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"launch={launcher}", "analysis=none"]))
+def override(folder: Path, launcher: str, *more: str) -> None:
+    (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"launch={launcher}", "analysis=none", *more]))
 
 
 @pytest.fixture
@@ -63,6 +63,17 @@ def test_deployments_are_ranked_by_the_cost_of_orbit_over_ground(
     ]
     assert " ".join(rows[3]).endswith("- failed or unfinished")
     assert "cheapest first (levelised_usd_per_pflop_day against grid)." in text and "with care" not in text
+    assert max(len(line) for line in text.splitlines() if "ranking.html" not in line) <= console.PLAIN_RANKING_WIDTH
+
+
+def test_long_overrides_leave_room_for_results(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for job in range(4):
+        numbers = f"station_keeping.design_life_years={job}", f"ground.grid.electricity_usd_per_kwh=[0,{job}]"
+        override(sweep / str(job), "a_launcher_of_a_rather_long_name" + str(job), *numbers)
+    console.report(sweep)
+    text = capsys.readouterr().out
+    for part in ("unfinished", "4\u202f358", "33.3 %", "2.17", "[0,1]"):
+        assert part in text
     assert max(len(line) for line in text.splitlines() if "ranking.html" not in line) <= console.PLAIN_RANKING_WIDTH
 
 

@@ -345,10 +345,11 @@ def _rank(folder: Path) -> None:
     write_atomically(folder / "ranking.html", ranking.to_html(ranked))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ranking.header(ranked):
-        last = title == "Binds"
-        table.add_column(title, no_wrap=not last, overflow="fold", min_width=20 if last else None)
+        last, varied = title == "Binds", title in ranked.jobs[0].overrides
+        shown = title.replace(".", ".\n") if varied else title  # a long key is not to crowd results out
+        table.add_column(Text(shown), no_wrap=not (last or varied), overflow="fold", min_width=12 if last else None)
     for job, row in zip(ranked.jobs, ranking.cells(ranked), strict=True):
-        table.add_row(*row, style="" if job.result else COLOURS["broken"])
+        table.add_row(*map(Text, row), style="" if job.result else COLOURS["broken"])
     console.print(table)
     written = f"Ranking: {folder / 'ranking.html'} and {folder / 'ranking.csv'}"
     for line in (ranking.order(ranked), ranking.warning(ranked), written):

@@ -114,12 +114,11 @@ def _deployment(folder: Path) -> Result:
     if measure is None or target_w is None:
         raise ConfigError(f"{folder}: its {run_folder.SUMMARY} or {run_folder.CONFIG} is damaged")
     orbit, ground = (found.summary["places"][place] for place in (facts.ORBIT, found.against))
-    costs, power_w = (
-        (orbit.get(measure), ground.get(measure)),
-        found.numbers("months", "nominal_power_w", place="orbit"),
-    )
+    ours, theirs = orbit.get(measure), ground.get(measure)
+    compares = human.known(ours) and human.known(theirs) and theirs > 0.0
+    power_w = found.numbers("months", "nominal_power_w", place=facts.ORBIT)
     return orbit | {
-        "orbit_over_ground": costs[0] / costs[1] if all(map(human.known, costs)) and costs[1] > 0.0 else None,
+        "orbit_over_ground": ours / theirs if compares else None,
         "terms": f"{measure} against {found.against}",
         "years_to_target": years_to_target(power_w, target_w),
         "specific_mass_kg_per_kw": found.summary["satellite"]["specific_mass_kg_per_kw"],
