@@ -65,6 +65,7 @@ def summary() -> dict[str, Any]:
         "places": places,
         "orbit_over_ground": {m: v / places["grid"][m] for m, v in places["orbit"].items() if "usd_per" in m},
         "against": "grid",
+        "measure": "levelised_usd_per_pflop_day",
     }
 
 

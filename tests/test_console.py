@@ -115,24 +115,25 @@ def test_sweep_is_ranked_by_work_per_mass(sweep: Path, capsys: pytest.CaptureFix
 
 def test_ranking_page_links_to_reports_that_exist(sweep: Path) -> None:
     (sweep / "1" / "report.html").write_text("x")
-    text = ranking.to_html(ranking.jobs(sweep))
+    text = ranking.to_html(ranking.rank(sweep))
     assert 'href="1/report.html"' in text and 'href="0/report.html"' not in text
 
 
 def test_jobs_without_hydra_are_told_apart_by_their_configuration(tmp_path: Path) -> None:
     for name, frames in (("a", 5), ("b", 6)):
         write_run(tmp_path / name, frames=frames)
-    assert [dict(job.overrides) for job in ranking.jobs(tmp_path)] == [
+    assert [dict(job.overrides) for job in ranking.rank(tmp_path).jobs] == [
         {"time.duration_s": "1500.0"},
         {"time.duration_s": "1800.0"},
     ]
 
 
 def test_unlike_number_formats_are_pointed_out(sweep: Path) -> None:
-    assert ranking.warning(ranking.jobs(sweep)) == ""
+    assert ranking.warning(ranking.rank(sweep)) == ""
     path = sweep / "1" / "config.yaml"
     path.write_text(path.read_text().replace("bf16 dense", "fp8 dense"))
-    assert "bf16 dense, fp8 dense" in ranking.warning(ranking.jobs(sweep))
+    assert "different number formats" in ranking.warning(ranking.rank(sweep))
+    assert "bf16 dense, fp8 dense" in ranking.order(ranking.rank(sweep))
 
 
 @pytest.mark.parametrize("name", ["", "missing"])

@@ -1,5 +1,7 @@
 """What a deployment comes to, in sentences: whether it reaches its target, what holds it, and what orbit costs."""
 
+import math
+
 import numpy as np
 
 from twin.deployment.outcome import ORBIT, Outcome
@@ -14,6 +16,12 @@ def sentences(project: Project, outcome: Outcome) -> list[str]:
     return [_target(project, outcome), _binding(outcome), *_costs(project, outcome)]
 
 
+def years_to_target(power_w: np.ndarray, target_w: float) -> float:
+    """Years until the power of months, (month,), is that of the target; infinite when it never is."""
+    reached = power_w >= REACHED * target_w
+    return (1 + int(reached.argmax())) / 12.0 if reached.any() else math.inf
+
+
 def _gw(power_w: float) -> str:
     return f"{power_w / 1e9:.3g} GW"
 
@@ -21,9 +29,8 @@ def _gw(power_w: float) -> str:
 def _target(project: Project, outcome: Outcome) -> str:
     power_w = np.asarray(outcome.courses[ORBIT].work.nominal_power_w)
     target_w = float(project.numbers["deployment"]["target_power_w"])
-    reached = power_w >= REACHED * target_w
-    if reached.any():
-        return f"Orbit reaches {_gw(target_w)} after {(1 + int(reached.argmax())) / 12.0:.1f} years."
+    if math.isfinite(years := years_to_target(power_w, target_w)):
+        return f"Orbit reaches {_gw(target_w)} after {years:.1f} years."
     rising = power_w[-1] > 1.01 * power_w[-13] if power_w.size > 12 else True
     state = (
         f"{_gw(power_w[-1])} and rising after {power_w.size / 12:g} years"

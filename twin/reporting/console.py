@@ -340,16 +340,18 @@ def _rank(folder: Path) -> None:
     from twin.reporting import ranking
     from twin.run_folder import write_atomically
 
-    console, ranked = terminal(PLAIN_RANKING_WIDTH), ranking.jobs(folder)
+    console, ranked = terminal(PLAIN_RANKING_WIDTH), ranking.rank(folder)
     write_atomically(folder / "ranking.csv", ranking.to_csv(ranked))
     write_atomically(folder / "ranking.html", ranking.to_html(ranked))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ranking.header(ranked):
-        last = title == "Binds"
-        table.add_column(title, no_wrap=not last, overflow="fold", min_width=20 if last else None)
-    for job, row in zip(ranked, ranking.cells(ranked), strict=True):
-        table.add_row(*row, style="" if job.fleet else COLOURS["broken"])
+        last, varied = title == "Binds", title in ranked.jobs[0].overrides
+        shown = title.replace(".", ".\n") if varied else title  # a long key is not to crowd results out
+        table.add_column(Text(shown), no_wrap=not (last or varied), overflow="fold", min_width=12 if last else None)
+    for job, row in zip(ranked.jobs, ranking.cells(ranked), strict=True):
+        table.add_row(*map(Text, row), style="" if job.result else COLOURS["broken"])
     console.print(table)
-    for line in (ranking.warning(ranked), f"Ranking: {folder / 'ranking.html'} and {folder / 'ranking.csv'}"):
+    written = f"Ranking: {folder / 'ranking.html'} and {folder / 'ranking.csv'}"
+    for line in (ranking.order(ranked), ranking.warning(ranked), written):
         if line:
             console.print(line, markup=False, soft_wrap=True)

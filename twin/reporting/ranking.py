@@ -1,80 +1,55 @@
-"""The jobs of a sweep, ranked by the work that they deliver for each kilogram launched."""
+"""The jobs of a sweep, ranked: runs by work for each kilogram launched, deployments by what orbit costs."""
 
 import csv
 import io
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from twin.reporting import human
-from twin.store import open_run
+from twin.refusal import ConfigError
+from twin.reporting import human, ranking_kinds
+from twin.reporting.ranking_kinds import Kind, Result
 
-MARGIN = "accelerator_temperature_upper_margin_k"
 
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a sweep; `fleet` is empty for one that did not finish."""
+class Job(NamedTuple):
+    """One job of a sweep; `result` is empty for one that did not finish."""
 
     folder: Path
     status: str
     overrides: Mapping[str, str]
-    fleet: Mapping[str, Any] = field(default_factory=dict)
-    number_formats: tuple[str, ...] = ()
-
-    @property
-    def flop_per_kg(self) -> float:
-        """Work delivered over the mass launched. [flop/kg]"""
-        return self.fleet["delivered_flop"] / self.fleet["mass_kg"] if self.fleet else float("-inf")
+    result: Result
 
 
-class Column(NamedTuple):
-    """A result: title for people, key in the CSV, value in SI from a summary, and its text."""
+class Ranking(NamedTuple):
+    """Jobs of one kind, best first, those without a result last."""
 
-    title: str
-    key: str
-    take: Callable[[Mapping[str, Any]], Any]
-    text: Callable[[Any], str]
-
-
-COLUMNS = (
-    Column("Per mass", "flop_per_kg", lambda n: n["delivered_flop"] / n["mass_kg"], lambda v: human.si(v, "FLOP/kg")),
-    Column(
-        "PFLOP/s\neach",
-        "flops_per_satellite",
-        lambda n: n["mean_compute_rate_flops"] / n["satellites"],
-        lambda v: human.digits(v / 1e15),
-    ),
-    Column(
-        "PFLOP/s\nper t",
-        "flops_per_kg",
-        lambda n: n["mean_compute_rate_flops"] / n["mass_kg"],
-        lambda v: human.digits(v / 1e12),
-    ),
-    Column("kg/kW", "specific_mass_kg_per_kw", lambda n: n["specific_mass_kg_per_kw"], human.digits),
-    Column("Die margin", "die_margin_k", lambda n: n.get(MARGIN), lambda v: f"{v:.1f} K"),
-    Column("Lowest\ncharge", "min_state_of_charge", lambda n: n["min_state_of_charge"], human.percent),
-    Column("Throttled", "throttled_fraction", lambda n: n["throttled_fraction"], human.percent),
-    Column("Binds", "binding_limit", lambda n: n["binding_limit"], str),
-)
+    kind: Kind
+    jobs: Sequence[Job]
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder holds runs of a sweep, at least one of them finished."""
-    return folder.is_dir() and any(folder.glob("*/summary.json"))
+    """Whether a folder holds jobs of a sweep, at least one of them finished."""
+    return folder.is_dir() and any(ranking_kinds.of(path.parent) for path in folder.glob("*/summary.json"))
 
 
-def jobs(folder: Path) -> list[Job]:
-    """All jobs below a folder, best first, those without a result last."""
-    runs = [path for path in sorted(folder.iterdir(), key=_order) if _is_job(path)]
-    told = _differences([_settings(path) for path in runs])
-    found = [_job(path, overrides) for path, overrides in zip(runs, told, strict=True)]
-    return sorted(found, key=lambda job: -job.flop_per_kg)
+def rank(folder: Path) -> Ranking:
+    """All jobs below a folder that is a sweep; ConfigError where they are of different kinds."""
+    paths = [path for path in sorted(folder.iterdir(), key=_order) if _is_job(path)]
+    kind = _kind(folder, paths)
+    told = _differences([_settings(path) for path in paths])
+    found = [_job(kind, path, overrides) for path, overrides in zip(paths, told, strict=True)]
+    return Ranking(kind, sorted(found, key=lambda job: (not job.result, -kind.merit(job.result) if job.result else 0)))
+
+
+def _kind(folder: Path, paths: Sequence[Path]) -> Kind:
+    kinds = {kind.name: (kind, path.name) for path in reversed(paths) if (kind := ranking_kinds.of(path))}
+    if len(kinds) > 1:
+        both = " and ".join(f"{name} ({example})" for name, (_, example) in sorted(kinds.items()))
+        raise ConfigError(f"{folder}: holds both {both}; move them to a folder of each kind to rank them")
+    return next(kind for kind, _ in kinds.values())
 
 
 def _order(path: Path) -> tuple[int, str]:
@@ -85,21 +60,13 @@ def _is_job(path: Path) -> bool:
     return any((path / name).exists() for name in ("summary.json", "telemetry.zarr", ".hydra"))
 
 
-def _job(path: Path, overrides: Mapping[str, str]) -> Job:
+def _job(kind: Kind, path: Path, overrides: Mapping[str, str]) -> Job:
     if not (path / "summary.json").is_file():
-        return Job(path, _status(path), overrides)
-    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    cohorts = (_yaml(path / "config.yaml") or {}).get("cohorts") or {}
-    formats = dict.fromkeys(str(c["accelerator"]["number_format"]) for c in cohorts.values() if "accelerator" in c)
-    return Job(path, "finished", overrides, summary["fleet"], tuple(formats))
-
-
-def _status(path: Path) -> str:
+        return Job(path, kind.status(path), overrides, {})
     try:
-        status = str(open_run(path).attrs["status"])
-    except (OSError, KeyError, ValueError):
-        return "failed before its first frame"
-    return "unfinished" if status == "running" else status
+        return Job(path, "finished", overrides, kind.read(path))
+    except ConfigError:
+        return Job(path, "damaged", overrides, {})
 
 
 def _yaml(path: Path) -> Any:
@@ -137,52 +104,61 @@ def _differences(settings: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [{key.removesuffix(".name"): each.get(key, "") for key in kept} for each in settings]
 
 
-def header(ranked: Sequence[Job]) -> list[str]:
+def header(ranking: Ranking) -> list[str]:
     """Column titles: rank and job, what varies, results."""
-    return ["#", "Job", *_varied(ranked), *(column.title for column in COLUMNS)]
+    return ["#", "Job", *_varied(ranking), *(column.title for column in ranking.kind.columns)]
 
 
-def _varied(ranked: Sequence[Job]) -> list[str]:
-    return list(dict.fromkeys(key for job in ranked for key in job.overrides))
+def _varied(ranking: Ranking) -> list[str]:
+    return list(dict.fromkeys(key for job in ranking.jobs for key in job.overrides))
 
 
-def cells(ranked: Sequence[Job]) -> list[list[str]]:
+def cells(ranking: Ranking) -> list[list[str]]:
     """One row of text per job; a job without a result says why in the last column."""
-    varied, rows = _varied(ranked), []
-    for place, job in enumerate(ranked, 1):
-        values = [column.take(job.fleet) if job.fleet else None for column in COLUMNS]
-        texts = [human.NOTHING if v is None else c.text(v) for c, v in zip(COLUMNS, values, strict=True)]
-        own = [str(place) if job.fleet else human.NOTHING, job.folder.name, *(job.overrides.get(k, "") for k in varied)]
-        rows.append([*own, *(texts if job.fleet else [*texts[:-1], job.status])])
+    varied, columns, rows = _varied(ranking), ranking.kind.columns, []
+    for place, job in enumerate(ranking.jobs, 1):
+        values = [column.take(job.result) if job.result else None for column in columns]
+        texts = [human.NOTHING if v is None else c.text(v) for c, v in zip(columns, values, strict=True)]
+        first = str(place) if job.result else human.NOTHING
+        own = [first, job.folder.name, *(job.overrides.get(key, "") for key in varied)]
+        rows.append([*own, *(texts if job.result else [*texts[:-1], job.status])])
     return rows
 
 
-def warning(ranked: Sequence[Job]) -> str:
-    """A sentence when jobs count different kinds of work; else empty."""
-    formats = sorted({name for job in ranked for name in job.number_formats})
-    if len(formats) < 2:
-        return ""
-    return f"These jobs count FLOP in different number formats ({', '.join(formats)}); compare them with care."
+def order(ranking: Ranking) -> str:
+    """By what the jobs are ranked, and in which terms."""
+    terms = _terms(ranking)
+    return f"{ranking.kind.order} ({', '.join(terms)})." if terms else f"{ranking.kind.order}."
 
 
-def to_csv(ranked: Sequence[Job]) -> str:
+def warning(ranking: Ranking) -> str:
+    """A sentence when jobs count in different terms; else empty."""
+    terms = _terms(ranking)
+    return f"These jobs {ranking.kind.unlike}; compare them with care." if len(terms) > 1 else ""
+
+
+def _terms(ranking: Ranking) -> list[str]:
+    return sorted({term for job in ranking.jobs if job.result for term in ranking.kind.terms(job.result)})
+
+
+def to_csv(ranking: Ranking) -> str:
     """The ranking in SI units."""
     text = io.StringIO()
     writer = csv.writer(text)
-    varied = _varied(ranked)
-    writer.writerow(["rank", "job", "status", *varied, *(column.key for column in COLUMNS)])
-    for place, job in enumerate(ranked, 1):
-        values = [column.take(job.fleet) if job.fleet else "" for column in COLUMNS]
-        own = [place if job.fleet else "", job.folder.name, job.status, *(job.overrides.get(key, "") for key in varied)]
-        writer.writerow([*own, *values])
+    varied, columns = _varied(ranking), ranking.kind.columns
+    writer.writerow(["rank", "job", "status", *varied, *(column.key for column in columns)])
+    for place, job in enumerate(ranking.jobs, 1):
+        values = [column.take(job.result) if job.result else "" for column in columns]
+        first = place if job.result else ""
+        writer.writerow([first, job.folder.name, job.status, *(job.overrides.get(key, "") for key in varied), *values])
     return text.getvalue()
 
 
-def to_html(ranked: Sequence[Job]) -> str:
+def to_html(ranking: Ranking) -> str:
     """The ranking as a page that links to each job's report."""
-    head = "".join(f"<th>{escape(title)}</th>" for title in header(ranked))
-    rows = "\n".join("<tr>" + _row(job, row) + "</tr>" for job, row in zip(ranked, cells(ranked), strict=True))
-    return _PAGE.format(head=head, rows=rows, warning=escape(warning(ranked)))
+    head = "".join(f"<th>{escape(title)}</th>" for title in header(ranking))
+    rows = "\n".join("<tr>" + _row(job, row) + "</tr>" for job, row in zip(ranking.jobs, cells(ranking), strict=True))
+    return _PAGE.format(head=head, rows=rows, told=escape(f"{order(ranking)} {warning(ranking)}".strip()))
 
 
 def _row(job: Job, row: Sequence[str]) -> str:
@@ -200,7 +176,7 @@ table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #dde3e9; }}
 </style></head><body>
 <h1>Ranking of a sweep</h1>
-<p>By work delivered for each kilogram launched. {warning}</p>
+<p>{told}</p>
 <table><tr>{head}</tr>
 {rows}
 </table></body></html>
