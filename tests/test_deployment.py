@@ -142,6 +142,7 @@ def test_the_cost_of_a_satellite_over_its_life_from_its_parts(base: Outcome) -> 
         "deployment.loss_per_year": 0.0,
         "deployment.commissioning_years": 0.0,
         "deployment.insurance_fraction": 0.0,
+        "deployment.spares_fraction": 0.0,
         "launch.success_fraction": 1.0,
     }
     found = _outcome(SHAPE, LIFE, with_numbers(plain)).courses[ORBIT]
@@ -169,7 +170,7 @@ def test_servicing_takes_launches_and_chips_and_costs_money() -> None:
 
 def test_replaced_chips_are_no_cost_without_chips(base: Outcome) -> None:
     """Failing chips are repaired on the ground: a cost of chips, so that it leaves the cost of all else alone."""
-    faultless = _outcome(SHAPE, LIFE._replace(failures_per_year=jnp.zeros(())), NUMBERS).metrics["grid"]
+    faultless = _outcome(SHAPE, life(alive_per_year=1.0), NUMBERS).metrics["grid"]
     name = "levelised_usd_per_pflop_day"
     assert float(faultless[f"{name}_without_chips"]) == pytest.approx(
         float(base.metrics["grid"][f"{name}_without_chips"])

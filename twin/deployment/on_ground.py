@@ -85,7 +85,7 @@ def powered(site: Site, plan: vintages.Plan, years: Array) -> Array:
 
 
 def work_of(life: Life, site: Site, plan: vintages.Plan, ages: int) -> Work:
-    """What a block does in each month, (age,): the work that is asked in orbit, as far as the site is up, with all chips.
+    """What a block with all its chips does in each month, (age,): the work asked in orbit, as far as the site is up.
 
     A part of the full work takes that part of the full power.
     """
