@@ -7,7 +7,7 @@ import pytest
 from synthetic_life import life, shape_and_numbers
 
 from kernels.economics import finance, supply, vintages
-from twin.deployment import course, metrics, space
+from twin.deployment import course, measures, metrics, space
 from twin.deployment.outcome import BEAMED, ORBIT, Outcome, outcome
 from twin.deployment.project import Numbers
 from twin.deployment.space_prices import CHIPS
@@ -130,7 +130,7 @@ def test_years_to_a_power_are_interpolated_within_the_month() -> None:
 def test_levelised_cost_without_interest_is_the_total() -> None:
     found = _outcome(SHAPE, LIFE, with_numbers({"economics.discount_rate_per_year": 0.0})).metrics
     for place in found:
-        for name in metrics.DENOMINATORS:
+        for name in measures.DENOMINATORS:
             total, levelised = (float(found[place][f"{kind}_usd_per_{name}"]) for kind in ("total", "levelised"))
             assert levelised == pytest.approx(total, rel=1e-9)
 

@@ -1,6 +1,7 @@
 """Command line of deployments: Hydra composes, the schema validates, and only then is anything written."""
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ def deploy_main() -> None:
     arguments = get_args_parser().parse_args()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
     session = _Session()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         if not any(looking):
             _check_first(arguments, session)
@@ -39,7 +41,7 @@ def deploy_main() -> None:
 
         job()
     except KeyboardInterrupt:
-        print("error: interrupted; nothing was written", file=sys.stderr)
+        print("error: interrupted; the same command begins anew", file=sys.stderr)
         sys.exit(INTERRUPTED)
     if session.failed:
         sys.exit(FAILED)
@@ -50,16 +52,19 @@ def _check_first(arguments: Any, session: _Session) -> None:
     from twin.config import ConfigError
     from twin.deployment import folder
     from twin.deployment.project import build_project
-    from twin.reporting import deployment_console
+    from twin.reporting import deployment_console, deployment_report
+    from twin.run_folder import REPORT
 
     name = arguments.config_name or "deploy"
     try:
         if arguments.multirun:
             for overrides in sweep(arguments.overrides):
-                load_project(overrides, name)
+                build_project(load_project(overrides, name)[0])
             return
         config, run_dir = load_project(arguments.overrides, name)
         if folder.finished(run_dir, config.resolved):
+            if not (run_dir / REPORT).is_file():
+                deployment_report.write(run_dir)
             deployment_console.show(run_dir)
             sys.exit(0)
         session.ready = config, build_project(config)

@@ -9,6 +9,7 @@ from jax import Array
 from kernels.economics.finance import HOURS_PER_YEAR, capital_recovery_per_year
 from kernels.economics.site import W_PER_KW, Expansion, Facility, Power, Site, per_kwh, site
 from kernels.quantity import (
+    BuildingLife,
     CarbonPerEnergy,
     CarbonPerFuel,
     CarbonPerPower,
@@ -41,7 +42,7 @@ def facility(
     building_usd_per_w: PricePerPower,
     cooling_usd_per_w: PricePerPower,
     electrical_usd_per_w: PricePerPower,
-    facility_life_years: Years,
+    facility_life_years: BuildingLife,
     maintenance_usd_per_w_year: PricePerPowerYear,
     staff_usd_per_w_year: PricePerPowerYear,
     facility_availability: Efficiency,

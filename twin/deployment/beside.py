@@ -82,7 +82,8 @@ def ours(project: Project, life: Life, outcome: Outcome) -> dict[str, float]:
 
 def _even_loss(mean: float, years: float) -> float:
     """The loss per year, the same in all, that leaves such a mean over so many years, as studies count it."""
-    return float(optimize.brentq(lambda loss: float(mean_after_loss(loss, years)) - mean, 0.0, 0.5))
+    root: Any = optimize.brentq(lambda loss: float(mean_after_loss(loss, years)) - mean, 0.0, 0.5)
+    return float(root)
 
 
 def _served(life: Life, years: float):

@@ -94,7 +94,7 @@ def _summary(project: Project, life: Life, found: Outcome, asked: Answers) -> di
     ratios = {
         name: value / against[name]
         for name, value in by_place[ORBIT].items()
-        if "usd_per" in name and against[name] > 0.0
+        if "usd_per" in name and math.isfinite(value) and 0.0 < against[name] < math.inf
     }
     scalars = {name: float(leaf) for name, leaf in life._asdict().items() if getattr(leaf, "ndim", 1) == 0}
     told = beside.ours(project, life, found)

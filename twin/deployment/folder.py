@@ -23,7 +23,7 @@ def finished(folder: Path, resolved: Mapping[str, Any]) -> bool:
     if found is None:
         return False
     if found != _plain(resolved):
-        raise ConfigError(f"{run_folder.named(folder)}: holds another deployment; choose a new or an empty folder")
+        raise ConfigError(f"{run_folder.named(folder)}: holds another deployment or a run; choose a new one")
     return bool(run_folder.summary(folder))
 
 

@@ -10,7 +10,6 @@ from twin.deployment.space_prices import FOR_CHIPS
 GW_W = 1e9
 MILESTONES_GW = (1, 10, 100)
 RUNNING = ("operations", "servicing", "disposal", "energy", "repairs")  # paid for units that are in place
-DENOMINATORS = ("kwh", "accelerator_hour", "pflop_day", "million_tokens")
 
 Metrics = dict[str, Array]
 
@@ -23,6 +22,7 @@ def metrics(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Metrics:
     """
     once = jnp.ones_like(course.units)
     present = finance.discount_factor(terms.discount_per_year, years_at(course.units.size))
+    at_end = finance.discount_factor(terms.discount_per_year, years_at(course.units.size, 1.0))[-1]
     revenue_usd = _revenue_usd(course, terms, chip_flops)
     left_usd = sum(course.residual_usd.values(), jnp.zeros(()))
     net_usd = revenue_usd - total(course)
@@ -31,10 +31,10 @@ def metrics(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Metrics:
         "total_usd": jnp.sum(total(course)),
         "residual_usd": left_usd,
         "revenue_usd": jnp.sum(revenue_usd),
-        "net_present_value_usd": jnp.sum(net_usd * present) + left_usd * present[-1],
+        "net_present_value_usd": jnp.sum(net_usd * present) + left_usd * at_end,
         **per_watt(course),
-        **{f"total_{name}": value for name, value in per_work(course, terms, once).items()},
-        **{f"levelised_{name}": value for name, value in per_work(course, terms, present).items()},
+        **{f"total_{name}": value for name, value in per_work(course, terms, once, jnp.ones(())).items()},
+        **{f"levelised_{name}": value for name, value in per_work(course, terms, present, at_end).items()},
         "most_power_w": jnp.max(course.work.nominal_power_w),
         "last_power_w": course.work.nominal_power_w[-1],
         **{f"years_to_{gw}_gw": years_to(course.work.nominal_power_w, gw * GW_W) for gw in MILESTONES_GW},
@@ -43,10 +43,10 @@ def metrics(course: Course, terms: upkeep.Terms, chip_flops: Array) -> Metrics:
         "launched_kg": jnp.sum(course.launched_kg),
         "delivered_flop": jnp.sum(course.work.compute_flops) * MONTH_S,
         "carbon_kg": jnp.sum(course.carbon_kg),
-        "carbon_kg_per_kwh": jnp.sum(course.carbon_kg) / work["kwh"],
-        "carbon_kg_per_pflop_day": jnp.sum(course.carbon_kg) / work["pflop_day"],
-        "water_l_per_kwh": jnp.sum(course.water_l) / work["kwh"],
-        "water_l_per_pflop_day": jnp.sum(course.water_l) / work["pflop_day"],
+        "carbon_kg_per_kwh": over(jnp.sum(course.carbon_kg), work["kwh"]),
+        "carbon_kg_per_pflop_day": over(jnp.sum(course.carbon_kg), work["pflop_day"]),
+        "water_l_per_kwh": over(jnp.sum(course.water_l), work["kwh"]),
+        "water_l_per_pflop_day": over(jnp.sum(course.water_l), work["pflop_day"]),
     }
 
 
@@ -66,15 +66,21 @@ def quantities(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
     }
 
 
-def per_work(course: Course, terms: upkeep.Terms, weight: Array) -> Metrics:
-    """Cost per unit of each denominator, months weighted, with chips and without, ()."""
+def over(amount: Array, quantity: Array) -> Array:
+    """An amount over a quantity; infinite without any."""
+    some = quantity > 0.0
+    return jnp.where(some, amount / jnp.where(some, quantity, 1.0), jnp.inf)
+
+
+def per_work(course: Course, terms: upkeep.Terms, weight: Array, at_end: Array) -> Metrics:
+    """Cost per unit of each denominator, months and the end weighted, with chips and without, ()."""
     chips_usd = sum((course.costs_usd[name] for name in FOR_CHIPS), jnp.zeros_like(course.units))
-    chips = chips_usd @ weight - course.residual_usd["chips"] * weight[-1]
-    rest = (total(course) - chips_usd) @ weight - course.residual_usd["rest"] * weight[-1]
+    chips = chips_usd @ weight - course.residual_usd["chips"] * at_end
+    rest = (total(course) - chips_usd) @ weight - course.residual_usd["rest"] * at_end
     found = {}
     for name, quantity in quantities(course, terms, weight).items():
-        some = jnp.maximum(quantity, 1e-30)
-        found |= {f"usd_per_{name}": (rest + chips) / some, f"usd_per_{name}_without_chips": rest / some}
+        found[f"usd_per_{name}"] = over(rest + chips, quantity)
+        found[f"usd_per_{name}_without_chips"] = over(rest, quantity)
     return found
 
 
@@ -99,13 +105,14 @@ def per_watt(course: Course) -> Metrics:
     launched = course.events.launched
     placed_w = launched @ course.unit.nominal_power_w
     chips_usd, invested_usd = (launched @ usd for usd in (course.unit.capital_chips_usd, course.unit.capital_usd))
-    delivered = jnp.sum(course.work.accelerator_power_w) / jnp.sum(course.units * course.unit.nominal_power_w)
+    could_w = jnp.sum(course.units * course.unit.nominal_power_w)
+    delivered = jnp.sum(course.work.accelerator_power_w) / jnp.where(could_w > 0.0, could_w, 1.0)
     return {
         "delivered_fraction": delivered,
-        "usd_per_w_nominal": invested_usd / placed_w,
-        "usd_per_w_nominal_without_chips": (invested_usd - chips_usd) / placed_w,
-        "usd_per_w_delivered": invested_usd / (placed_w * delivered),
-        "usd_per_w_delivered_without_chips": (invested_usd - chips_usd) / (placed_w * delivered),
+        "usd_per_w_nominal": over(invested_usd, placed_w),
+        "usd_per_w_nominal_without_chips": over(invested_usd - chips_usd, placed_w),
+        "usd_per_w_delivered": over(invested_usd, placed_w * delivered),
+        "usd_per_w_delivered_without_chips": over(invested_usd - chips_usd, placed_w * delivered),
     }
 
 
@@ -122,4 +129,4 @@ def years_to(power_w: Array, wanted_w: float) -> Array:
     before = jnp.where(first > 0, power_w[first - 1], 0.0)
     rise = power_w[first] - before
     part = (wanted_w - before) / jnp.where(rise > 0.0, rise, 1.0)
-    return jnp.where(jnp.any(reached), years_at(power_w.size, 0.0)[first] + part / 12.0, jnp.inf)
+    return jnp.where(jnp.any(reached), years_at(power_w.size, 0.0)[first] + part / finance.MONTHS_PER_YEAR, jnp.inf)

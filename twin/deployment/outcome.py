@@ -12,9 +12,7 @@ from twin.deployment import metrics, on_ground, space
 from twin.deployment.course import Course
 from twin.deployment.life import Life
 from twin.deployment.metrics import Metrics
-from twin.deployment.project import GROUND, Numbers, Shape
-
-ORBIT, BEAMED = "orbit", "beamed_power"
+from twin.deployment.project import BEAMED, GROUND, ORBIT, Numbers, Shape
 
 
 class Outcome(NamedTuple):

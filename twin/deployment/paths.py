@@ -11,6 +11,7 @@ from kernels import registry
 from kernels.economics.finance import MONTHS_PER_YEAR
 from kernels.quantity import Quantity
 from twin import designs
+from twin.deployment.measures import MEASURES
 from twin.refusal import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def asked(analysis: Analysis) -> tuple[str, ...]:
 
 def check(project: Project, analysis: Analysis) -> None:
     """ConfigError, in one sentence, for a path that the deployment does not have or a value that it cannot take."""
+    if analysis.measure not in MEASURES:
+        raise ConfigError(
+            f"analysis.measure = {analysis.measure!r}: no cost that orbit and ground share"
+            f"{nearest(analysis.measure, MEASURES)}"
+        )
     undertaking, satellite = quantities(project)
     known, years = undertaking | satellite, project.shape.ages / MONTHS_PER_YEAR
     for where, path, values, relative in _values(analysis):

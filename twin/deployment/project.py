@@ -18,6 +18,8 @@ from twin.refusal import nearest
 
 SLOTS = ("launch", "supply", "manufacture", "economics", "deployment", "power_beaming")
 GROUND = "ground."
+ORBIT, BEAMED = "orbit", "beamed_power"  # places beside the sites on the ground
+RESERVED = (ORBIT, BEAMED)
 OWN_KEYS = (*SLOTS, "ground", "study", "analysis")
 
 Numbers = Mapping[str, Mapping[str, Array]]  # of each slot; a site's is called ground.<name>
@@ -102,6 +104,8 @@ def _profiles(composed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if not isinstance(composed["ground"], Mapping) or not composed["ground"]:
         raise ConfigError("ground: must have at least one site, such as +ground@ground.grid=grid_us")
     for name, site in composed["ground"].items():
+        if name in RESERVED:
+            raise ConfigError(f"{GROUND}{name}: the name is taken by what is no site; choose another one")
         yield f"{GROUND}{name}", fleet_config.profile("ground", site, f"{GROUND}{name}")
 
 

@@ -20,20 +20,13 @@ from twin.deployment import metrics, paths, space
 from twin.deployment.course import years_at
 from twin.deployment.life import Life, jacobian
 from twin.deployment.lives import Lives
-from twin.deployment.metrics import DENOMINATORS, Metrics
+from twin.deployment.measures import COSTS
+from twin.deployment.metrics import Metrics
 from twin.deployment.outcome import ORBIT, outcome
 from twin.deployment.project import Numbers, Project, Shape
 from twin.model import cores
-from twin.refusal import ConfigError, nearest
 from twin.schema import Analysis
 
-_COSTS = tuple(f"usd_per_{work}{chips}" for work in DENOMINATORS for chips in ("", "_without_chips"))
-MEASURES = (
-    *(f"{kind}_{cost}" for kind in ("levelised", "total") for cost in _COSTS),
-    *(f"usd_per_w_{power}{chips}" for power in ("nominal", "delivered") for chips in ("", "_without_chips")),
-    "carbon_kg_per_kwh",
-    "carbon_kg_per_pflop_day",
-)
 AT_ONCE = 32  # outcomes on a device: what a month costs is shared, and small questions do not pay for large ones
 BESIDE = 1.0 - 1e-7  # of a kink
 _AXIS = "future"
@@ -77,11 +70,7 @@ class Inquiry(NamedTuple):
 
 
 def inquire(project: Project, measure: str, wanted: Sequence[str], life: Life, watch: Watch = unwatched) -> Inquiry:
-    """An inquiry that varies the wanted paths; ConfigError for a measure or a path that there is none of."""
-    if measure not in MEASURES:
-        raise ConfigError(
-            f"analysis.measure = {measure!r}: no cost that orbit and ground share{nearest(measure, MEASURES)}"
-        )
+    """An inquiry that varies the wanted paths; ConfigError for a path that there is none of."""
     undertaking, satellite = paths.separated(project, wanted)
     known = Lives(project.model, satellite, partial(watch, "lives of satellites"))
     base = tuple(paths.present(project, path) for path in satellite)
@@ -104,7 +93,7 @@ def told(shape: Shape, measure: str, life: Life, numbers: Numbers) -> Told:
     payload_kg = space.vehicle(shape, flown, numbers).payload_kg
     ends = slice(MONTHS_PER_YEAR - 1, None, MONTHS_PER_YEAR)
     return Told(
-        ratio=orbit[measure] / ground[measure],
+        ratio=orbit[measure] / ground[measure],  # none where both have no work
         orbit=orbit,
         ground=ground,
         crossover_years=first_below_one(by_month(shape, measure, found.courses, numbers)),
@@ -121,7 +110,7 @@ def by_month(shape: Shape, measure: str, courses: Mapping[str, Any], numbers: Nu
     A measure per watt or of carbon has none: then it is work.
     """
     terms = registry.call(upkeep.terms, numbers["economics"])
-    cost = next((name for name in reversed(_COSTS) if measure.endswith(f"_{name}")), "usd_per_pflop_day")
+    cost = next((name for name in reversed(COSTS) if measure.endswith(f"_{name}")), "usd_per_pflop_day")
     orbit, ground = (metrics.per_unit(courses[place].unit, terms)[cost] for place in (ORBIT, shape.against))
     return orbit / ground
 

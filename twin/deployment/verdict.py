@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from kernels.economics.finance import MONTHS_PER_YEAR
 from twin.deployment.outcome import ORBIT, Outcome
 from twin.deployment.project import Project
 from twin.deployment.space import LIMITS
@@ -19,11 +20,11 @@ def sentences(project: Project, outcome: Outcome) -> list[str]:
 def years_to_target(power_w: np.ndarray, target_w: float) -> float:
     """Years until the power of months, (month,), is that of the target; infinite when it never is."""
     reached = power_w >= REACHED * target_w
-    return (1 + int(reached.argmax())) / 12.0 if reached.any() else math.inf
+    return (1 + int(reached.argmax())) / MONTHS_PER_YEAR if reached.any() else math.inf
 
 
 def _gw(power_w: float) -> str:
-    return f"{power_w / 1e9:.3g} GW"
+    return f"{power_w / 1e9:.3g} GW" if power_w >= 1e8 else f"{power_w / 1e6:.3g} MW"
 
 
 def _target(project: Project, outcome: Outcome) -> str:
@@ -31,11 +32,11 @@ def _target(project: Project, outcome: Outcome) -> str:
     target_w = float(project.numbers["deployment"]["target_power_w"])
     if math.isfinite(years := years_to_target(power_w, target_w)):
         return f"Orbit reaches {_gw(target_w)} after {years:.1f} years."
-    rising = power_w[-1] > 1.01 * power_w[-13] if power_w.size > 12 else True
+    rising = power_w[-1] > 1.01 * power_w[-1 - MONTHS_PER_YEAR] if power_w.size > MONTHS_PER_YEAR else True
     state = (
-        f"{_gw(power_w[-1])} and rising after {power_w.size / 12:g} years"
+        f"{_gw(power_w[-1])} and rising after {power_w.size / MONTHS_PER_YEAR:g} years"
         if rising
-        else f"{_gw(power_w[-12:].mean())} at equilibrium"
+        else f"{_gw(power_w[-MONTHS_PER_YEAR:].mean())} at equilibrium"
     )
     return f"Orbit never reaches {_gw(target_w)}: {state}."
 
@@ -54,9 +55,12 @@ def _costs(project: Project, outcome: Outcome) -> list[str]:
         if np.isfinite(value := float(numbers[key])):
             found[place] = value
     orbit = found.pop(ORBIT, None)
-    if orbit is None or not found:
+    if project.shape.against not in found:
+        site, years = project.shape.against.replace("_", " "), project.shape.months / MONTHS_PER_YEAR
+        return [f"On the ground there is no power from {site} within {years:g} years."]
+    if orbit is None:
         return []
     against, cheapest = project.shape.against, min(found, key=lambda place: found[place])
-    places = dict.fromkeys([place for place in (against, cheapest) if place in found])
+    places = dict.fromkeys((against, cheapest))
     ratios = " and ".join(f"{orbit / found[p]:.3g} times {p.replace('_', ' ')} ({found[p]:.3g})" for p in places)
     return [f"A PFLOP-day costs {orbit:.3g} USD in orbit (levelised, chips included): {ratios}."]
