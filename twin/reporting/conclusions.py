@@ -14,7 +14,9 @@ from twin.reporting.markdown import table
 from twin.reporting.weak_assumptions import Variant, label, plainly
 
 MEASURE = "levelised_usd_per_pflop_day"
+MASS = "specific_mass"
 CHANGED = "what no range covers"
+PRICE = "deployment.launch_price_scale"
 STEPS, DRIVERS = 3, 6  # that are shown: of a waterfall, of what decides futures
 # Rows of the table of deployments: label, metric, whether the site that orbit is compared with has it too.
 ROWS = (
@@ -33,8 +35,15 @@ ROWS = (
     ("Launches", "launches", False),
     ("Launched, thousand t", "launched_kg", False),
 )
-PLACES = ("last_power_w", "years_to_10_gw", "years_to_100_gw", "usd_per_w_delivered", "levelised_usd_per_kwh", MEASURE)
-PLACE_HEADS = ("GW at the end", "years to 10 GW", "to 100 GW", "USD/W delivered", "USD/kWh", "USD/PFLOP-day")
+# Columns of the table of places: head, metric.
+PLACES = {
+    "GW at the end": "last_power_w",
+    "years to 10 GW": "years_to_10_gw",
+    "to 100 GW": "years_to_100_gw",
+    "USD/W nominal": "usd_per_w_nominal",
+    "USD/kWh": "levelised_usd_per_kwh",
+    "CO2e, kg/PFLOP-day": "carbon_kg_per_pflop_day",
+}
 
 
 class Published(NamedTuple):
@@ -71,7 +80,7 @@ def page(found: Found) -> str:
         *_parity(found),
         *_uncertainty(found),
         *_published(found),
-        *weak_assumptions.section(main, found.variants),
+        *weak_assumptions.section(main, found.variants, found.costs),
         *_commands(found),
     ]
     return "\n\n".join(parts) + "\n"
@@ -85,7 +94,7 @@ def against_ground(ratio: float) -> str:
         return "costs as much as the ground"
     if ratio >= 1.995:
         return f"is {ratio:.1f} times as dear as the ground"
-    return f"is {abs(ratio - 1.0):.0%} {'dearer' if ratio > 1.0 else 'cheaper'} than the ground"
+    return f"is {100.0 * abs(ratio - 1.0):.0f} % {'dearer' if ratio > 1.0 else 'cheaper'} than the ground"
 
 
 def ratio_of(deployment: Deployment, metric: str = MEASURE) -> float:
@@ -102,7 +111,7 @@ def _answer(found: Found) -> list[str]:
     ratios = [ratio_of(deployment) for deployment in found.deployments.values()]
     dear = sum(ratio > 1.0 for ratio in ratios)
     lead = (
-        f"Work done in orbit is dearer than on the ground in {_share(dear, len(ratios))} deployments below: "
+        f"Work done in orbit is dearer than on the ground in {_share(dear, len(ratios))} deployments: "
         f"{min(ratios):.3g} to {max(ratios):.3g} times per PFLOP-day, chips included."
     )
     return ["## The answer", lead, *(_one_answer(name, of) for name, of in found.deployments.items())]
@@ -116,16 +125,41 @@ def _one_answer(name: str, deployment: Deployment) -> str:
     reached, binding, *_ = deployment.summary["verdict"]
     orbit, ground = (deployment.summary["places"][place][MEASURE] for place in (ORBIT, deployment.against))
     parts = [
-        f"- **{_title(name)}**: a PFLOP-day in orbit {against_ground(ratio_of(deployment))} ({human.digits(orbit)} and "
-        f"{human.digits(ground)} USD).",
+        f"- **{_title(name)}** ({facts.launcher(deployment)}): a PFLOP-day in orbit "
+        f"{against_ground(ratio_of(deployment))} ({human.digits(orbit)} and {human.digits(ground)} USD).",
         str(reached),
         str(binding),
     ]
+    if "parity" in deployment.tables:
+        parts.append(_singly(deployment))
     if "ladder" in deployment.tables:
         parts.append(facts.ladder_sentence(deployment))
     if "futures" in deployment.tables:
-        parts += facts.futures_sentences(deployment)
+        parts.append(_futures_sentence(deployment))
     return " ".join(parts)
+
+
+def _singly(deployment: Deployment) -> str:
+    """Which numbers reach parity alone, and what the price of a launch can do."""
+    paths, values = deployment.column("parity", "path"), deployment.numbers("parity", "value")
+    enough = [label(str(path)) for path, value in zip(paths, values, strict=True) if np.isfinite(value)]
+    found = f"Alone, {' or '.join(enough) or 'no number searched'} can bring parity."
+    if PRICE in paths and not np.isfinite(deployment.numbers("parity", "value", path=PRICE)[0]):
+        found += f" With launches for next to nothing it is {_at_low(deployment, PRICE):.3g} times."
+    return found
+
+
+def _at_low(deployment: Deployment, path: str) -> float:
+    return float(deployment.numbers("parity", "ratio_at_low", path=path)[0])
+
+
+def _futures_sentence(deployment: Deployment) -> str:
+    of = _futures(deployment)
+    return (
+        f"In {of['Futures']} futures it is {of['Orbit over ground, median']} times in the median "
+        f"({of['in the middle 90 %']} in the middle 90 %); {of['Probability of parity']} reach parity, "
+        f"{of['Probability of a crossover']} a crossover."
+    )
 
 
 def _deployments(found: Found) -> list[str]:
@@ -144,8 +178,8 @@ def _deployments(found: Found) -> list[str]:
         table(heads, rows),
         "Orbit over ground in every denominator, levelised (undiscounted):",
         table(heads, _denominators(every.values())),
-        "Every place, on the ground and with power beamed from orbit:",
-        table(["", "place", *PLACE_HEADS], _places(every)),
+        f"Every place, on the ground and with power beamed from orbit ({_title(next(iter(every)))}):",
+        _places(every),
     ]
 
 
@@ -189,12 +223,21 @@ def _denominators(every: Iterable[Deployment]) -> list[list[str]]:
     return rows
 
 
-def _places(every: Mapping[str, Deployment]) -> list[list[str]]:
-    return [
-        [_title(name), facts.words(place), *(facts.shown(m, of.summary["places"][place].get(m)) for m in PLACES)]
-        for name, of in every.items()
-        for place in of.places
-    ]
+def _places(every: Mapping[str, Deployment]) -> str:
+    """All of the main deployment, and the cost of work in the others."""
+    main = next(iter(every.values()))
+    heads = ["", *PLACES, *(f"USD/PFLOP-day, {_title(name)}" for name in every)]
+    rows = []
+    for place in main.places:
+        own = [facts.shown(metric, main.summary["places"][place].get(metric)) for metric in PLACES.values()]
+        rows.append([facts.words(place), *own, *(_work_usd(of, place) for of in every.values())])
+    return table(heads, rows)
+
+
+def _work_usd(deployment: Deployment, place: str) -> str:
+    """Cost of a PFLOP-day; nothing where no unit was ever placed."""
+    value = deployment.summary["places"].get(place, {}).get(MEASURE)
+    return human.digits(value) if human.known(value) and value > 0.0 else human.NOTHING
 
 
 def _parity(found: Found) -> list[str]:
@@ -298,7 +341,8 @@ def _published(found: Found) -> list[str]:
         ours = [_own_costs(of) for of in found.deployments.values()]
         parts += [
             "Results whose inputs are only partly public:",
-            table(heads, (_cost(cost, ours) for cost in found.costs)),
+            table(heads, (_cost(cost, ours) for cost in found.costs if cost.quantity != MASS)),
+            _masses(found),
         ]
     return parts
 
@@ -335,6 +379,21 @@ def _errors(found: Found) -> list[str]:
     words = {"Errors in the sources, mended in *corrected*": named, "Unknown inputs, fitted to the results": fitted}
     last = f"*{LAST_LINE}* is what no substitution explains: parts, chips or losses that the study does not count."
     return [last, *(f"{what}. {'. '.join(lines)}." for what, lines in words.items() if lines)]
+
+
+def _masses(found: Found) -> str:
+    """Specific masses, published and ours."""
+    told = [
+        f"{cost.source} {'-'.join(dict.fromkeys(f'{kg:g}' for kg in (cost.least, cost.most)))}"
+        for cost in found.costs
+        if cost.quantity == MASS
+    ]
+    own = [
+        f"{_title(name)} {human.digits(of['specific_mass_kg_per_kw'])} "
+        f"({human.digits(of['specific_mass_over_life_kg_per_kw'])} over its service life)"
+        for name, of in ((name, of.summary["satellite"]) for name, of in found.deployments.items())
+    ]
+    return f"Specific mass, kg/kW, published: {'; '.join(told)}. Ours: {'; '.join(own)}."
 
 
 def _cost(cost: PublishedCost, ours: Sequence[Mapping[str, tuple[float, ...]]]) -> list[str]:
@@ -375,7 +434,6 @@ def _own_costs(deployment: Deployment) -> dict[str, tuple[float, ...]]:
         "ground_total": (1e9 * each_year(deployment.against, "levelised"),),
         "orbit_cost_20_years": (20e6 * each_year(ORBIT, "total"),),
         "ground_cost_20_years": (20e6 * each_year(deployment.against, "total"),),
-        "specific_mass": (satellite["specific_mass_kg_per_kw"],),
         "orbit_over_ground": (min(ratios), max(ratios)),
     }
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin.deployment.studies import PublishedCost
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
@@ -86,14 +87,14 @@ def plainly(deployment: Deployment, path: str, value: float) -> str:
     return human.digits(value)
 
 
-def section(deployment: Deployment, variants: Sequence[Variant]) -> list[str]:
+def section(deployment: Deployment, variants: Sequence[Variant], costs: Sequence[PublishedCost]) -> list[str]:
     """What is weak and which way it pushes."""
     parts = ["## Weak assumptions and which way they push"]
     if "tornado" in deployment.tables:
         parts += _ranges(deployment)
     if variants:
         parts += _variants(deployment, variants)
-    return [*parts, *_prose(deployment)]
+    return [*parts, *_prose(deployment, costs)]
 
 
 def _ranges(deployment: Deployment) -> list[str]:
@@ -124,11 +125,13 @@ def _range(
 ) -> list[str]:
     span = f"{plainly(deployment, path, low)} to {plainly(deployment, path, high)}"
     cells = [label(path), plainly(deployment, path, now), span, f"{at_low:.3g}", f"{at_high:.3g}"]
-    return [*cells, better(at_low, at_high), leaning(ratio, at_low, at_high)]
+    return [*cells, better(ratio, at_low, at_high), leaning(ratio, at_low, at_high)]
 
 
-def better(at_low: float, at_high: float) -> str:
-    """Which end of a range is good for orbit."""
+def better(ratio: float, at_low: float, at_high: float) -> str:
+    """Which end of a range is good for orbit, if one is better than the value taken."""
+    if min(at_low, at_high) >= ratio - 1e-6:
+        return "as it is"
     return "lower" if at_low < at_high else "higher"
 
 
@@ -157,7 +160,7 @@ def pushes(base: float, changed: float) -> str:
     return "orbit" if changed > base else "ground"
 
 
-def _prose(deployment: Deployment) -> Iterator[str]:
+def _prose(deployment: Deployment, costs: Sequence[PublishedCost]) -> Iterator[str]:
     """What is not modelled at all, with the direction that follows from leaving it out."""
     orbit = deployment.summary["places"][ORBIT]
     against = deployment.summary["places"][deployment.against]
@@ -174,9 +177,10 @@ def _prose(deployment: Deployment) -> Iterator[str]:
         "radiators, bus and terminals are estimates or a single price list, for a series that does not exist.",
     )
     favours_ground = (
-        "**Failed chips.** The rate counts interruptions of Llama 3's training as dead accelerators. On the ground "
-        "they are replaced, in orbit they stay dead; the range above has what a lower rate does.",
-        "**Masses.** Satellites are summed from their parts and weigh two to three times what companies state.",
+        "**Failed chips.** The rate counts interruptions of Llama 3's training as dead accelerators, and rises with "
+        f"age and dose: {_alive(deployment)}. On the ground they are replaced, in orbit they stay dead; the range above "
+        "has what another rate does.",
+        f"**Masses.** Satellites are summed from their parts{_heavier(deployment, costs)}.",
         "**Power on the ground.** Each site is taken to get the power that it asks for, after its queue; the ratio "
         "compares costs, not dates. Power at once would be worth "
         f"{human.digits(against['cost_of_waiting_usd'] / 1e9)} billion USD to the {facts.words(deployment.against)} "
@@ -187,3 +191,21 @@ def _prose(deployment: Deployment) -> Iterator[str]:
     yield "\n".join(f"- {words}" for words in favours_orbit)
     yield "Leaving it out, or counting it so, favours the ground:"
     yield "\n".join(f"- {words}" for words in favours_ground)
+
+
+def _alive(deployment: Deployment) -> str:
+    """How many accelerators still work in the last year of service."""
+    alive = deployment.numbers("life", "accelerators_alive")
+    year = min(round(float(deployment.configuration["deployment"]["service_life_years"])), alive.size)
+    part = float(alive[year - 1]) / deployment.summary["satellite"]["accelerators"]
+    return f"in year {year} {human.percent(part)} of a satellite's accelerators work"
+
+
+def _heavier(deployment: Deployment, costs: Sequence[PublishedCost]) -> str:
+    """How much heavier satellites are than companies state theirs."""
+    satellite = deployment.summary["satellite"]
+    own = 1e3 * satellite["mass_kg"] / satellite["nominal_power_w"]
+    stated = [cost.least for cost in costs if cost.quantity == "specific_mass" and "company" in cost.remark]
+    if not stated:
+        return ""
+    return f"; at {human.digits(own)} kg/kW they weigh {own / max(stated):.1f} to {own / min(stated):.1f} times what companies state"
