@@ -20,8 +20,9 @@ from twin import config as configs  # noqa: E402
 from twin.deployment import studies  # noqa: E402
 from twin.model import numbers_of  # noqa: E402
 from twin.reporting import conclusions  # noqa: E402
-from twin.reporting.conclusions import MEASURE, Found, Published  # noqa: E402
+from twin.reporting.conclusions import MEASURE, Found  # noqa: E402
 from twin.reporting.deployment_facts import Deployment  # noqa: E402
+from twin.reporting.published_results import Published  # noqa: E402
 from twin.reporting.weak_assumptions import Variant  # noqa: E402
 
 EXPERIMENTS = ("hundred_gigawatt", "first_gigawatt", "suncatcher_2035")
@@ -38,8 +39,16 @@ VARIANTS = (
         "deployment.mass_scale={claimed_mass:.3f}",
         "Starcloud states 15 kg/kW for such a satellite",
     ),
-    ("prices are those of the thousandth satellite", "manufacture.reference_satellites=100", "none has been made"),
-    ("the same", "manufacture.reference_satellites=10000", "lines for constellations have made ten thousand"),
+    (
+        "prices are those of the thousandth satellite",
+        "manufacture.reference_satellites=100",
+        "none has been made: they may be those of the hundredth",
+    ),
+    (
+        "prices are those of the thousandth satellite",
+        "manufacture.reference_satellites=10000",
+        "or of the ten-thousandth, as Starlink's line has made",
+    ),
     (
         "silicon cells made for space",
         "solar_cell=azur_4g32c_advanced manufacture.cell_price_usd_per_w=50",

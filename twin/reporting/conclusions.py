@@ -5,19 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.economics.finance import HOURS_PER_YEAR
-from twin.deployment.studies import LAST_LINE, PublishedCost
+from twin.deployment.studies import PublishedCost
 from twin.reporting import deployment_facts as facts
-from twin.reporting import human, weak_assumptions
+from twin.reporting import human, published_results, weak_assumptions
 from twin.reporting.deployment_facts import ORBIT, Deployment
 from twin.reporting.markdown import table
+from twin.reporting.published_results import Published
 from twin.reporting.weak_assumptions import Variant, label, plainly
 
 MEASURE = "levelised_usd_per_pflop_day"
-MASS = "specific_mass"
 CHANGED = "what no range covers"
 PRICE = "deployment.launch_price_scale"
-STEPS, DRIVERS = 3, 6  # that are shown: of a waterfall, of what decides futures
+DRIVERS = 6  # that are shown, of what decides futures
 # Rows of the table of deployments: label, metric, whether the site that orbit is compared with has it too.
 ROWS = (
     ("Power at the end, GW", "last_power_w", True),
@@ -46,16 +45,6 @@ PLACES = {
 }
 
 
-class Published(NamedTuple):
-    """A study beside the deployment nearest to it: costs in orbit and on the ground, as it has them and mended."""
-
-    deployment: Deployment
-    denominator: str
-    recomputed: tuple[float, float]
-    corrected: tuple[float, float]
-    errors: tuple[str, ...]
-
-
 class Found(NamedTuple):
     """All that the page tells of; `deployments` and `studies` by name, the first deployment is the main one."""
 
@@ -79,7 +68,7 @@ def page(found: Found) -> str:
         *_deployments(found),
         *_parity(found),
         *_uncertainty(found),
-        *_published(found),
+        *published_results.section(found.deployments, found.studies, found.costs),
         *weak_assumptions.section(main, found.variants, found.costs),
         *_commands(found),
     ]
@@ -102,10 +91,6 @@ def ratio_of(deployment: Deployment, metric: str = MEASURE) -> float:
     return float(deployment.summary["orbit_over_ground"].get(metric, float("nan")))
 
 
-def _title(name: str) -> str:
-    return facts.words(name).replace("published/", "")
-
-
 def _answer(found: Found) -> list[str]:
     """The result in plain words."""
     ratios = [ratio_of(deployment) for deployment in found.deployments.values()]
@@ -125,7 +110,7 @@ def _one_answer(name: str, deployment: Deployment) -> str:
     reached, binding, *_ = deployment.summary["verdict"]
     orbit, ground = (deployment.summary["places"][place][MEASURE] for place in (ORBIT, deployment.against))
     parts = [
-        f"- **{_title(name)}** ({facts.launcher(deployment)}): a PFLOP-day in orbit "
+        f"- **{facts.words(name)}** ({facts.launcher(deployment)}): a PFLOP-day in orbit "
         f"{against_ground(ratio_of(deployment))} ({human.digits(orbit)} and {human.digits(ground)} USD).",
         str(reached),
         str(binding),
@@ -142,8 +127,12 @@ def _one_answer(name: str, deployment: Deployment) -> str:
 def _singly(deployment: Deployment) -> str:
     """Which numbers reach parity alone, and what the price of a launch can do."""
     paths, values = deployment.column("parity", "path"), deployment.numbers("parity", "value")
-    enough = [label(str(path)) for path, value in zip(paths, values, strict=True) if np.isfinite(value)]
-    found = f"Alone, {' or '.join(enough) or 'no number searched'} can bring parity."
+    enough = [
+        f"{label(str(path))} at {plainly(deployment, str(path), value)}"
+        for path, value in zip(paths, values, strict=True)
+        if np.isfinite(value)
+    ]
+    found = f"Alone, {' or '.join(enough) or 'none of the numbers searched'} would bring parity."
     if PRICE in paths and not np.isfinite(deployment.numbers("parity", "value", path=PRICE)[0]):
         found += f" With launches for next to nothing it is {_at_low(deployment, PRICE):.3g} times."
     return found
@@ -169,8 +158,10 @@ def _deployments(found: Found) -> list[str]:
     rows += [["Satellite", *(_satellite(of) for of in every.values())]]
     rows += [["Target, GW", *(_target(of) for of in every.values())]]
     rows += [["What holds it back", *(_binding(of) for of in every.values())]]
+    chips = [published_results.chips_usd_per_w(of) for of in every.values()]
+    rows += [["Accelerators and hosts at first, USD per W", *map(human.digits, chips)]]
     rows += [[name, *(_pair(of, metric, both) for of in every.values())] for name, metric, both in ROWS]
-    heads = ["", *map(_title, every)]
+    heads = ["", *map(facts.words, every)]
     return [
         "## The deployments",
         "Orbit / ground. A watt is one of accelerators and hosts that is placed, renewals included: a satellite is "
@@ -178,7 +169,7 @@ def _deployments(found: Found) -> list[str]:
         table(heads, rows),
         "Orbit over ground in every denominator, levelised (undiscounted):",
         table(heads, _denominators(every.values())),
-        f"Every place, on the ground and with power beamed from orbit ({_title(next(iter(every)))}):",
+        f"Every place, on the ground and with power beamed from orbit ({facts.words(next(iter(every)))}):",
         _places(every),
     ]
 
@@ -226,7 +217,7 @@ def _denominators(every: Iterable[Deployment]) -> list[list[str]]:
 def _places(every: Mapping[str, Deployment]) -> str:
     """All of the main deployment, and the cost of work in the others."""
     main = next(iter(every.values()))
-    heads = ["", *PLACES, *(f"USD/PFLOP-day, {_title(name)}" for name in every)]
+    heads = ["", *PLACES, *(f"USD/PFLOP-day, {facts.words(name)}" for name in every)]
     rows = []
     for place in main.places:
         own = [facts.shown(metric, main.summary["places"][place].get(metric)) for metric in PLACES.values()]
@@ -245,7 +236,7 @@ def _parity(found: Found) -> list[str]:
     asked = {name: of for name, of in found.deployments.items() if "parity" in of.tables and "ladder" in of.tables}
     if not asked:
         return []
-    heads = ["", *map(_title, asked)]
+    heads = ["", *map(facts.words, asked)]
     paths = list(dict.fromkeys(str(path) for of in asked.values() for path in of.column("parity", "path")))
     singles = [[label(path), *(_break_even(of, path) for of in asked.values())] for path in paths]
     labels = next(iter(asked.values())).column("ladder", "label").tolist()
@@ -259,9 +250,10 @@ def _parity(found: Found) -> list[str]:
         "One number at a time, all else as it is: its value now, and the value at which orbit costs what the ground "
         "costs; or the best ratio that any value searched reaches.",
         table(heads, singles),
-        "All together, each change on top of those before it; orbit over ground (**bold**: at parity):",
+        "All together, each change on top of those before it; orbit over ground (**bold**: at parity). A change that "
+        "helps the ground as well, such as chips that last, can raise it.",
         table(heads, steps),
-        *(f"{_title(name)}: {facts.ladder_sentence(of)}" for name, of in asked.items()),
+        *(f"{facts.words(name)}: {facts.ladder_sentence(of)}" for name, of in asked.items()),
     ]
 
 
@@ -295,7 +287,7 @@ def _uncertainty(found: Found) -> list[str]:
         "All ranges of `conf/analysis/full.yaml` drawn at once. Where the deployment as it is lies below most of its "
         "futures, its values are nearer the favourable ends of their ranges. *Crossover*: a satellite of some month "
         "is cheaper than a unit on the ground of the same month.",
-        table(["", *map(_title, asked)], rows),
+        table(["", *map(facts.words, asked)], rows),
     ]
 
 
@@ -324,120 +316,6 @@ def _calendar(deployment: Deployment, after_years: float) -> str:
     return f"{int(year) + (int(month) - 1) / 12.0 + after_years:.0f}"
 
 
-def _published(found: Found) -> list[str]:
-    """Studies with a result of their own, then published costs whose inputs are not public."""
-    rows = [_study(name, study) for name, study in found.studies.items()]
-    parts = ["## Published studies"]
-    if rows:
-        heads = ["study", "denominator", "published", "recomputed", "corrected", "ours", "largest steps to ours"]
-        parts += [
-            "The cost in orbit in the study's own denominator: as printed, by its own arithmetic, with its errors "
-            "mended, and by the deployment of ours that is nearest to it (`experiment=published/NAME`).",
-            table(heads, rows),
-            *_errors(found),
-        ]
-    if found.costs:
-        heads = ["source", "quantity", "published", *(f"ours: {_title(name)}" for name in found.deployments), "remark"]
-        ours = [_own_costs(of) for of in found.deployments.values()]
-        parts += [
-            "Results whose inputs are only partly public:",
-            table(heads, (_cost(cost, ours) for cost in found.costs if cost.quantity != MASS)),
-            _masses(found),
-        ]
-    return parts
-
-
-def _study(name: str, study: Published) -> list[str]:
-    of, orbit = study.deployment, study.recomputed[0]
-    values = of.numbers("waterfall", "value")
-    pairs = zip(of.numbers("study", "published"), of.numbers("study", "recomputed"), strict=True)
-    printed = next((value for value, again in pairs if abs(again - orbit) <= 1e-6 * abs(orbit)), float("nan"))
-    lines = list(zip(of.column("waterfall", "step")[1:-1], values[1:-1], strict=True))
-    largest = sorted(lines, key=lambda line: -abs(line[1]))[:STEPS]
-    steps = "; ".join(f"{facts.words(str(step))} **{value:+.3g}**" for step, value in largest)
-    numbers = (printed, orbit, study.corrected[0], values[-1])
-    return [
-        _title(name),
-        study.denominator,
-        *(facts.number(x) if np.isfinite(x) else human.NOTHING for x in numbers),
-        steps,
-    ]
-
-
-def _errors(found: Found) -> list[str]:
-    """What is wrong in a source's arithmetic, and what had to be fitted."""
-    named = [f"{_title(name)}: {'; '.join(study.errors)}" for name, study in found.studies.items() if study.errors]
-    fitted = []
-    for name, study in found.studies.items():
-        profile = study.deployment.configuration.get("study") or {}
-        unknown = [
-            f"{facts.words(key)} {facts.number(float(profile[key]))}"
-            for key, source in (profile.get("sources") or {}).items()
-            if "fitted" in source and key in profile
-        ]
-        fitted += [f"{_title(name)}: {', '.join(unknown)}"] if unknown else []
-    words = {"Errors in the sources, mended in *corrected*": named, "Unknown inputs, fitted to the results": fitted}
-    last = f"*{LAST_LINE}* is what no substitution explains: parts, chips or losses that the study does not count."
-    return [last, *(f"{what}. {'. '.join(lines)}." for what, lines in words.items() if lines)]
-
-
-def _masses(found: Found) -> str:
-    """Specific masses, published and ours."""
-    told = [
-        f"{cost.source} {'-'.join(dict.fromkeys(f'{kg:g}' for kg in (cost.least, cost.most)))}"
-        for cost in found.costs
-        if cost.quantity == MASS
-    ]
-    own = [
-        f"{_title(name)} {human.digits(of['specific_mass_kg_per_kw'])} "
-        f"({human.digits(of['specific_mass_over_life_kg_per_kw'])} over its service life)"
-        for name, of in ((name, of.summary["satellite"]) for name, of in found.deployments.items())
-    ]
-    return f"Specific mass, kg/kW, published: {'; '.join(told)}. Ours: {'; '.join(own)}."
-
-
-def _cost(cost: PublishedCost, ours: Sequence[Mapping[str, tuple[float, ...]]]) -> list[str]:
-    scale, unit = (1e-9, f"B{cost.unit}") if cost.least > 1e8 and "GW" in cost.unit else (1.0, cost.unit)
-    scale, unit = (1e-6, f"M{unit}") if unit.startswith("USD/MW") else (scale, unit)
-
-    def shown(values: Iterable[float]) -> str:
-        return "-".join(dict.fromkeys(human.digits(scale * value) for value in values))
-
-    own = [shown(of[cost.quantity]) if cost.quantity in of else human.NOTHING for of in ours]
-    published = f"{shown((cost.least, cost.most))} {unit}".strip()
-    return [f"{cost.source}, {cost.year}", facts.words(cost.quantity), published, *own, cost.remark]
-
-
-def _own_costs(deployment: Deployment) -> dict[str, tuple[float, ...]]:
-    """Ours of the published quantities: prices of the first month, and what running and all the rest came to."""
-    site, made = deployment.configuration["ground"][deployment.against], deployment.configuration["manufacture"]
-    satellite, places = deployment.summary["satellite"], deployment.summary["places"]
-    facility = sum(site[name] for name in ("building_usd_per_w", "cooling_usd_per_w", "electrical_usd_per_w"))
-    facility += site["pue"] * site.get("connection_usd_per_w", 0.0)
-    per_chip_w = satellite["nominal_power_w"] / satellite["accelerators"]
-    chips = (made["accelerator_price_usd"] + made["host_price_usd"]) / per_chip_w
-    running = sum(
-        float(np.sum(deployment.numbers("costs", "usd", place=deployment.against, item=item)[-12:]))
-        for item in ("energy", "operations")
-    )
-
-    def each_year(place: str, kind: str) -> float:
-        of = places[place]
-        return of[f"{kind}_usd_per_kwh"] * of["delivered_fraction"] * HOURS_PER_YEAR / 1e3
-
-    ratios = [value for value in deployment.summary["orbit_over_ground"].values() if np.isfinite(value)]
-    return {
-        "ground_capex": (1e9 * (facility + chips),),
-        "ground_compute": (1e9 * chips,),
-        "ground_construction": (1e9 * facility,),
-        "ground_operations": (1e9 * running / places[deployment.against]["last_power_w"],),
-        "ground_total": (1e9 * each_year(deployment.against, "levelised"),),
-        "orbit_cost_20_years": (20e6 * each_year(ORBIT, "total"),),
-        "ground_cost_20_years": (20e6 * each_year(deployment.against, "total"),),
-        "orbit_over_ground": (min(ratios), max(ratios)),
-    }
-
-
 def _commands(found: Found) -> list[str]:
     """How each column is made again."""
     command = "python scripts/deploy.py experiment="
@@ -445,7 +323,8 @@ def _commands(found: Found) -> list[str]:
     rows += [(name, f"`{command}published/{name} analysis=none`") for name in found.studies]
     rows += [(CHANGED, f"`{command}{next(iter(found.deployments))} analysis=none CHANGE`, one by one")]
     timed = [
-        [_title(name), words, f"{found.seconds[name]:.0f} s" if name in found.seconds else ""] for name, words in rows
+        [facts.words(name), words, f"{found.seconds[name]:.0f} s" if name in found.seconds else ""]
+        for name, words in rows
     ]
     return [
         "## Commands",

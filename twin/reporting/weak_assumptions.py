@@ -178,8 +178,8 @@ def _prose(deployment: Deployment, costs: Sequence[PublishedCost]) -> Iterator[s
     )
     favours_ground = (
         "**Failed chips.** The rate counts interruptions of Llama 3's training as dead accelerators, and rises with "
-        f"age and dose: {_alive(deployment)}. On the ground they are replaced, in orbit they stay dead; the range above "
-        "has what another rate does.",
+        f"age and dose: {_alive(deployment)}. On the ground they are replaced, in orbit they stay dead; the range "
+        "above has what another rate does.",
         f"**Masses.** Satellites are summed from their parts{_heavier(deployment, costs)}.",
         "**Power on the ground.** Each site is taken to get the power that it asks for, after its queue; the ratio "
         "compares costs, not dates. Power at once would be worth "
@@ -208,4 +208,5 @@ def _heavier(deployment: Deployment, costs: Sequence[PublishedCost]) -> str:
     stated = [cost.least for cost in costs if cost.quantity == "specific_mass" and "company" in cost.remark]
     if not stated:
         return ""
-    return f"; at {human.digits(own)} kg/kW they weigh {own / max(stated):.1f} to {own / min(stated):.1f} times what companies state"
+    times = f"{own / max(stated):.1f} to {own / min(stated):.1f}"
+    return f"; at {human.digits(own)} kg/kW they weigh {times} times what companies state"
