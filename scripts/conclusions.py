@@ -51,7 +51,7 @@ VARIANTS = (
     ),
     (
         "silicon cells made for space",
-        "solar_cell=azur_4g32c_advanced manufacture.cell_price_usd_per_w=50",
+        "solar_cell=azur_4g32c_advanced array.area_m2=800 manufacture.cell_price_usd_per_w=50",
         "gallium arsenide is what has flown for decades; 50 to 150 USD/W",
     ),
     (
@@ -62,9 +62,14 @@ VARIANTS = (
     (
         "chips stay as they are for thirty years",
         "economics.accelerator_progress_per_year=0.2",
-        "new chips do more for the same price and power",
+        "new ones do more for the same price and power; the ground, which grows longer, gets more of them",
     ),
-    ("failed chips stay dead in orbit", "servicing=visits_and_replacement", "visits could replace them"),
+    ("failed chips stay dead in orbit", "servicing=visits", "visits could replace them, at a price"),
+    (
+        "chips wear out as the K20X of Titan did",
+        "reliability.wear_out_scale_years=30",
+        "one batch of those had a defect; on the ground wear-out costs nothing here",
+    ),
     ("electricity at the price of 2026", "ground.grid.electricity_growth_per_year=0.03", "demand may outrun supply"),
 )
 
@@ -92,7 +97,8 @@ def published(study: str) -> Published:
 def variants(main: Deployment) -> Iterator[Variant]:
     """The first experiment with one assumption changed at a time."""
     stated = next(cost.least for cost in studies.published_costs() if cost.source == "Starcloud-3")
-    claimed_mass = stated / main.summary["satellite"]["specific_mass_kg_per_kw"]
+    satellite = main.summary["satellite"]
+    claimed_mass = stated * satellite["nominal_power_w"] / (1e3 * satellite["mass_kg"])
     for assumption, change, why in track(VARIANTS, "what no range covers"):
         words = change.format(claimed_mass=claimed_mass)
         found = deployed(EXPERIMENTS[0], NO_ANALYSIS, *words.split())

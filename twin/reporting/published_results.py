@@ -11,7 +11,6 @@ from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
 from twin.reporting.markdown import table
-from twin.reporting.weak_assumptions import label
 
 STEPS = 3  # of a waterfall that are shown
 MASS = "specific_mass"
@@ -62,7 +61,7 @@ def _study(name: str, study: Published) -> list[str]:
     published = orbit * float(printed[0] / again[0]) if printed.size else float("nan")
     lines = list(zip(of.column("waterfall", "step")[1:-1], values[1:-1], strict=True))
     largest = sorted(lines, key=lambda line: -abs(line[1]))[:STEPS]
-    steps = "; ".join(f"{_step(str(step))} **{value:+.3g}**" for step, value in largest)
+    steps = "; ".join(f"{facts.words(str(step))} **{value:+.3g}**" for step, value in largest)
     numbers = (published, orbit, study.corrected[0], values[-1])
     return [
         facts.words(name),
@@ -149,9 +148,3 @@ def chips_usd_per_w(deployment: Deployment) -> float:
     made, satellite = deployment.configuration["manufacture"], deployment.summary["satellite"]
     usd = made["accelerator_price_usd"] + made["host_price_usd"]
     return float(usd * satellite["accelerators"] / satellite["nominal_power_w"])
-
-
-def _step(step: str) -> str:
-    """A line of a waterfall without the units of its number."""
-    name, colon, rest = step.partition(": ")
-    return f"{label(name)}{colon}{rest}"

@@ -177,9 +177,9 @@ def _prose(deployment: Deployment, costs: Sequence[PublishedCost]) -> Iterator[s
         "radiators, bus and terminals are estimates or a single price list, for a series that does not exist.",
     )
     favours_ground = (
-        "**Failed chips.** The rate counts interruptions of Llama 3's training as dead accelerators, and rises with "
-        f"age and dose: {_alive(deployment)}. On the ground they are replaced, in orbit they stay dead; the range "
-        "above has what another rate does.",
+        "**Failed chips.** The rate counts interruptions of Llama 3's training as dead accelerators, and wear-out "
+        f"is that of old ones: {_alive(deployment)}. On the ground they are replaced, in orbit they stay dead; the "
+        "range above has what another rate does.",
         f"**Masses.** Satellites are summed from their parts{_heavier(deployment, costs)}.",
         "**Power on the ground.** Each site is taken to get the power that it asks for, after its queue; the ratio "
         "compares costs, not dates. Power at once would be worth "
