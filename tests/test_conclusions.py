@@ -167,8 +167,8 @@ def test_published_costs_stand_beside_first_prices() -> None:
     text = written(deployment(), costs=COSTS)
     # 12 USD/W of building and 96 accelerators of 30 000 USD on 104 kW.
     assert row(text, "A bank, 2026")[1:3] == ["38.0-40.0 BUSD/GW", "39.7"]
-    assert "A maker 40. Ours: case 0 96.9 (131 over its service life)." in text
-    assert "at 88.1 kg/kW they weigh 2.2 to 2.2 times what companies state" in text
+    assert "A maker 40. Ours, of mean power in the first year: case 0 96.9 (131 over its service life)." in text
+    assert "at 88.1 kg per nominal kW they weigh 2.2 to 2.2 times what companies state" in text
 
 
 def test_tables_have_as_many_cells_as_heads() -> None:

@@ -54,7 +54,7 @@ UNITS = {
 }
 SCALES = {
     "deployment.launch_price_scale": ("launch_usd_per_kg", "USD/kg"),
-    "deployment.mass_scale": ("mass_kg_per_kw", "kg/kW"),
+    "deployment.mass_scale": ("mass_kg_per_kw", "kg per nominal kW"),
 }
 
 
@@ -209,4 +209,4 @@ def _heavier(deployment: Deployment, costs: Sequence[PublishedCost]) -> str:
     if not stated:
         return ""
     times = f"{own / max(stated):.1f} to {own / min(stated):.1f}"
-    return f"; at {human.digits(own)} kg/kW they weigh {times} times what companies state"
+    return f"; at {human.digits(own)} kg per nominal kW they weigh {times} times what companies state"
