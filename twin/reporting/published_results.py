@@ -100,7 +100,8 @@ def _masses(deployments: Mapping[str, Deployment], costs: Sequence[PublishedCost
         f"({human.digits(of['specific_mass_over_life_kg_per_kw'])} over its service life)"
         for name, of in ((name, of.summary["satellite"]) for name, of in deployments.items())
     ]
-    return f"Specific mass, kg/kW, published: {'; '.join(told)}. Ours, of mean power in the first year: {'; '.join(own)}."
+    ours = f"Ours, of mean power in the first year: {'; '.join(own)}."
+    return f"Specific mass, kg/kW, published: {'; '.join(told)}. {ours}"
 
 
 def _cost(cost: PublishedCost, ours: Sequence[Mapping[str, tuple[float, ...]]]) -> list[str]:
