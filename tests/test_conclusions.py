@@ -35,7 +35,7 @@ def deployment(ratio: float = 4.0, **answers: Any) -> Deployment:
     summary["places"]["orbit"][MEASURE] = ratio * summary["places"]["grid"][MEASURE]
     tables["months"] = {**tables["months"], "units": [9.0] * len(tables["months"]["place"])}
     configuration = synthetic.configuration()
-    configuration["deployment"]["service_life_years"] = 2.0
+    configuration["deployment"] |= {"service_life_years": 2.0, "target_power_w": 1e10}
     configuration["ground"]["grid"] = SITE
     configuration["manufacture"] = {"accelerator_price_usd": 2e4, "host_price_usd": 1e4}
     configuration["study"] = STUDY
@@ -99,6 +99,7 @@ def test_what_is_never_reached_says_so() -> None:
     text = written(deployment())
     assert "Orbit never reaches 1 GW" in text.split("## The deployments")[0]
     assert row(text, "Years to 10 GW") == ["never / never"] and row(text, "Years to 1 GW") == ["2.50 / 2.50"]
+    assert row(text, "Years to 100 GW") == ["-"]  # more than the target
     assert row(text, "What holds it back") == ["launch in 12 months"]
 
 
@@ -116,6 +117,12 @@ def test_break_even_is_given_or_the_best_that_can_be_reached() -> None:
     assert "Alone, accelerator at 30\u202f000 USD would bring parity." in text
 
 
+def test_dear_chips_are_pointed_out() -> None:
+    cost = PublishedCost("A bank", 2026, "ground_compute", 10e9, 10e9, "USD/GW", "")
+    assert "case 0 pays 2.8 times what A bank counts for chips (10 USD/W)" in written(deployment(), costs=[cost])
+    assert "counts for chips" not in written(deployment(), costs=[cost._replace(most=20e9)])
+
+
 def test_only_steps_at_parity_are_bold() -> None:
     text = written(deployment(**answers()))
     assert row(text, "0 as it is") == ["4"] and row(text, "1 cheap launch") == ["**0.9**"]
@@ -128,7 +135,7 @@ def test_futures_without_a_satellite_do_not_count() -> None:
     assert row(text, "Probability of parity") == ["33.3 %"] == row(text, "Probability of a crossover")
     assert row(text, "Year of the crossover, median") == ["2028"]
     never = written(deployment(**answers(futures={"ratio": [2.0, 3.0], "crossover_years": [np.inf, np.inf]})))
-    assert row(never, "Year of the crossover, median") == ["never"] and "0.0 % reach parity" in never
+    assert row(never, "Year of the crossover, median") == ["never"] and "none of them reach parity" in never
 
 
 @pytest.mark.parametrize(

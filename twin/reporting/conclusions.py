@@ -99,7 +99,8 @@ def _answer(found: Found) -> list[str]:
         f"Work done in orbit is dearer than on the ground in {_share(dear, len(ratios))} deployments: "
         f"{min(ratios):.3g} to {max(ratios):.3g} times per PFLOP-day, chips included."
     )
-    return ["## The answer", lead, *(_one_answer(name, of) for name, of in found.deployments.items())]
+    bullets = "\n".join(_one_answer(name, of) for name, of in found.deployments.items())
+    return ["## The answer", lead, bullets, *weak_assumptions.lean(next(iter(found.deployments.values())))]
 
 
 def _share(some: int, every: int) -> str:
@@ -115,8 +116,6 @@ def _one_answer(name: str, deployment: Deployment) -> str:
         str(reached),
         str(binding),
     ]
-    if "parity" in deployment.tables:
-        parts.append(_singly(deployment))
     if "ladder" in deployment.tables:
         parts.append(facts.ladder_sentence(deployment))
     if "futures" in deployment.tables:
@@ -146,9 +145,13 @@ def _futures_sentence(deployment: Deployment) -> str:
     of = _futures(deployment)
     return (
         f"In {of['Futures']} futures it is {of['Orbit over ground, median']} times in the median "
-        f"({of['in the middle 90 %']} in the middle 90 %); {of['Probability of parity']} reach parity, "
-        f"{of['Probability of a crossover']} a crossover."
+        f"({of['in the middle 90 %']} in the middle 90 %); {_some(of['Probability of parity'])} of them reach parity, "
+        f"in {_some(of['Probability of a crossover'])} a new satellite ever beats a new unit on the ground."
     )
+
+
+def _some(percent: str) -> str:
+    return "none" if percent == human.percent(0.0) else percent
 
 
 def _deployments(found: Found) -> list[str]:
@@ -156,7 +159,7 @@ def _deployments(found: Found) -> list[str]:
     every = found.deployments
     rows = [["Launcher", *map(facts.launcher, every.values())]]
     rows += [["Satellite", *(_satellite(of) for of in every.values())]]
-    rows += [["Target, GW", *(_target(of) for of in every.values())]]
+    rows += [["Target, GW", *(human.digits(_target_gw(of)) for of in every.values())]]
     rows += [["What holds it back", *(_binding(of) for of in every.values())]]
     chips = [published_results.chips_usd_per_w(of) for of in every.values()]
     rows += [["Accelerators and hosts at first, USD per W", *map(human.digits, chips)]]
@@ -167,6 +170,7 @@ def _deployments(found: Found) -> list[str]:
         "Orbit / ground. A watt is one of accelerators and hosts that is placed, renewals included: a satellite is "
         "bought with every generation of chips, a building on the ground serves several.",
         table(heads, rows),
+        *published_results.dear_chips(every, found.costs),
         "Orbit over ground in every denominator, levelised (undiscounted):",
         table(heads, _denominators(every.values())),
         f"Every place, on the ground and with power beamed from orbit ({facts.words(next(iter(every)))}):",
@@ -175,7 +179,10 @@ def _deployments(found: Found) -> list[str]:
 
 
 def _pair(deployment: Deployment, metric: str, both: bool) -> str:
+    """A metric in orbit and on the ground; nothing for years to more than the target."""
     places = deployment.summary["places"]
+    if metric.startswith("years_to") and float(metric.split("_")[2]) > _target_gw(deployment):
+        return human.NOTHING
     shown = [facts.shown(metric, places[place].get(metric)) for place in (ORBIT, deployment.against)]
     return " / ".join(shown) if both else shown[0]
 
@@ -189,8 +196,8 @@ def _satellite(deployment: Deployment) -> str:
     )
 
 
-def _target(deployment: Deployment) -> str:
-    return human.digits(float(deployment.configuration["deployment"]["target_power_w"]) / 1e9)
+def _target_gw(deployment: Deployment) -> float:
+    return float(deployment.configuration["deployment"]["target_power_w"]) / 1e9
 
 
 def _binding(deployment: Deployment) -> str:
@@ -253,7 +260,7 @@ def _parity(found: Found) -> list[str]:
         "All together, each change on top of those before it; orbit over ground (**bold**: at parity). A change that "
         "helps the ground as well, such as chips that last, can raise it.",
         table(heads, steps),
-        *(f"{facts.words(name)}: {facts.ladder_sentence(of)}" for name, of in asked.items()),
+        *(f"- {facts.words(name)}: {_singly(of)} {facts.ladder_sentence(of)}" for name, of in asked.items()),
     ]
 
 

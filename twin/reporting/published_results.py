@@ -14,6 +14,7 @@ from twin.reporting.markdown import table
 
 STEPS = 3  # of a waterfall that are shown
 MASS = "specific_mass"
+DEAR = 2.0  # times the published price of chips
 HEADLINES = {"starcloud": "space_usd"}  # the printed number that stands for the cost in orbit, if not "orbit"
 
 
@@ -149,3 +150,18 @@ def chips_usd_per_w(deployment: Deployment) -> float:
     made, satellite = deployment.configuration["manufacture"], deployment.summary["satellite"]
     usd = made["accelerator_price_usd"] + made["host_price_usd"]
     return float(usd * satellite["accelerators"] / satellite["nominal_power_w"])
+
+
+def dear_chips(deployments: Mapping[str, Deployment], costs: Sequence[PublishedCost]) -> list[str]:
+    """Which deployments pay so much for chips that the rest hardly counts, beside what is published of them."""
+    published = [cost for cost in costs if cost.quantity == "ground_compute"]
+    if not published:
+        return []
+    most = max(published, key=lambda cost: cost.most)
+    times = {name: 1e9 * chips_usd_per_w(of) / most.most for name, of in deployments.items()}
+    return [
+        f"{facts.words(name)} pays {ratio:.1f} times what {most.source} counts for chips ({most.most / 1e9:g} USD/W): "
+        "its ratios with chips are nearer to 1 for it, those without chips are not."
+        for name, ratio in times.items()
+        if ratio > DEAR
+    ]

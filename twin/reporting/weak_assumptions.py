@@ -97,22 +97,38 @@ def section(deployment: Deployment, variants: Sequence[Variant], costs: Sequence
     return [*parts, *_prose(deployment, costs)]
 
 
-def _ranges(deployment: Deployment) -> list[str]:
+def lean(deployment: Deployment) -> list[str]:
+    """Whom the values taken favour, all in all."""
+    if "tornado" not in deployment.tables:
+        return []
+    rows = _rows(deployment)
+    orbit, ground = (sum(row[-1] == whom for row in rows) for whom in (ORBIT, "ground"))
+    return [
+        f"Of the {len(rows)} ranges that move the first of these by {LEAST:g} or more, {orbit} leave more room for a "
+        f"dearer orbit than for a cheaper one, {ground} for a cheaper one."
+    ]
+
+
+def _rows(deployment: Deployment) -> list[list[str]]:
+    """A row for each range that matters, the widest first."""
     names = ("low", "high", "present", "ratio", "ratio_at_low", "ratio_at_high")
     found = zip(
         map(str, deployment.column("tornado", "path")),
         *(deployment.numbers("tornado", name).tolist() for name in names),
         strict=True,
     )
-    every = [_range(deployment, *row) for row in found if max(abs(row[5] - row[4]), abs(row[6] - row[4])) >= LEAST]
-    small = len(deployment.tables["tornado"]["path"]) - len(every)
-    leans = sum(row[-1] == "orbit" for row in every)
+    return [_range(deployment, *row) for row in found if max(abs(row[5] - row[4]), abs(row[6] - row[4])) >= LEAST]
+
+
+def _ranges(deployment: Deployment) -> list[str]:
+    rows = _rows(deployment)
+    small = len(deployment.tables["tornado"]["path"]) - len(rows)
     heads = ["assumption", "value", "range", "ratio at low", "at high", "orbit gains when it is", "value taken favours"]
     return [
         f"Each range of `conf/analysis/full.yaml` alone, on {_ratio(deployment):.3g} as it is. A value favours "
-        f"orbit when most of what its range leaves open would make orbit dearer: so do {leans} of these {len(every)}. "
+        "orbit when most of what its range leaves open would make orbit dearer. "
         f"{small} more ranges move the ratio by less than {LEAST:g}.",
-        table(heads, every),
+        table(heads, rows),
     ]
 
 
@@ -184,7 +200,7 @@ def _prose(deployment: Deployment, costs: Sequence[PublishedCost]) -> Iterator[s
         "**Power on the ground.** Each site is taken to get the power that it asks for, after its queue; the ratio "
         "compares costs, not dates. Power at once would be worth "
         f"{human.digits(against['cost_of_waiting_usd'] / 1e9)} billion USD to the {facts.words(deployment.against)} "
-        "(less than nothing where an hour of work earns less than it costs).",
+        "(less than nothing where work earns less than it costs).",
         "**Water and land.** They have no price.",
     )
     yield "Not modelled, or not measured above. Leaving it out favours orbit:"
