@@ -68,7 +68,7 @@ VARIANTS = (
     (
         "chips wear out as the K20X of Titan did",
         "reliability.wear_out_scale_years=30",
-        "one batch of those had a defect; on the ground wear-out costs nothing here",
+        "one batch of those had a defect",
     ),
     ("electricity at the price of 2026", "ground.grid.electricity_growth_per_year=0.03", "demand may outrun supply"),
 )
