@@ -167,8 +167,8 @@ def _deployments(found: Found) -> list[str]:
     heads = ["", *map(facts.words, every)]
     return [
         "## The deployments",
-        "Orbit / ground. Invested is what a new unit takes: a satellite in orbit, or a building, each with its chips; a "
-        "satellite lasts as long as its chips, a building for several generations of them.",
+        "Orbit / ground. Invested is what a new unit takes: a satellite in orbit, or a building, each with its chips; "
+        "a satellite lasts as long as its chips, a building for several generations of them.",
         table(heads, rows),
         *published_results.dear_chips(every, found.costs),
         "Orbit over ground in every denominator, levelised (undiscounted):",
