@@ -69,6 +69,16 @@ def test_costs_sum_to_the_total(base: Outcome) -> None:
         assert all((np.asarray(usd) >= 0.0).all() for usd in found.costs_usd.values())
 
 
+def test_nominal_power_is_that_of_a_new_satellite() -> None:
+    """Accelerators that fail in the first year count as delivered less, not as placed less."""
+    worn = LIFE._replace(accelerators_alive=0.9 * LIFE.accelerators_alive)
+    found = _outcome(SHAPE, worn, NUMBERS)
+    orbit, of = found.courses[ORBIT], found.metrics[ORBIT]
+    invested = float(orbit.events.launched @ orbit.unit.capital_usd)
+    placed_w = float(np.sum(orbit.events.launched) * LIFE.nominal_power_w)
+    assert float(of["usd_per_w_nominal"]) == pytest.approx(invested / placed_w, rel=1e-12)
+
+
 def test_mass_launched_is_that_of_the_satellites(base: Outcome) -> None:
     found = base.courses[ORBIT]
     np.testing.assert_allclose(found.launched_kg, found.events.launched * LIFE.mass_kg, rtol=1e-12)

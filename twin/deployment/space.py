@@ -53,7 +53,7 @@ def deploy(shape: Shape, life: Life, numbers: Numbers) -> Course:
         binding=grown.binding,
         carbon_kg=launched * prices.carbon_kg + launches * per_launch_kg,
         water_l=jnp.zeros(shape.months),
-        unit=space_prices.unit(prices, plan, law, terms, carrier, needs, each, progress),
+        unit=space_prices.unit(prices, life, plan, law, terms, carrier, needs, each, progress),
         residual_usd=space_prices.residual(prices, plan, law, carrier, grown),
     )
 

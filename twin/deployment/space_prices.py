@@ -109,6 +109,7 @@ def costs(prices: Prices, grown: Grown, needs: Needs, carrier: Vehicle, launches
 
 def unit(
     prices: Prices,
+    life: Life,
     plan: vintages.Plan,
     law: vintages.Law,
     terms: upkeep.Terms,
@@ -143,7 +144,7 @@ def unit(
         flop=flop * progress,
         energy_kwh=kwh * same,
         accelerator_hours=hours * same,
-        nominal_power_w=each.nominal_power_w[0] * same,
+        nominal_power_w=life.nominal_power_w * same,
         capital_usd=arrived * (at_once + prices.chips_usd),
         capital_chips_usd=arrived * prices.chips_usd * same,
     )

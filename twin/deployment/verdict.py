@@ -52,7 +52,7 @@ def _costs(project: Project, outcome: Outcome) -> list[str]:
     """What orbit costs beside the site that it is compared with and beside the cheapest."""
     key, found = "levelised_usd_per_pflop_day", {}
     for place, numbers in outcome.metrics.items():
-        if np.isfinite(value := float(numbers[key])):
+        if np.isfinite(value := float(numbers[key])) and value > 0.0:  # 0 where nothing was built in time
             found[place] = value
     orbit = found.pop(ORBIT, None)
     if project.shape.against not in found:
