@@ -171,6 +171,14 @@ def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
 def test_experiment_of_a_deployment_is_a_project(name: str) -> None:
     config = twin.compose_project([f"experiment={name}"])
     assert config.study.model == (name.removeprefix("published/") if "/" in name else "none")
+    chosen = {
+        key: value
+        for part in read(CONF / "experiment" / f"{name}.yaml")["defaults"]
+        if isinstance(part, dict)
+        for key, value in part.items()
+    }
+    assert config.resolved["satellite"]["name"] == chosen["override /satellite"]
+    assert config.profiles["launch"].name == read(CONF / "launch" / f"{chosen['override /launch']}.yaml")["name"]
 
 
 @pytest.mark.parametrize("name", profiles("workload/serving"))
