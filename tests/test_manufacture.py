@@ -21,7 +21,7 @@ COMPUTERS = ("accelerators", "hosts")
 PRICES = {
     name
     for name in registry.schema("manufacture", None)
-    if name not in ("development_cost_usd", "reference_satellites", "price_floor_fraction")
+    if name not in ("development_cost_usd", "reference_satellites", "price_floor_fraction", "repair_price_fraction")
 }
 
 
@@ -176,6 +176,12 @@ def test_every_price_moves_the_bill_as_finite_differences_do() -> None:
         up, down = (total(values | {name: value + sign * step}) for sign in (1.0, -1.0))
         assert float(slopes[name]) == pytest.approx(float((up - down) / (2.0 * step)), rel=1e-6), name
         assert float(slopes[name]) != 0.0
+
+
+def test_repair_of_all_accelerators_is_a_part_of_their_price_and_leaves_the_hosts_alone() -> None:
+    computers = {"accelerators": jnp.asarray(2.88e6), "hosts": jnp.asarray(0.96e6)}
+    own = profile("series_production") | {"repair_price_fraction": 0.25}
+    assert float(registry.call(manufacture.repair_usd, own, computers)) == pytest.approx(0.72e6)
 
 
 # --- Learning ---------------------------------------------------------------------------------------------------------

@@ -120,13 +120,14 @@ def unit(
 ) -> Unit:
     """A satellite of each month, which pays for its share of spares and of those lost at launch; not of development.
 
-    Prices of later years are those of its first month.
+    A spare costs as much as a satellite at work, in orbit too. Its capital is that of the satellite alone, with those
+    lost. Prices of later years are those of its first month.
     """
     ages = law.works.size
     present = vintages.survivors(law)
     weight = present * finance.discount_factor(terms.discount_per_year, years_at(ages))
     flop, kwh, hours = course.over_life(each, law, weight)
-    arrived = (1.0 + plan.spares_fraction) / carrier.success
+    kept, tried = 1.0 + plan.spares_fraction, 1.0 / carrier.success
     replaced_usd = weight @ needs.accelerators * prices.accelerator_usd
     launch_usd_per_kg = prices.launch_usd / carrier.payload_kg
     later = (
@@ -136,17 +137,17 @@ def unit(
         + _disposal(prices, terms, law, present)
     )
     at_once = prices.hardware_usd + prices.launch_usd / carrier.satellites + prices.insurance_usd(carrier.satellites)
-    chips_usd = arrived * prices.chips_usd + replaced_usd
+    chips_usd = kept * (tried * prices.chips_usd + replaced_usd)
     same = jnp.ones_like(prices.launch_usd)
     return Unit(
-        cost_usd=arrived * at_once + later + chips_usd,
+        cost_usd=kept * (tried * at_once + later) + chips_usd,
         chips_usd=chips_usd * same,
         flop=flop * progress,
         energy_kwh=kwh * same,
         accelerator_hours=hours * same,
         nominal_power_w=life.nominal_power_w * same,
-        capital_usd=arrived * (at_once + prices.chips_usd),
-        capital_chips_usd=arrived * prices.chips_usd * same,
+        capital_usd=tried * (at_once + prices.chips_usd),
+        capital_chips_usd=tried * prices.chips_usd * same,
     )
 
 
