@@ -54,19 +54,26 @@ def test_units_are_launched_lost_failed_retired_or_in_orbit_in_every_month(base:
         np.testing.assert_allclose(np.cumsum(events.launched - gone), found.units, rtol=1e-12, err_msg=place)
 
 
-def test_vintages_sum_to_the_fleet(base: Outcome) -> None:
-    by_age = np.asarray(base.courses[ORBIT].by_age)
-    np.testing.assert_allclose(by_age.sum(axis=1), base.courses[ORBIT].units, rtol=1e-13)
-    # One vintage, followed through the ages, only ever shrinks.
-    diagonal = np.array([by_age[10 + age, age] for age in range(80)])
-    assert (np.diff(diagonal) <= 0.0).all() and diagonal[0] > 0.0 and diagonal[60] == 0.0
+def test_a_vintage_loses_what_fails_and_is_retired(base: Outcome) -> None:
+    """From month to month all vintages together lose what the events say; one of them decays, and then is gone."""
+    orbit = base.courses[ORBIT]
+    by_age, events = np.asarray(orbit.by_age), orbit.events
+    np.testing.assert_allclose(by_age[:, 0], events.launched - events.lost_at_launch, rtol=1e-12)
+    lost = np.sum(by_age[:-1], axis=1) - np.sum(by_age[1:, 1:], axis=1)
+    np.testing.assert_allclose(lost, (events.failed + events.retired)[1:], rtol=1e-9, atol=1e-9)
+    ages = np.arange(80)
+    left = np.where(ages < 60, np.exp(-0.01 * ages / 12.0), 0.0)
+    np.testing.assert_allclose(by_age[10 + ages, ages], by_age[10, 0] * left, rtol=1e-12)
 
 
-def test_costs_sum_to_the_total(base: Outcome) -> None:
+def test_twice_the_prices_are_twice_the_costs(base: Outcome) -> None:
+    """Every cost is made of prices in the configuration, and of nothing else."""
+    prices = {f"{slot}.{key}": 2.0 * own[key] for slot, own in NUMBERS.items() for key in own if "usd" in key}
+    twice = _outcome(SHAPE, LIFE, with_numbers(prices))
     for place, found in base.courses.items():
-        total = sum(float(np.sum(usd)) for usd in found.costs_usd.values())
-        assert float(base.metrics[place]["total_usd"]) == pytest.approx(total, rel=1e-12)
-        assert all((np.asarray(usd) >= 0.0).all() for usd in found.costs_usd.values())
+        for name, usd in found.costs_usd.items():
+            assert (np.asarray(usd) >= 0.0).all()
+            np.testing.assert_allclose(twice.courses[place].costs_usd[name], 2.0 * usd, rtol=1e-12, err_msg=name)
 
 
 def test_nominal_power_is_that_of_a_new_satellite() -> None:
@@ -79,11 +86,15 @@ def test_nominal_power_is_that_of_a_new_satellite() -> None:
     assert float(of["usd_per_w_nominal"]) == pytest.approx(invested / placed_w, rel=1e-12)
 
 
-def test_mass_launched_is_that_of_the_satellites(base: Outcome) -> None:
-    found = base.courses[ORBIT]
-    np.testing.assert_allclose(found.launched_kg, found.events.launched * LIFE.mass_kg, rtol=1e-12)
-    carrier = space.vehicle(SHAPE, LIFE, NUMBERS)
-    np.testing.assert_allclose(found.launches * carrier.satellites, found.events.launched, rtol=1e-12)
+def test_satellites_of_twice_the_mass_take_twice_the_launches() -> None:
+    often = {"launch.first_launches_per_year": 1e4, "launch.pad_launches_per_year": 1e4}
+    once, twice = (
+        _outcome(SHAPE, LIFE, with_numbers(often | {"deployment.mass_scale": scale})).courses[ORBIT]
+        for scale in (1.0, 2.0)
+    )
+    np.testing.assert_allclose(twice.events.launched, once.events.launched, rtol=1e-12)
+    np.testing.assert_allclose(twice.launches, 2.0 * once.launches, rtol=1e-12)
+    assert float(np.sum(once.launched_kg) / np.sum(once.events.launched)) == pytest.approx(5000.0, rel=1e-12)
 
 
 def test_a_constant_fleet_is_replaced_at_the_rate_of_its_life() -> None:

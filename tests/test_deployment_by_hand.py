@@ -125,6 +125,7 @@ def numbers(changes: dict[str, float]) -> dict[str, Any]:
 
 def found(satellite: Life = UNFAILING, **changes: float) -> Outcome:
     """Changes with __ for the dots of their paths."""
+    satellite = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.float64), satellite)  # one program for all
     return _outcome(SHAPE, satellite, numbers({path.replace("__", "."): value for path, value in changes.items()}))
 
 
