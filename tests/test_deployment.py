@@ -68,7 +68,7 @@ def test_a_vintage_loses_what_fails_and_is_retired(base: Outcome) -> None:
 
 def test_twice_the_prices_are_twice_the_costs(base: Outcome) -> None:
     """Every cost is made of prices in the configuration, and of nothing else."""
-    prices = {f"{slot}.{key}": 2.0 * own[key] for slot, own in NUMBERS.items() for key in own if "usd" in key}
+    prices = {f"{slot}.{key}": 2.0 * float(own[key]) for slot, own in NUMBERS.items() for key in own if "usd" in key}
     twice = _outcome(SHAPE, LIFE, with_numbers(prices))
     for place, found in base.courses.items():
         for name, usd in found.costs_usd.items():

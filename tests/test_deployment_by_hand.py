@@ -407,6 +407,13 @@ def test_what_fails_is_put_right_on_the_ground(alive: list[float], replaced: flo
     assert float(np.sum(grid.demand_per_year["accelerators"])) / 12.0 == pytest.approx(100.0 * (8.0 + repaired))
 
 
+def test_scarce_chips_put_right_what_fails_before_any_are_added() -> None:
+    """A block's chips are made each month; a hundredth of those in place fails each month."""
+    satellite = UNFAILING._replace(accelerators_replaced=jnp.full(YEARS, 12.0))
+    grid = found(satellite, supply__accelerators_per_year=1200.0).courses["grid"]
+    np.testing.assert_allclose(grid.units[:3], [1.0, 1.99, 1.99 + 1.0 - 0.0199], rtol=1e-12)
+
+
 def test_a_block_of_each_month_over_the_life_of_its_chips(interest: Outcome) -> None:
     """It pays the building off evenly over twelve years, of which it takes two."""
     two_years = sum(worth(month) for month in range(24)) / 12.0
