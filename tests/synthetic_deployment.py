@@ -53,7 +53,6 @@ def summary() -> dict[str, Any]:
             "radiator_area_m2": 200.0,
             "altitude_m": 650e3,
             "inclination_rad": 1.71,
-            "failures_per_year": 0.11,
             "sunlit_fraction": 0.9614,
             "array_health": 0.93,
             "specific_mass_kg_per_kw": 96.9,

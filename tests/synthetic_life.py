@@ -45,7 +45,6 @@ def life(alive_per_year: float = 0.95, visits: float = 0.0) -> Life:
         radiator_area_m2=jnp.asarray(200.0),
         altitude_m=jnp.asarray(6.5e5),
         inclination_rad=jnp.asarray(1.71),
-        failures_per_year=jnp.asarray(0.05),
         asked_flops=9e16 + none,
         delivered_flops=9e14 * alive,
         accelerator_power_w=9e2 * alive,

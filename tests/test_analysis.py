@@ -93,7 +93,6 @@ def satellites(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def dying(failures_per_year: Any) -> lifetime.Life:
     alive = 100.0 * jnp.exp(-failures_per_year * jnp.arange(YEARS))
     return LIFE._replace(
-        failures_per_year=failures_per_year * jnp.ones(()),
         accelerators_alive=alive,
         delivered_flops=9e14 * alive,
         accelerator_power_w=9e2 * alive,

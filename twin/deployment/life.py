@@ -13,7 +13,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import constants as const
-from kernels import failures, registry, solar_cell
+from kernels import registry, solar_cell
 from twin import designs, ensembles, rollout
 from twin.ageing import condition
 from twin.carry import Carry
@@ -44,7 +44,6 @@ class Life(NamedTuple):
     radiator_area_m2: Array  # one side
     altitude_m: Array
     inclination_rad: Array
-    failures_per_year: Array  # of an accelerator between burn-in and wear-out
     asked_flops: Array
     delivered_flops: Array
     accelerator_power_w: Array  # accelerators and hosts
@@ -216,7 +215,6 @@ def _made(cohort: CohortStructure, params: CohortParams, prepared: Cohort) -> di
         "array_power_w": cell_m2 * solar_cell.maximum_power_w_per_m2(new, *sheet),
         "battery_energy_j": jnp.asarray(params["battery"]["energy_j"]),
         "radiator_area_m2": jnp.asarray(params["radiator"]["area_m2"]),
-        "failures_per_year": registry.call(failures.base_rate, params["accelerator"]),
         "altitude_m": jnp.mean(elements.semi_major_axis_m) - const.EARTH_RADIUS_M,
         "inclination_rad": jnp.mean(elements.inclination_rad),
     }
