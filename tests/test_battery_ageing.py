@@ -155,6 +155,7 @@ def orbits():
     return twin.simulate(twin.compose("simulate", changes))
 
 
+@pytest.mark.slow
 def test_a_run_wears_its_battery(orbits):
     """Health falls all the time, by the calendar's root law and the cycles that the run's own charge record shows."""
     chosen = twin.compose("simulate", []).cohorts[0].profiles["battery"]

@@ -137,6 +137,7 @@ WEEK_S = 7 * DAY_S
 DAILY = tuple(np.arange(8) * DAY_S)
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_the_schedule():
     """Boundaries that divide a day, that do not, that span several days, and a last day that is not over."""
     expected = after(DAILY)
@@ -151,6 +152,7 @@ def test_draws_do_not_depend_on_the_schedule():
     assert (after((0.0, 0.99 * DAY_S))[0] == 96.0).all()
 
 
+@pytest.mark.slow
 def test_draws_belong_to_the_satellite_and_the_seed():
     """Tiles, padding and more satellites change no satellite's draws; another seed changes most."""
     expected = after(DAILY)

@@ -99,6 +99,7 @@ def test_memory_grows_with_blocks_not_with_steps(compiled, fine_step):
     assert fine < 2 * coarse
 
 
+@pytest.mark.slow
 def test_batch_of_designs_is_one_compile(default_step):
     """`vmap` over the parameters gives each design's own answer."""
     function, values, value, *_ = default_step

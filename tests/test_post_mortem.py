@@ -66,6 +66,7 @@ def replayed(finding: Finding, folder: Path) -> dict[str, float]:
     return post_mortem.replay(folder)
 
 
+@pytest.mark.slow
 def test_a_fire_in_the_battery(tmp_path: Path) -> None:
     """It grows too hot in the course of an interval: the first step beyond the range is found, not the first of all."""
     finding, error = examined(model_of(f"{FIRE}.conductance_w_per_k=24.0"))
@@ -86,6 +87,7 @@ def test_a_fire_in_the_battery(tmp_path: Path) -> None:
         assert file["state.temperature_k.battery"] == np.float32(before_k) and "slow.propellant_kg" in file.files
 
 
+@pytest.mark.slow
 def test_work_without_bounds_in_a_later_interval(tmp_path: Path) -> None:
     """What a step is given is named before what it makes of it, in the interval and chunk where it came."""
     model = model_of()
@@ -104,6 +106,7 @@ def test_a_number_that_overflows_in_the_fleet_s_constants(tmp_path: Path) -> Non
     assert replayed(finding, tmp_path) == finding.wrong
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_machine_is_not_found_again(tmp_path: Path) -> None:
     finding, error = examined(model_of(), Place("array_power_w", 1, 1))
     assert error.place == Place("array_power_w", 1, 1)

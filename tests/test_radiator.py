@@ -50,6 +50,7 @@ def test_coating_darkens_until_the_end_of_its_life(life, absorptivity):
     assert float(radiator.aged_optics(**COATING, life_fraction=life).absorptivity) == pytest.approx(absorptivity)
 
 
+@pytest.mark.slow
 def test_step_reads_the_absorptivity_of_the_coatings_age(small):
     cohort = small.structure.cohorts[0]
     prepared = prepare(small.structure, small.params, small.environment)[cohort.name]

@@ -69,6 +69,7 @@ def telemetry(sets, tmp_path_factory):
     return twin.simulate(twin.compose("simulate", ["experiment=dawn_dusk_2026", f"constellation.file={file}"]))
 
 
+@pytest.mark.slow
 def test_sunlit_fraction_of_a_day(sets, independent, telemetry):
     """Every satellite within 0.1 percentage points; the eclipsed ones spend up to 28 % of the day in the dark."""
     modelled = telemetry["sunlit_fraction"].mean("time").values.astype(float)
@@ -80,6 +81,7 @@ def test_sunlit_fraction_of_a_day(sets, independent, telemetry):
     assert np.abs(modelled - independent).max() < 0.001
 
 
+@pytest.mark.slow
 def test_telemetry_covers_the_day(telemetry):
     """Frames every five minutes to the end of the day, and the summary counts the same sunlit time."""
     summary = json.loads(telemetry.attrs["summary"])

@@ -281,7 +281,7 @@ def test_a_run_without_a_folder_cannot_be_stopped() -> None:
 
 # --- Killed ----------------------------------------------------------------------------------------------------------
 
-KILLS = int(os.environ.get("TWIN_KILLS", "3"))  # 30 take some minutes
+KILLS = int(os.environ.get("TWIN_KILLS", "2"))  # 30 take some minutes
 LONGEST_S = 2.0  # of stepping, of about 6 in all, until a kill
 
 

@@ -192,6 +192,7 @@ def test_a_satellite_is_replaced_once_in_each_life(mode):
     np.testing.assert_allclose(of(again.out_of_service_s), (30 * DAY_S - waited_s).sum(axis=0), atol=1.0)
 
 
+@pytest.mark.slow
 def test_renewal_has_finite_gradients():
     _, first, (model, cohort, shared, each, state) = fleet("servicing=visits_and_replacement", "failures=expected")
 
@@ -230,6 +231,7 @@ def counts(slots):
     return np.stack([*(of(getattr(slots.slow, n)) for n in COUNTED), *(of(getattr(slots.servicing, n)) for n in TOLD)])
 
 
+@pytest.mark.slow
 def test_renewal_does_not_depend_on_schedule_or_tiles():
     on_grid, first, _ = fleet(*OFTEN)
     twelve = np.arange(13) * DAY_S

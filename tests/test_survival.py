@@ -26,6 +26,7 @@ def safe_mode():
     return twin.simulate(twin.compose("simulate", SAFE_MODE)).isel(satellite=0)
 
 
+@pytest.mark.slow
 def test_safe_mode_draws_nothing_for_the_payload_and_heats(safe_mode):
     off = safe_mode.isel(time=slice(100, 395))  # the window is 6 000 to 23 700 s, frames of 60 s
     assert float(off.compute_rate_flops.max()) == 0.0
@@ -34,6 +35,7 @@ def test_safe_mode_draws_nothing_for_the_payload_and_heats(safe_mode):
     assert float(safe_mode.isel(time=slice(0, 100)).heater_power_w.max()) == 0.0
 
 
+@pytest.mark.slow
 def test_safe_mode_cools_the_fluid_and_restarts(safe_mode):
     before, cold, after = (safe_mode.isel(time=k) for k in (99, 394, -1))
     assert float(cold.coolant_temperature_k) < float(before.coolant_temperature_k) - 30.0
@@ -41,6 +43,7 @@ def test_safe_mode_cools_the_fluid_and_restarts(safe_mode):
     assert float(safe_mode.state_of_charge.min()) > 0.2
 
 
+@pytest.mark.slow
 def test_the_reference_coolant_freezes_in_safe_mode(safe_mode):
     """As README says: the shipped heater does not keep the water glycol liquid; the summary says by how much."""
     freezing_k = twin.compose("simulate", SAFE_MODE).cohorts[0].profiles["coolant_loop"].freezing_temperature_k
@@ -49,6 +52,7 @@ def test_the_reference_coolant_freezes_in_safe_mode(safe_mode):
     assert float(safe_mode.coolant_temperature_k.min()) < freezing_k
 
 
+@pytest.mark.slow
 def test_hot_case_states_its_margins():
     result = twin.simulate(
         twin.compose("simulate", ["experiment=hot_case", "constellation.satellites=2", "time.duration_s=12000"])

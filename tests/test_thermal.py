@@ -162,6 +162,7 @@ def test_radiator_with_hardly_any_flow_stays_above_zero(satellite):
     assert np.isfinite(end).all() and end.min() > 60.0
 
 
+@pytest.mark.slow
 def test_design_whose_components_all_sit_on_the_bus():
     """A network that names only its bus runs in full: no heat is lost between components and nodes."""
     nodes = {"box": {"heat_capacity_j_per_k": 5e6}, "wing": {"heat_capacity_j_per_k": 1e6}}
@@ -181,6 +182,7 @@ def test_design_whose_components_all_sit_on_the_bus():
     assert float(metrics["load_energy_j"]) > 1e6 and 200.0 < float(metrics["max_battery_temperature_k"]) < 400.0
 
 
+@pytest.mark.slow
 def test_transient_through_eclipse_matches_radau(small):
     """The whole step against SciPy's Radau on the same physics in continuous time: near it, and second order."""
     cohort = small.structure.cohorts[0]

@@ -124,6 +124,7 @@ def sampled(full):
     return result
 
 
+@pytest.mark.slow
 def test_windows_give_what_the_full_run_gives(full, sampled):
     ours, theirs = (summary["fleet"] for _, summary in (sampled, full))
     assert ours["delivered_flop"] == pytest.approx(theirs["delivered_flop"], rel=1e-3)
@@ -132,6 +133,7 @@ def test_windows_give_what_the_full_run_gives(full, sampled):
     assert loss[0] == pytest.approx(loss[1], rel=1e-2)
 
 
+@pytest.mark.slow
 def test_windows_stand_for_the_whole_duration(full, sampled):
     result, summary = sampled
     steps = summary["run"]["satellite_steps"]
@@ -142,6 +144,7 @@ def test_windows_stand_for_the_whole_duration(full, sampled):
     np.testing.assert_allclose(gaps_s, CHUNKS * CHUNK_S / 12, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_what_people_read_names_the_calendar_and_the_share_simulated(sampled):
     result, _ = sampled
     configuration = json.loads(result.attrs["configuration"])
@@ -155,11 +158,13 @@ def test_what_people_read_names_the_calendar_and_the_share_simulated(sampled):
     assert "30 days, 8.0% of it simulated, in steps of 60 s" in first
 
 
+@pytest.mark.slow
 def test_energy_balances_over_windows(sampled):
     fleet = sampled[1]["fleet"]
     assert fleet["power_balance_residual"] < 2e-4 and fleet["heat_balance_residual"] < 1e-5
 
 
+@pytest.mark.slow
 def test_every_day_has_its_failures(full, sampled):
     """The draws of a day are keyed by the day: windows draw those of all days that they stand for."""
     (ours, mine), (theirs, other) = sampled, full

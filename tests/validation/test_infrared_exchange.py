@@ -4,6 +4,7 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from kernels import attitude, enclosure, registry, sunlight, thermal_network
 from kernels.constants import EARTH_RADIUS_M as RADIUS_M
@@ -112,6 +113,7 @@ def radiosity_on_nodes_w(temperature_k: np.ndarray) -> np.ndarray:
     against="radiosities, a linear system in numpy",
     bound=1e-9,
 )
+@pytest.mark.slow
 def test_network_against_radiosities() -> float:
     exact = radiosity_on_nodes_w(node_temperatures_k(0.0))
     return float(np.abs(radiation_on_nodes_w(node_temperatures_k(0.0)) - exact).max() / np.abs(exact).max())

@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import yaml
 from scipy.integrate import solve_ivp
 
@@ -118,6 +119,7 @@ CASES = {
     bound=1.0,
     unit="K",
 )
+@pytest.mark.slow
 def test_box_satellite() -> Measured:
     cohort, shared = box_satellite()
     sources = np.stack([make(shared.surfaces) for make in CASES.values()], axis=-1)  # (step, node, case)
