@@ -82,7 +82,8 @@ def _line(row: Row, module: str) -> tuple[str, str]:
     if row.target is not None:
         words = f"{words} Aimed at {row.target:g}: {row.reason}".strip()
     path = f"tests/{module.replace('.', '/')}.py"
-    command = f"`pytest {path}::{row.measure.__name__}`"
+    slow = any(mark.name == "slow" for mark in getattr(row.measure, "pytestmark", ()))
+    command = f"`pytest {'-m slow ' if slow else ''}{path}::{row.measure.__name__}`"
     print(f"{row.what}: {error} ({time.perf_counter() - started:.1f} s)")
     bound = f"{row.bound:g} {row.unit}".strip()
     return f"| {row.what} | {row.against} | {row.kind} | {error} | {bound} | {words} | {command} |\n", state
