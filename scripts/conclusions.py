@@ -1,5 +1,6 @@
 """Deploy what docs/conclusions.md tells of and write it: `python scripts/conclusions.py` (some minutes)."""
 
+import argparse
 import os
 import platform
 import sys
@@ -126,4 +127,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # takes no argument
     main()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twin.composing import load, quoted, sweep
+from twin.composing import check_config_dir, load, quoted, sweep
 from twin.conf_path import conf_dir
 from twin.stopping import Stopping, on_signals
 
@@ -59,8 +59,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
     name = arguments.config_name or "simulate"
     try:
-        if arguments.config_dir and not Path(arguments.config_dir).is_dir():
-            raise ConfigError(f"--config-dir {arguments.config_dir}: no such folder")
+        check_config_dir(arguments.config_dir)
         from twin import processes, resume
         from twin.model import use_devices
         from twin.run import write_missing_report

@@ -110,6 +110,14 @@ def composed(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
     return {str(key): value for key, value in plain.items()}, run_dir
 
 
+def check_config_dir(folder: str | None) -> None:
+    """ConfigError when the folder that --config-dir names is not there."""
+    from twin.config import ConfigError
+
+    if folder and not Path(folder).is_dir():
+        raise ConfigError(f"--config-dir {folder}: no such folder")
+
+
 def quoted(override: str) -> str:
     """An override as Hydra reads it: resume=from=STEP has an = in its value."""
     return f"resume='{override.removeprefix('resume=')}'" if override.startswith("resume=from=") else override
@@ -133,6 +141,8 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         choices = _profiles(group)
         return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
     key = re.search(r"Could not override '([^']+)'", text)
+    if key and config_name == "simulate" and key.group(1) in _groups():
+        return f"{' '.join(overrides)!r}: {key.group(1)} is a choice of deployments; use scripts/deploy.py"
     if key:
         return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name))}"
     group = re.search(r"Could not find match for '([^']+)'", text)

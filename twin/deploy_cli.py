@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.cli import FAILED, INTERRUPTED, REFUSED
-from twin.composing import load_project, sweep
+from twin.composing import check_config_dir, load_project, sweep
 from twin.conf_path import conf_dir
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
     name = arguments.config_name or "deploy"
     try:
+        check_config_dir(arguments.config_dir)
         if arguments.multirun:
             for overrides in sweep(arguments.overrides):
                 build_project(load_project(overrides, name)[0])

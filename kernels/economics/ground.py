@@ -6,7 +6,7 @@ A watt of power stands for a watt that the meter may draw all year: plants are s
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.economics.finance import HOURS_PER_YEAR, capital_recovery_per_year
+from kernels.economics.finance import capital_recovery_per_year
 from kernels.economics.site import W_PER_KW, Expansion, Facility, Power, Site, per_kwh, site
 from kernels.quantity import (
     BuildingLife,
@@ -220,11 +220,6 @@ def levelized_ratio(rate_per_year: Scalar, growth_per_year: Scalar, years: Array
     """
     net = (1.0 + jnp.asarray(rate_per_year)) / (1.0 + jnp.asarray(growth_per_year)) - 1.0
     return capital_recovery_per_year(rate_per_year, years) / capital_recovery_per_year(net, years)
-
-
-def energy_usd_per_kw_year(price_usd_per_kwh: Scalar, pue: Scalar) -> Array:
-    """What a kilowatt of IT pays for energy in a year (Aguera y Arcas et al., arXiv 2511.19468, 2025). [USD/kW/year]"""
-    return jnp.asarray(price_usd_per_kwh) * pue * HOURS_PER_YEAR
 
 
 def capacity_w(site: Site, years: Array) -> Array:
