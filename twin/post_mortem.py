@@ -37,7 +37,7 @@ FLOAT = "%.9g"
 
 _anchored = jax.jit(rollout.anchored, static_argnums=(0, 1))
 _inputs_of = jax.jit(rollout.inputs_of, static_argnums=(0, 1))
-_run_tile = jax.jit(rollout.run_tile, static_argnums=(0, 1))
+_run_tile = jax.jit(rollout.run_tile, static_argnums=(0, 1, 3))
 _step = jax.jit(step, static_argnums=0)
 _of_slow = jax.jit(condition, static_argnums=0)
 
@@ -213,6 +213,7 @@ def _run_block(
         structure,
         cohort,
         segment,
+        structure.schedule.step_s,
         read.shared,
         read.weight,
         read.number // steps,

@@ -48,7 +48,7 @@ class Segment:
         """Steps of the whole segment."""
         return self.exchanges * self.blocks * self.steps
 
-    def length_s(self, step_s: float) -> float:
+    def length_s(self, step_s: Any) -> Any:
         """Length of an exchange interval. [s]"""
         return self.blocks * self.steps * step_s
 
@@ -138,7 +138,7 @@ def run_chunk(
     `traced_flops` is the demand per exchange interval, (exchanges,). `fleet_sum` adds over the satellites of all
     devices.
     """
-    step_s = structure.schedule.step_s
+    step_s = step_length_s(structure, now)
     anchors = {
         c.name: anchored(structure, c, shared[c.name], each[c.name], carry.slow[c.name], environment, now)
         for c in structure.cohorts
@@ -153,7 +153,7 @@ def run_chunk(
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
-            run = partial(run_tile, structure, cohort, segment, shared[name], now.weight, number)
+            run = partial(run_tile, structure, cohort, segment, step_s, shared[name], now.weight, number)
             states[name], slow[name], totals[name], frames[name] = _over_tiles(
                 run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
             )
@@ -167,7 +167,12 @@ def run_chunk(
     return closed(structure, shared, now.weight, (carry, last), ledgers), ordered
 
 
-def _span_s(interval_s: float, now: Moment, number: Array) -> tuple[Array, Array]:
+def step_length_s(structure: Structure, now: Moment) -> Any:
+    """Length of a step: a number of the schedule, or an array where the moment has its own. [s]"""
+    return structure.schedule.step_s if now.step_s is None else now.step_s
+
+
+def _span_s(interval_s: Any, now: Moment, number: Array) -> tuple[Array, Array]:
     """Time since the start of the run that an exchange interval stands for: from, to."""
     return tuple(now.counted_s + now.weight * (number + k) * interval_s for k in (0, 1))
 
@@ -184,7 +189,7 @@ def inputs_of(
     fleet_sum: Callable[[Array], Array] = jnp.sum,
 ) -> dict[str, Inputs]:
     """What each satellite is given in an exchange interval of a segment, by its number there."""
-    interval_s = segment.length_s(structure.schedule.step_s)
+    interval_s = segment.length_s(step_length_s(structure, now))
     span_s = _span_s(interval_s, now, number)
     return even_split(
         structure,
@@ -245,6 +250,7 @@ def run_tile(
     structure: Structure,
     cohort: CohortStructure,
     segment: Segment,
+    step_s: Any,
     shared: Shared,
     weight: Array,
     interval: Array,
@@ -258,14 +264,14 @@ def run_tile(
 
     A gradient keeps what passes from block to block; a block's states, then each step, are computed anew.
     """
-    step_s = structure.schedule.step_s
     kind = jnp.dtype(structure.precision)
+    own_step_s = kind.type(step_s) if isinstance(step_s, float) else step_s.astype(kind)
 
     def one_step(shared: Shared, own: tuple[Anchor, Inputs, Condition], carry: Stepped, number: Array) -> Stepped:
         anchor, inputs, now = own
         state, sums, extremes = carry
-        start_s = number.astype(kind) * kind.type(step_s)
-        state, out = step(cohort, shared, anchor, inputs, state, now, start_s, kind.type(step_s))
+        start_s = number.astype(kind) * own_step_s
+        state, out = step(cohort, shared, anchor, inputs, state, now, start_s, own_step_s)
         sums = {name: value + out[name] for name, value in sums.items()}
         return state, sums, extremes_with(extremes, out)
 
@@ -286,7 +292,7 @@ def run_tile(
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)
         slow = aged(slow, sums, steady, segment.steps, length_s)
-        end_s = (first + segment.steps).astype(kind) * kind.type(step_s)
+        end_s = (first + segment.steps).astype(kind) * own_step_s
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
         frame: Frames = means | {name: ends[name] for name in variables.ENDS}

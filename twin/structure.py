@@ -102,6 +102,7 @@ class Moment(NamedTuple):
     flown_s: Any  # simulated time before it
     counted_s: Any  # calendar time that the windows before it stand for
     weight: Any  # calendar time that each of its seconds stands for; 0 while the satellites settle
+    step_s: Any = None  # length of its steps; none for that of the schedule
 
 
 def moment(schedule: Schedule, weight: Any, done: Any) -> Moment:

@@ -1,0 +1,1 @@
+"""Design by gradient: the best satellite, and why."""
