@@ -1,10 +1,12 @@
 """One way down from one place, with SciPy, until the conditions of an optimum hold.
 
 SLSQP (Kraft, DFVLR-FB 88-28, 1988) and the trust region with a barrier of SciPy (Byrd, Hribar and Nocedal, SIAM J.
-Optim. 9, 1999) are given exact slopes, and one evaluation serves value and slopes. The largest of several pieces is minimised
-as one more variable that no piece may exceed. A design without rows is worse than all others: the step is shortened.
+Optim. 9, 1999) are given exact slopes, and one evaluation serves value and slopes. The largest of several pieces is
+minimised as one more variable that no piece may exceed. A design without rows is worse than all others: the step is
+shortened.
 """
 
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -179,17 +181,19 @@ def _trust_constr(search: _Scipy) -> str:
     limited = bool(search.look.limits.size or search.several)
     slopes: Any = search.constraint_slopes
     constraint = NonlinearConstraint(search.constraints, 0.0, np.inf, jac=slopes, hess=BFGS())
-    small = 1e-2 * search.settings.tolerance
-    most = search.settings.most_iterations
-    found = minimize(
-        search.value,
-        search.begin,
-        jac=search.slope,
-        hess=BFGS(),
-        method="trust-constr",
-        bounds=search.bounds,
-        constraints=constraint if limited else (),
-        options={"maxiter": most, "gtol": small, "xtol": 1e-2 * small, "barrier_tol": small},
-    )
+    small = 1e-2 * search.settings.tolerance  # the gradient's own criterion would end it before the barrier is low
+    options = {"maxiter": search.settings.most_iterations, "gtol": 0.0, "xtol": 1e-2 * small, "barrier_tol": small}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "delta_grad == 0.0")  # of limits that are linear
+        found = minimize(
+            search.value,
+            search.begin,
+            jac=search.slope,
+            hess=BFGS(),
+            method="trust-constr",
+            bounds=search.bounds,
+            constraints=constraint if limited else (),
+            options=options,
+        )
     search.slope(found.x)
     return OUT_OF_STEPS if found.status == 0 else NO_BETTER

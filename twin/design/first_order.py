@@ -20,7 +20,7 @@ LAST_RATE = 0.05  # of the first
 ROUND = 10  # steps between updates of the multipliers
 WEIGHT, MOST_WEIGHT = 10.0, 1e4
 NEAR = 0.02  # of the bounds: places that lead to the same optimum
-AT_REST = 1e-3  # of the bounds, largest move in a round
+AT_REST = 1e-2  # of the bounds, largest move in a round; and violation
 
 
 class _Price(NamedTuple):

@@ -29,6 +29,12 @@ class Kkt(NamedTuple):
         """Places of the limits that hold the design."""
         return np.flatnonzero((self.limits > 0.0) & (np.abs(look.limits[0]) < ACTIVE))
 
+    def active_bounds(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the variables that their lower, and that their upper bound holds."""
+        sides = ((self.lower, place), (self.upper, 1.0 - place))
+        lower, upper = (np.flatnonzero((side > 0.0) & (distance < ACTIVE)) for side, distance in sides)
+        return lower, upper
+
 
 def kkt(place: np.ndarray, look: Look) -> Kkt:
     """Multipliers at a place in 0-1, (variable,), from what the form is worth there."""

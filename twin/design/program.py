@@ -137,7 +137,7 @@ class Look(NamedTuple):
     @property
     def violation(self) -> np.ndarray:
         """The largest violation, (design,); 0 where all limits hold."""
-        return np.maximum(0.0, -self.limits.min(axis=1, initial=0.0))
+        return (-self.limits).max(axis=1, initial=0.0)
 
     def only(self, chosen: int) -> "Look":
         """One of the designs, as a batch of one."""
@@ -179,7 +179,7 @@ class Trials:
 
     def _tell(self, values: list[np.ndarray]) -> None:
         read = np.stack(values)
-        violation = np.maximum(0.0, -self.form.limits.of(read).min(axis=1, initial=0.0))
+        violation = (-self.form.limits.of(read)).max(axis=1, initial=0.0)
         worst = self.form.pieces.of(read).max(axis=1)
         closed = np.isfinite(worst) & np.isfinite(violation)
         self.best = min([self.best, *zip(violation[closed].tolist(), worst[closed].tolist(), strict=True)])

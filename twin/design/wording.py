@@ -6,7 +6,6 @@ import numpy as np
 
 from twin.design import starts
 from twin.design.descent import Descent
-from twin.design.kkt import Kkt
 from twin.design.problem import Limit, Problem
 from twin.design.program import Form, scales_of
 
@@ -19,7 +18,7 @@ def listed(words: Sequence[str]) -> str:
 def of_end(problem: Problem, end: Descent) -> str:
     """How a search ended, and what holds the design."""
     limits = [problem.limits[limit].name for limit in end.kkt.active(end.look)]
-    holding = limits + _bounds(problem, end.kkt)
+    holding = limits + _bounds(problem, end)
     held = f"held by {listed(holding)}" if holding else "held by no limit and no bound"
     how = "Converged" if end.converged else f"Stopped {end.reason}"
     return f"{how}, {held}, KKT residual {end.kkt.residual:.1e}"
@@ -57,7 +56,7 @@ def of_conflict(problem: Problem, least: Descent, conflict: Sequence[int]) -> st
     """Which limits conflict, by how much in the least violated design, and which bounds keep it there."""
     violations = least.look.pieces[0, :-1] * scales_of(problem)
     parts = [_violated(problem.limits[limit], violations[limit]) for limit in conflict]
-    held = _bounds(problem, least.kkt)
+    held = _bounds(problem, least)
     bounds = f", with {listed(held)}" if held else ""
     word = "these limits conflict" if len(parts) > 1 else "this limit cannot hold"
     return f"No design was found that holds all limits; {word}: {listed(parts)}{bounds}"
@@ -69,11 +68,7 @@ def _violated(limit: Limit, by: float) -> str:
     return f"{limit.name} ({by:.3g}{unit} {side}, {limit.bound:.6g}{unit})"
 
 
-def _bounds(problem: Problem, kkt: Kkt) -> list[str]:
+def _bounds(problem: Problem, end: Descent) -> list[str]:
     """Bounds that hold a design."""
-    return [
-        f"{variable.path} at its {side} bound"
-        for place, variable in enumerate(problem.variables)
-        for side, multipliers in (("lower", kkt.lower), ("upper", kkt.upper))
-        if multipliers[place] > 0.0
-    ]
+    sides = zip(("lower", "upper"), end.kkt.active_bounds(end.place), strict=True)
+    return [f"{problem.variables[place].path} at its {side} bound" for side, places in sides for place in places]
