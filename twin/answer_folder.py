@@ -25,6 +25,12 @@ def finished(folder: Path, resolved: Mapping[str, Any], summary_name: str = SUMM
     return bool(run_folder.summary(folder, summary_name))
 
 
+def begin(folder: Path, resolved: Mapping[str, Any]) -> None:
+    """Write what is to be answered, so that work that is kept on the way is known for its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run_folder.write_atomically(folder / CONFIG, _config(resolved))
+
+
 def write(
     folder: Path,
     resolved: Mapping[str, Any],
@@ -35,9 +41,13 @@ def write(
 ) -> None:
     """Write configuration, tables, files by path and, last of all, the summary: what has one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = {CONFIG: yaml.safe_dump(as_plain(resolved), sort_keys=False), **files}
+    written = {CONFIG: _config(resolved), **files}
     written |= {f"{name}.csv": to_csv(table) for name, table in tables.items()}
     with run_folder.claimed(folder):
         for name, text in {**written, summary_name: json.dumps(finite(summary), indent=1, allow_nan=False)}.items():
             (folder / name).parent.mkdir(exist_ok=True)
             run_folder.write_atomically(folder / name, text)
+
+
+def _config(resolved: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(as_plain(resolved), sort_keys=False)
