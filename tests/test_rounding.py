@@ -15,7 +15,8 @@ def vessel(integer: tuple[int, ...]) -> tuple[Problem, Evaluate]:
     """The pressure vessel: thicknesses in sixteenths of an inch, radius and length in inches, cost.
 
     Yang, Huyck, Karamanoglu and Khan, True Global Optimality of the Pressure Vessel Design Problem, Int. J.
-    Bio-Inspired Computation 5, 2013, which proves the optimum with whole thicknesses; the other follows from active limits.
+    Bio-Inspired Computation 5, 2013, which proves the optimum with whole thicknesses; the other follows from active
+    limits.
     """
 
     def rows(x):
