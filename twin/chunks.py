@@ -99,7 +99,7 @@ def through(
     model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
 ) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
     """Carry after a chunk and its frames; the carry before it is used up."""
-    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
+    now = jax.tree.map(lambda number: jnp.asarray(number, dtype=jnp.float64), chunk.now)
     program = programs.chunk(model, chunk.segment).result()
     environment = programs.of_any_length(model).environment
     return program(tiles.shared, tiles.each, environment, now, jnp.asarray(chunk.demand_flops), carry)

@@ -153,7 +153,7 @@ def _reads(
     weight = jnp.asarray(chunk.now.weight, dtype=jnp.float64)
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
-        now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
+        now = jax.tree.map(lambda number: jnp.asarray(number, dtype=jnp.float64), chunk.now)
         place = now, jnp.asarray(interval), chunk.demand_flops[interval]
         inputs = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, *place, fleet)[name])
         state, slow = mine.of((fleet.state[name], fleet.slow[name]))

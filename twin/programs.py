@@ -76,7 +76,7 @@ def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
     def placed(tree: Any, where: Sharding | None) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
 
-    now = Moment(*[jax.ShapeDtypeStruct((), jnp.float64)] * len(Moment._fields))
+    now = Moment(*[jax.ShapeDtypeStruct((), jnp.float64)] * 4)  # with the step of the schedule
     demand = jax.ShapeDtypeStruct((segment.exchanges,), jnp.float64)
     laid = placed(tiles.shared, whole), placed(tiles.each, split)
     fixed = structure, segment, devices_of(structure)
