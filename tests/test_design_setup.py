@@ -78,6 +78,7 @@ REFUSED = {
     f"{COUNT}.scales=[array.area_m2]": r"array.area_m2 is varied or scaled twice",
     "+design.variables.accelerator.power_cap_w={low: 10, high: 900}": r"power_cap_w = 10: must be above idle",
     "+design.variables.solar_cell.max_power_voltage_v.99={low: 1, high: 2}": r"has the values 0 to \d",
+    "design.sensitivities=[array.aera_m2]": r"design.sensitivities: array.aera_m2: no number that a design can vary",
     "design.variables=null": r"design.variables = None: input should be a valid dictionary",
     "design.objective.minimize=mas_kg": r"no such measure \(did you mean 'mass_kg'\?\)",
     "design.objective.maximize=mass_kg": r"either minimize or maximize",

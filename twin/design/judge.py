@@ -97,8 +97,8 @@ def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) ->
     columns = list(zip(*(jax.tree.leaves(pair) for pair in zip(numbers, environments, strict=True)), strict=True))
     varies = tuple(any(not np.array_equal(column[0], leaf) for leaf in column[1:]) for column in columns)
     leaves = [jnp.stack(column) if differs else column[0] for column, differs in zip(columns, varies, strict=True)]
-    together = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
-    return Given(*together, jnp.arange(len(numbers))), varies
+    own, around = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
+    return Given(own, around, jnp.arange(len(numbers))), varies
 
 
 def _over_scenarios(kind: Kind, given: Given, judge: Any) -> Any:
