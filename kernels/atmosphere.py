@@ -63,9 +63,9 @@ def log_profile(table: Table, activity: Activity) -> Array:
 def density_kg_per_m3(altitude_m: Array, table: Table, log_density: Array) -> Array:
     """Mean density at an altitude from a profile of `log_profile`; exponential beyond its ends.
 
-    Between knots the logarithm is a cubic whose slope at each is that of the parabola through three, so that the drag of
-    an orbit, which crosses a few knots, has a steady derivative by its altitude. Averaged over latitude, season and hour:
-    the bulge of the afternoon, a factor of 3 to 10 over the night at 500-650 km, is left out.
+    Between knots the logarithm is a cubic whose slope at each is that of the parabola through three, so that the drag
+    of an orbit, which crosses a few knots, has a steady derivative by its altitude. Averaged over latitude, season and
+    hour: the bulge of the afternoon, a factor of 3 to 10 over the night at 500-650 km, is left out.
     """
     knots = table.altitude_m
     apart_m = jnp.diff(knots)
