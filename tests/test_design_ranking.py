@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,20 +20,30 @@ def override(folder: Path, cell: str) -> None:
     (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"solar_cell={cell}", "design=least_mass"]))
 
 
-def write_job(folder: Path, cell: str, mass_kg: float, status: str = "converged") -> None:
-    found = synthetic.infeasible() if status == "infeasible" else synthetic.solution(objective=mass_kg, status=status)
-    synthetic.write(folder, found)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A design, to be copied."""
+    return synthetic.write(tmp_path_factory.mktemp("design") / "run")
+
+
+def write_job(folder: Path, written: Path, cell: str, mass_kg: float, **changed: str) -> None:
+    """A copy of a design with another mass."""
+    shutil.copytree(written, folder)
+    found = json.loads((folder / "design.json").read_text()) | changed
+    found["objective"]["after"] = mass_kg
+    (folder / "design.json").write_text(json.dumps(found))
     override(folder, cell)
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Path:
+def sweep(tmp_path: Path, written: Path) -> Path:
     """Five jobs: two designs, one that stopped, one that conflicts and one that was refused."""
     folder = tmp_path / "sweep"
-    write_job(folder / "0", "heavy", 8100.0)
-    write_job(folder / "1", "light", 7912.0)
-    write_job(folder / "2", "stopped", 8000.0, "stopped")
-    write_job(folder / "3", "dark", 7000.0, "infeasible")
+    write_job(folder / "0", written, "heavy", 8100.0)
+    write_job(folder / "1", written, "light", 7912.0)
+    write_job(folder / "2", written, "stopped", 8000.0, status="stopped")
+    none = synthetic.infeasible()
+    write_job(folder / "3", written, "dark", 7000.0, status=none.status, message=none.message)
     override(folder / "4", "absent")
     answer_folder.refuse(folder / "4", "solar_cell=absent: no such <profile>")
     return folder
@@ -43,7 +54,7 @@ def test_best_satellite_of_the_catalogue_comes_first(sweep: Path, capsys: pytest
     text = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in text.splitlines()]
     rows = [line for line in lines if line[:3] in ("1 1", "2 2", "3 0")]
-    start = "1 1 light 7\u202f912 kg 9\u202f161 kg 471.3 m2 140 m2 61 converged work, hot <case>,"
+    start = "1 1 light 7 912 kg 9 161 kg 471.3 m2 140 m2 61 converged work, hot <case>,"
     assert rows[0].startswith(start) and [row.split()[2] for row in rows] == ["light", "stopped", "heavy"]
     assert "By their objective, best first (minimize mass_kg)." in text
     folded = "".join(text.split())
@@ -72,9 +83,9 @@ def test_damaged_design_is_said_to_be(sweep: Path) -> None:
     assert jobs["1"].status == "damaged" and not jobs["1"].result
 
 
-def test_maximised_objectives_rank_the_largest_first_and_others_warn(tmp_path: Path) -> None:
+def test_maximised_objectives_rank_the_largest_first_and_others_warn(tmp_path: Path, written: Path) -> None:
     for number, (sense, value) in enumerate([("maximize", 1.0), ("maximize", 3.0), ("minimize", 2.0)]):
-        write_job(tmp_path / str(number), f"cell_{number}", value)
+        write_job(tmp_path / str(number), written, f"cell_{number}", value)
         path = tmp_path / str(number) / "design.json"
         found = json.loads(path.read_text())
         found["objective"]["sense"] = sense
