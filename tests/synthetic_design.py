@@ -1,6 +1,8 @@
 """A problem of design with numbers like those of a satellite, in closed form, and its folder; nothing is simulated."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +124,12 @@ def elasticities() -> Table:
 
 def answer(found: Solution | None = None, **asked: Table) -> Answer:
     """All of it, with a configuration that is composed as any other."""
-    resolved, _ = composing.composed("simulate", OVERRIDES)
-    chosen = composing.choices("simulate", OVERRIDES)
-    return Answer(problem(), found or solution(), BEFORE, resolved, chosen, asked)
+    return Answer(problem(), found or solution(), BEFORE, *_composed(), asked)
+
+
+@cache
+def _composed() -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    return composing.composed("simulate", OVERRIDES)[0], composing.choices("simulate", OVERRIDES)
 
 
 def write(folder: Path, found: Solution | None = None, **asked: Table) -> Path:

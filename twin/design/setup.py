@@ -127,6 +127,8 @@ def build_setup(config: DesignConfig) -> Setup:
     held = known(structure, launchers[first], _profiles(config.scenarios[first]))
     variables, spots = zip(*_variables(design, held, numbers), strict=True)
     _check_together(models[first], variables)
+    for path in design.sensitivities:
+        found("design.sensitivities", path, held)
     return Setup(
         problem=_problem(design, _boils(models[first]), variables, tuple(models)),
         design=design,
