@@ -1,6 +1,7 @@
 """Command line of designs: Hydra composes, the schema validates, and only then is anything written."""
 
 import logging
+import math
 import signal
 import sys
 from pathlib import Path
@@ -36,8 +37,9 @@ def optimize_main() -> None:
             _check_first(arguments, session)
 
         @hydra.main(config_path=str(conf_dir()), config_name="optimize", version_base="1.3")
-        def job(_: Any) -> None:
-            _job(session)
+        def job(composed: Any) -> float:
+            found = _job(session)
+            return _worst(composed) if found is None else found
 
         job()
     except KeyboardInterrupt:
@@ -59,7 +61,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
     try:
         found_in = check_config_dir(arguments.config_dir)
         if arguments.multirun:
-            for overrides in sweep(arguments.overrides):
+            for overrides in _to_check(arguments.overrides):
                 build_setup(load_design([*overrides, *found_in], name)[0])
             return
         config, run_dir = load_design([*arguments.overrides, *found_in], name)
@@ -73,6 +75,12 @@ def _check_first(arguments: Any, session: _Session) -> None:
         sys.exit(REFUSED)
 
 
+def _to_check(overrides: list[str]) -> list[list[str]]:
+    """Every job of a sweep; of another sweeper, which tries a few of them, the first alone."""
+    jobs = sweep(overrides)
+    return jobs[:1] if any(override.startswith("hydra/sweeper=") for override in overrides) else jobs
+
+
 def _shown(folder: Path) -> bool:
     """Print a design; whether it holds all limits."""
     from twin.reporting import design_console, design_facts
@@ -81,10 +89,17 @@ def _shown(folder: Path) -> bool:
     return design_facts.read(folder).feasible
 
 
-def _job(session: _Session) -> None:
-    """One run of Hydra: design into its output folder, show progress and the result."""
+def _worst(composed: Any) -> float:
+    """What whoever sweeps is told of a job without a design: worse than any objective."""
+    objective = (composed.get("design") or {}).get("objective") or {}
+    return math.inf if objective.get("maximize") is None else -math.inf
+
+
+def _job(session: _Session) -> float | None:
+    """One run of Hydra: design into its output folder, show progress and the result; the objective of a design."""
     from hydra.core.hydra_config import HydraConfig
 
+    from twin import answer_folder
     from twin.config import ConfigError
     from twin.design.optimize import optimize
     from twin.design.setup import build_setup
@@ -100,12 +115,16 @@ def _job(session: _Session) -> None:
         else:
             config, setup = session.ready
         with design_console.progress(setup.problem) as watch:
-            optimize(config, folder, watch, setup)
+            answer = optimize(config, folder, watch, setup)
         design_report.write(folder)
-        session.failed += not _shown(folder)
+        if _shown(folder):
+            return answer.solution.objective
+        session.failed += 1
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
+        answer_folder.refuse(folder, str(error))
         session.failed += 1
     except OSError as error:
         print(f"error: {folder}: cannot be written ({error.strerror or error})", file=sys.stderr)
         session.failed += 1
+    return None

@@ -77,9 +77,8 @@ def words(name: str) -> str:
 
 def measure(name: str) -> str:
     """A measure in words, without its unit: hottest die, mass."""
-    for ending in _UNITS:
-        name = name.removesuffix(ending)
-    return words(name)
+    ending = next((ending for ending in _UNITS if name.endswith(ending) and not name.endswith(f"_per{ending}")), "")
+    return words(name.removesuffix(ending))
 
 
 _UNITS = ("_kg", "_k", "_w", "_j", "_gy", "_m2", "_usd")
