@@ -1,12 +1,13 @@
 """Steady orbits: the state that an orbit ends in as it began, found by shooting instead of by simulating weeks.
 
-A run of steady orbits is the one loop with its windows settled: each orbit stands for an equal stretch of the run's time
-and begins in the state to which it returns. Newton's method finds that state (Keller, Numerical Methods for Two-Point
+A run of steady orbits is the one loop with its windows settled: each orbit stands for an equal stretch of its time and
+begins in the state to which it returns. Newton's method finds that state (Keller, Numerical Methods for Two-Point
 Boundary-Value Problems, 1968); the slopes that it needs come from a fleet of copies, each starting a little off in one
 variable. Derivatives by parameters are those of the one orbit, carried to its fixed point by the implicit function
 theorem, in forward and in reverse mode.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -39,8 +40,8 @@ class Steady(NamedTuple):
     """A run of steady orbits at its end, and how the search for each orbit ended.
 
     The gap is what an orbit misses at its end: the largest difference of any temperature in K, of any charge in points
-    (0.01), of waiting work in hundredths of an orbit's work at full load. Only up to `CLOSE` is it a steady orbit; above,
-    the orbit flown last was counted as it was.
+    (0.01), of waiting work in hundredths of an orbit's work at full load. Up to `CLOSE` it is a steady orbit; above, the
+    orbit flown last was counted as it was.
     """
 
     carry: Carry
@@ -48,7 +49,7 @@ class Steady(NamedTuple):
     tries: Array  # (orbit,), orbits flown
 
 
-class _Orbit(NamedTuple):
+class Orbit(NamedTuple):
     """What an orbit is given besides the state in which it begins."""
 
     shared: dict[str, Shared]
@@ -72,7 +73,7 @@ class _Search(NamedTuple):
     after_slope: Carry  # leaves (1, variable)
 
 
-class _Ranges(NamedTuple):
+class Ranges(NamedTuple):
     """Of each variable of a state, (variable,): the unit of its gap, and between which values it is looked for."""
 
     unit: Array
@@ -108,7 +109,9 @@ def _check(structure: Structure) -> None:
     if structure.precision != "float64":
         raise ConfigError(f"precision = {structure.precision!r}: must be float64 for steady orbits")
     if structure.workload_model == "trace":
-        raise ConfigError("workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits")
+        raise ConfigError(
+            "workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits"
+        )
 
 
 def timed(structure: Structure, environment: Environment) -> Environment:
@@ -130,8 +133,28 @@ def metrics(structure: Structure, params: Params, environment: Environment) -> M
     return all_metrics(structure, cohorts, found.carry)[0] | {"gap": jnp.max(found.gap)}
 
 
+# Closes an orbit of a segment with what is given for it: gives its carry at the end, and what is told of it.
+Close = Callable[[Structure, Segment, Orbit, Carry, Any], tuple[Carry, Any]]
+
+
 def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environment) -> Steady:
     """Every steady orbit of a run of one satellite, in a structure of `scheduled`."""
+
+    def close(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry, given: Any) -> Any:
+        carry, gap, tries = _closed(structure, segment, orbit, carry)
+        return carry, (gap, tries)
+
+    carry, ends = each_orbit(structure, cohorts, environment, close)
+    return Steady(carry, *ends)
+
+
+def each_orbit(
+    structure: Structure, cohorts: dict[str, Cohort], environment: Environment, close: Close, given: Any = None
+) -> tuple[Carry, Any]:
+    """The carry at the end of a run whose orbits `close` closes, and what it tells of each, leaves (orbit, ...).
+
+    `given`, leaves (orbit, ...), is what it is given for each.
+    """
     schedule = structure.schedule
     orbits = schedule.steps // schedule.chunk_steps
     shared, each, first = rollout.lay_out(structure, cohorts)
@@ -141,7 +164,8 @@ def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environme
     stretch_s = schedule.duration_ms / 1000.0 / orbits
     segment = Segment(schedule.chunk_steps // schedule.exchange_steps, 1, schedule.exchange_steps)
 
-    def orbit(carry: Carry, number: Array) -> tuple[Carry, tuple[Array, Array]]:
+    def orbit(carry: Carry, turn: tuple[Array, Any]) -> tuple[Carry, Any]:
+        number, own = turn
         now = Moment(
             date_s=(number + 0.5) * stretch_s - 0.5 * period_s,
             flown_s=jnp.zeros(()),
@@ -149,14 +173,13 @@ def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environme
             weight=stretch_s / period_s,
             step_s=period_s / schedule.chunk_steps,
         )
-        carry, gap, tries = _closed(structure, segment, _Orbit(shared, each, environment, now), carry)
-        return carry, (gap, tries)
+        return close(structure, segment, Orbit(shared, each, environment, now), carry, own)
 
+    turns = jnp.arange(orbits), given
     if orbits > 1:
-        carry, ends = lax.scan(orbit, first, jnp.arange(orbits))
-        return Steady(carry, *ends)
-    carry, ends = orbit(first, jnp.zeros((), jnp.int32))
-    return Steady(carry, *(leaf[None] for leaf in ends))
+        return lax.scan(orbit, first, turns)
+    carry, told = orbit(first, jax.tree.map(lambda leaf: leaf[0], turns))
+    return carry, jax.tree.map(lambda leaf: leaf[None], told)
 
 
 def _all_longitudes(each: Each) -> Each:
@@ -165,24 +188,24 @@ def _all_longitudes(each: Each) -> Each:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _closed(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
+def _closed(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
     """The carry after the orbit that closes, its gap, and how many were flown to find it."""
-    return _ended(_found(structure, segment, orbit, carry))
+    return _ended(searched(structure, segment, orbit, carry))
 
 
 @partial(_closed.defjvp, symbolic_zeros=True)
 def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """How the closed orbit changes: as any orbit from its start, and as the start does to close it again."""
-    found = _found(structure, segment, *primals)
+    found = searched(structure, segment, *primals)
     leaves, tree = jax.tree.flatten(primals)
     slopes = jax.tree.leaves(tangents, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
     moves = [not isinstance(slope, SymbolicZero) for slope in slopes]
-    ranges = _ranges(*primals)
+    ranges = ranges_of(*primals)
 
     def flown(moving: list[Array]) -> tuple[Array, Carry]:
         rest = iter(moving)
         orbit, carry = tree.unflatten([next(rest) if moves[k] else leaf for k, leaf in enumerate(leaves)])
-        return _flown(structure, segment, ranges, orbit, carry, found.start[:, None])
+        return fly_from(structure, segment, ranges, orbit, carry, found.start[:, None])
 
     picked = [[leaf for leaf, moved in zip(these, moves, strict=True) if moved] for these in (leaves, slopes)]
     _, (end, after) = jax.jvp(flown, picked[:1], picked[1:])
@@ -191,7 +214,7 @@ def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: 
 
 
 def _ended(found: _Search) -> tuple[Carry, Array, Array]:
-    """Carry after the last orbit of a search, moved on by what it still missed if it closed; its gap, and orbits flown."""
+    """Carry after the last orbit of a search, moved on by what it missed if it closed; its gap, and orbits flown."""
     last = jnp.where(found.gap <= CLOSE, found.change, 0.0)
     return _moved(found.after, found.after_slope, last), found.gap, found.tries
 
@@ -207,13 +230,13 @@ def _newton(slope: Array, miss: Array) -> Array:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> _Search:
+def searched(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry) -> _Search:
     """The search at its end: Newton's method, and a plain orbit wherever it does not lead nearer to a closed one."""
-    ranges = _ranges(orbit, carry)
-    start = _rows(carry.state, ranges)[:, 0]
+    ranges = ranges_of(orbit, carry)
+    start = rows(carry.state, ranges)[:, 0]
 
     def flown_from(start: Array) -> tuple[Array, Array, Carry, Carry]:
-        return _with_slopes(partial(_flown, structure, segment, ranges), orbit, carry, start)
+        return _with_slopes(partial(fly_from, structure, segment, ranges), orbit, carry, start)
 
     def fly(before: _Search) -> _Search:
         end, slope, after, after_slope = flown_from(before.start)
@@ -224,8 +247,7 @@ def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) 
         ahead = jnp.clip(before.start + shorter * change, ranges.low / ranges.unit, ranges.high / ranges.unit)
         better = (gap < before.best) | before.astray
         start, back, best = (
-            jnp.where(better, new, old)
-            for new, old in ((ahead, before.back), (end, before.back), (gap, before.best))
+            jnp.where(better, new, old) for new, old in ((ahead, before.back), (end, before.back), (gap, before.best))
         )
         return _Search(start, back, best, ~better, before.tries + 1, gap, change, slope, after, after_slope)
 
@@ -238,7 +260,7 @@ def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) 
     return lax.while_loop(open_still, fly, first)
 
 
-def _with_slopes(flown: Any, orbit: _Orbit, carry: Carry, start: Array) -> tuple[Array, Array, Carry, Carry]:
+def _with_slopes(flown: Any, orbit: Orbit, carry: Carry, start: Array) -> tuple[Array, Array, Carry, Carry]:
     """End and carry of an orbit, and their slopes by its start: all copies of the satellite are flown at once."""
     count = start.size
     each, copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (1, count + 1)), (orbit.each, carry))
@@ -253,8 +275,8 @@ def _with_slopes(flown: Any, orbit: _Orbit, carry: Carry, start: Array) -> tuple
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _flown(
-    structure: Structure, segment: Segment, ranges: _Ranges, orbit: _Orbit, carry: Carry, starts: Array
+def fly_from(
+    structure: Structure, segment: Segment, ranges: Ranges, orbit: Orbit, carry: Carry, starts: Array
 ) -> tuple[Array, Carry]:
     """Ends (variable, copy) and carry, leaves (1, copy), of an orbit flown from such starts."""
     variables, tree = starts * ranges.unit[:, None], jax.tree.structure(carry.state)
@@ -262,15 +284,16 @@ def _flown(
     shared, each, environment, now = orbit
     demand = environment.traced_flops[: segment.exchanges]
     after, _ = rollout.run_chunk(structure, segment, shared, each, environment, now, demand, begun)
-    return _rows(after.state, ranges), after
+    return rows(after.state, ranges), after
 
 
-def _rows(state: dict[str, State], ranges: _Ranges) -> Array:
+def rows(state: dict[str, State], ranges: Ranges) -> Array:
     """A state of copies in units of the gap, (variable, copy)."""
     return jnp.concatenate(jax.tree.leaves(state)) / ranges.unit[:, None]
 
 
-def _ranges(orbit: _Orbit, carry: Carry) -> _Ranges:
+def ranges_of(orbit: Orbit, carry: Carry) -> Ranges:
+    """Unit and range of each variable of a satellite's state."""
     ((name, state),) = carry.state.items()
     shared, each = orbit.shared[name], orbit.each[name]
     orbit_s = 2.0 * jnp.pi / each.rates.mean_anomaly_rad_per_s[0, 0]
@@ -281,7 +304,7 @@ def _ranges(orbit: _Orbit, carry: Carry) -> _Ranges:
         variables = State(nodes, sensed, charge, charge_rise, charge, work)
         return jnp.stack([jnp.asarray(leaf, jnp.float64) for leaf in jax.tree.leaves(variables)])
 
-    return _Ranges(
+    return Ranges(
         unit=filled(1.0, 1.0, 0.01, 0.01, jnp.maximum(0.01 * work_flop, 1.0)),
         low=filled(COLDEST_K, -jnp.inf, 0.0, -1.0, 0.0),
         high=filled(jnp.inf, jnp.inf, 1.0, 1.0, jnp.inf),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from twin.design.uncertainty_schema import Robust, Uncertainty
 from twin.schema import Span, Strict, flat
 
 SENSES = ("minimize", "maximize")
@@ -105,8 +106,15 @@ class Design(Strict):
     solver: Solver
     pareto: Front | None = None
     sensitivities: list[str] = []
-    uncertainty: dict[str, Any] | None = None
+    uncertainty: Uncertainty | None = None
+    robust: Robust | None = None
     sources: dict[Annotated[str, Field(min_length=1)], str] = {}
+
+    @model_validator(mode="after")
+    def _robust_against_something(self) -> "Design":
+        if self.robust is not None and self.uncertainty is None:
+            raise ValueError("robust needs uncertainty, the numbers against which the design is to be robust")
+        return self
 
     @field_validator("variables", mode="before")
     @classmethod
