@@ -40,8 +40,8 @@ class Steady(NamedTuple):
     """A run of steady orbits at its end, and how the search for each orbit ended.
 
     The gap is what an orbit misses at its end: the largest difference of any temperature in K, of any charge in points
-    (0.01), of waiting work in hundredths of an orbit's work at full load. Up to `CLOSE` it is a steady orbit; above, the
-    orbit flown last was counted as it was.
+    (0.01), of waiting work in hundredths of an orbit's work at full load. Up to `CLOSE` it is a steady orbit; above,
+    the orbit flown last was counted as it was.
     """
 
     carry: Carry

@@ -41,17 +41,18 @@ def of_setup(setup: Setup, watch: Watch = unwatched) -> Doubt | None:
     uncertain.correlations(given)
     if given.indices:
         variance.check(given)
+    if setup.design.robust is not None:
+        bad_sides(setup.problem)
     spots, own = [number.spot for number in numbers], len(setup.spots)
     by = range(own, own + len(spots))
     return Doubt(setup.problem, numbers, given, Members(setup, spots, watch), Judge(setup, spots, by))
 
 
 def judge_of(setup: Setup) -> Evaluate:
-    """What judges designs of a problem: as they are, or robustly where it asks for that; ConfigError as `of_setup`."""
+    """What judges designs of a problem: as they are, or robustly where it asks for that."""
     own, given = setup.design.robust, setup.design.uncertainty
     if own is None or given is None:
         return Judge(setup)
-    bad_sides(setup.problem)
     numbers = uncertain.of_setup(setup)
     samples = uncertain.samples(numbers, given, own.samples)
     return robust(Judge(setup, [number.spot for number in numbers]), setup.problem, samples, own)

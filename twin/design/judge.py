@@ -10,19 +10,18 @@ import numpy as np
 from jax import Array
 
 from kernels import radiator, registry, solar_array
-from twin import steady
+from twin import programs, steady
 from twin.deployment.life import made
 from twin.design import measures, money
 from twin.design.problem import Evaluation
 from twin.design.setup import Setup
 from twin.design.spots import MONEY, Numbers, Spot, found, placed
 from twin.metrics import all_metrics, run_duration_s
-from twin.prepare import Cohort, prepare
+from twin.prepare import Cohort
 from twin.run import HEAVIEST_KG
 from twin.structure import Environment, Structure
 
 WIDEST = 64  # designs in one call
-OPEN = 1e-3  # of an orbit's ends, K or in the units of the state: further apart it does not close
 Fly = Callable[[Structure, dict[str, Cohort], Environment], steady.Steady]
 
 
@@ -66,18 +65,13 @@ class Judge:
         spots = (*setup.spots, *((spot,) for spot in further))
         sloped = tuple(range(len(setup.spots)) if by is None else by)
         self.kind = Kind(setup.structure, setup.launcher, spots, names, varies, sloped)
-        scenarios = self.problem.scenarios
-        self._picked = tuple(
-            np.array(at)
-            for at in zip(
-                *((scenarios.index(r.scenario), names.index(r.measure)) for r in self.problem.rows), strict=True
-            )
-        )
+        self._scenario = np.array([self.problem.scenarios.index(row.scenario) for row in self.problem.rows])
+        self._measure = np.array([names.index(row.measure) for row in self.problem.rows])
 
     def __call__(self, designs: np.ndarray) -> Evaluation:
         """Rows and slopes of some designs, (design, variable)."""
         values, slopes = self._batched(partial(_judged, self.kind, self.given), designs)
-        return Evaluation(values[:, *self._picked], slopes[:, *self._picked])
+        return Evaluation(self.rows(values), self.rows(slopes))
 
     def values(self, designs: np.ndarray) -> np.ndarray:
         """Rows alone of some designs, (design, row)."""
@@ -85,14 +79,14 @@ class Judge:
         return self.rows(values)
 
     def rows(self, values: np.ndarray) -> np.ndarray:
-        """Rows, (design, row), of measures, (design, scenario, measure)."""
-        return values[:, *self._picked]
+        """Rows, (design, row, ...), of measures, (design, scenario, measure, ...)."""
+        return values[:, self._scenario, self._measure]
 
     def slopes_by(self, paths: Sequence[str], design: np.ndarray) -> Slopes:
         """Slopes at a design, (variable,), by any numbers, each alone; ConfigError for a path that is no number."""
         spots = tuple(spot for path in paths for spot in found("design.sensitivities", path, self._known))
         numbers, slopes = _slopes_by(self.kind, spots, self.given, jnp.asarray(design))
-        return Slopes(np.asarray(numbers)[self._picked[0]], np.asarray(slopes)[self._picked])
+        return Slopes(np.asarray(numbers)[self._scenario], np.asarray(slopes)[self._scenario, self._measure])
 
     def _batched(self, judge: Any, designs: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is judged of all designs; batches are filled up to a power of two, so that few are compiled."""
@@ -188,7 +182,7 @@ def hardware(kind: Kind, numbers: Numbers, environment: Environment) -> dict[str
     own = {
         name: {slot: profile for slot, profile in slots.items() if slot not in MONEY} for name, slots in numbers.items()
     }
-    return prepare(kind.structure, own, environment)
+    return programs.prepare(kind.structure, own, environment)
 
 
 def measured(kind: Kind, numbers: Numbers, environment: Environment, fly: Fly = steady.run) -> tuple[Array, Array]:
@@ -209,7 +203,7 @@ def measured(kind: Kind, numbers: Numbers, environment: Environment, fly: Fly = 
         costs=money.costs(made(cohort, own, prepared), kind.launcher, own),
     )
     carried = (metrics["mass_kg"] > 0.0) & (metrics["mass_kg"] < HEAVIEST_KG)
-    return measures.values(seen, kind.measures), carried & (jnp.max(run.gap) < OPEN)
+    return measures.values(seen, kind.measures), carried & (jnp.max(run.gap) <= steady.CLOSE)
 
 
 def _folded_area_m2(own: Any) -> Array:

@@ -25,11 +25,12 @@ OVER = ("mean", "worst")
 
 @dataclass(frozen=True)
 class DesignConfig:
-    """A validated problem; `resolved` is the plain dict it came from, with that of each scenario."""
+    """A validated problem; `resolved` is the plain dict it came from, `choices` are the profiles by group."""
 
     design: Design
     scenarios: Mapping[str, "Scenario"]
     resolved: Mapping[str, Any]
+    choices: Mapping[str, str]
 
 
 class Scenario(NamedTuple):
@@ -63,7 +64,9 @@ def _design(composed: Mapping[str, Any]) -> Design:
     return fleet_config.validated("design", Design, composed["design"])
 
 
-def validate(composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]) -> DesignConfig:
+def validate(
+    composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]], choices: Mapping[str, str]
+) -> DesignConfig:
     """Validate a composed problem and its composed scenarios; ConfigError names the first key that is wrong."""
     found = {}
     for name, values in scenarios.items():
@@ -73,7 +76,7 @@ def validate(composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, A
             found[name] = _scenario(values)
         except ConfigError as error:
             raise ConfigError(_of_scenario(name, error)) from None
-    return DesignConfig(_design(composed), found, {**composed, "scenarios": {k: dict(v) for k, v in scenarios.items()}})
+    return DesignConfig(_design(composed), found, dict(composed), dict(choices))
 
 
 def _of_scenario(name: str, error: ConfigError) -> str:
@@ -95,16 +98,9 @@ def _scenario(values: Mapping[str, Any]) -> Scenario:
 def _check_alone(fleet: Config) -> None:
     """ConfigError for a run that steady orbits of one satellite cannot stand for."""
     (cohort,) = fleet.cohorts
-    pattern = cohort.profiles["constellation"]
     models = {slot: cohort.profiles[slot].model for slot in ("orbit", "servicing")}
     if models["orbit"] == "element_sets":
         raise ConfigError("orbit.model = 'element_sets': must be an orbit with numbers of its own, which may vary")
-    if pattern.satellites != 1:
-        raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be 1, the satellite that is designed")
-    if fleet.workload.model == "trace":
-        raise ConfigError(
-            "workload.model = 'trace': a steady orbit repeats itself, a trace does not; try workload=steady"
-        )
     if models["servicing"] != "none":
         raise ConfigError(f"servicing.model = {models['servicing']!r}: must be none: a steady orbit has no visits")
     if fleet.failures == "random":
@@ -114,8 +110,6 @@ def _check_alone(fleet: Config) -> None:
             f"operations.payload_off_for_s = {fleet.operations.payload_off_for_s:g}: must be 0: "
             "a steady orbit repeats itself"
         )
-    if fleet.precision.dtype != "float64":
-        raise ConfigError(f"precision.dtype = {fleet.precision.dtype!r}: must be float64, for orbits that close")
     if fleet.distributed.processes != "one":
         raise ConfigError("distributed.processes: a design runs in one process")
 
@@ -227,6 +221,7 @@ def _problem(design: Design, boils: bool, variables: tuple[Variable, ...], scena
     wanted = [measure for measure, _ in objective.terms] + [limit.row.measure for limit in limits]
     if design.pareto is not None:
         wanted.append(measures.known("design.pareto.measure", design.pareto.measure).name)
+        _known_scenario("design.pareto.over", design.pareto.over, ("worst", *scenarios))
     if measures.BOILING in wanted and not boils:
         raise ConfigError(
             f"design: {measures.BOILING}: the coolant does not boil; choose coolant_loop=ammonia_two_phase"

@@ -137,7 +137,9 @@ class Robust(Strict):
 def by_path(given: Any, path: str = "") -> Any:
     """Nested mappings as one by dotted path, whose leaves name a distribution; ValueError for any other leaf."""
     if not isinstance(given, Mapping):
-        raise ValueError(f"{path or str(given)!r} must be a mapping that names a distribution, one of {', '.join(NAMES)}")
+        raise ValueError(
+            f"{path or str(given)!r} must be a mapping that names a distribution, one of {', '.join(NAMES)}"
+        )
     if "distribution" in given:
         if given["distribution"] not in NAMES:
             raise ValueError(

@@ -1,0 +1,71 @@
+"""A problem of design answered: the best satellite, what limits it, and what else was asked; written to a folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from twin import answer_folder
+from twin.design import doubt, folder, measures, pareto
+from twin.design.folder import Answer
+from twin.design.problem import Evaluate, Problem
+from twin.design.program import Watch, unwatched
+from twin.design.schema import Front
+from twin.design.setup import DesignConfig, Setup, build_setup
+from twin.design.solve import Journal, Settings, solve
+from twin.tables import Table, as_plain
+
+
+def optimize(
+    config: DesignConfig,
+    run_dir: str | Path | None = None,
+    watch: Watch = unwatched,
+    setup: Setup | None = None,
+) -> Answer:
+    """The best design of a problem, its status infeasible where no design holds all limits.
+
+    Writes configuration, journal, tables, profile and summary to `run_dir`; with the journal of a run that was cut off
+    it goes on where that stopped. ConfigError when the configuration cannot be built, or the folder holds something
+    else.
+    """
+    setup = build_setup(config) if setup is None else setup
+    problem, settings = setup.problem, Settings(**setup.design.solver.model_dump())
+    judge, uncertain = doubt.judge_of(setup), doubt.of_setup(setup)
+    journal = None
+    if run_dir is not None:
+        folder.finished(Path(run_dir), config.resolved)
+        answer_folder.begin(Path(run_dir), config.resolved)
+        journal = Journal(Path(run_dir), json.dumps(as_plain(config.resolved), sort_keys=True))
+    found = solve(problem, judge, settings, journal, watch)
+    before = judge(problem.first[None]).values[0]
+    asked: dict[str, Table] = {}
+    if setup.design.pareto is not None and found.status != "infeasible":
+        asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found.design, journal, watch)
+    if uncertain is not None and found.status != "infeasible":
+        asked |= doubt.asked(uncertain, found.design)
+    answer = Answer(problem, found, before, config.resolved, config.choices, asked)
+    if run_dir is not None:
+        folder.write(Path(run_dir), answer)
+    return answer
+
+
+def _front(
+    problem: Problem,
+    judge: Evaluate,
+    settings: Settings,
+    asked: Front,
+    best: np.ndarray,
+    journal: Journal | None,
+    watch: Watch,
+) -> Table:
+    """The best design at each bound of a second measure; chosen is the one nearest to the best of all."""
+    measure = measures.MEASURES[asked.measure]
+    size = max(abs(bound or 0.0) for bound in (asked.low, asked.high))
+    second = pareto.Second(measure.name, asked.over, asked.kind, measure.unit, measures.scale(measure, size))
+    points = pareto.front(
+        problem, judge, settings, second, asked.points, asked.low, asked.high, journal=journal, watch=watch
+    )
+    designs = np.array([point.solution.design for point in points])
+    chosen = int(np.argmin(np.linalg.norm((designs - best) / (problem.high - problem.low), axis=1)))
+    values = np.array([point.value for point in points])
+    return folder.pareto(problem, measure.name, values, [point.solution for point in points], chosen)
