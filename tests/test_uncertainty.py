@@ -2,10 +2,12 @@
 
 import builtins
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import synthetic_design
 from scipy import stats
 
 from kernels.quantity import Quantity
@@ -20,6 +22,8 @@ from twin.design.spots import Spot, placed
 from twin.design.uncertain import Uncertain
 from twin.design.uncertainty_schema import Robust, Uncertainty
 from twin.designs import Place
+from twin.reporting import design_facts, design_report
+from twin.reporting import design_uncertainty as figures
 
 SOURCE = {"source": "assumption: of this test"}
 UNIFORM = {"distribution": "uniform", "low": -np.pi, "high": np.pi, **SOURCE}
@@ -323,6 +327,42 @@ def test_bad_correlations_are_refused(groups: list[Any], sentence: str) -> None:
 def test_bad_robust_settings_are_refused(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         validated("design.robust", Robust, given)
+
+
+# --- Report -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tables of a hundred samples, one of which breaks the limit of the die."""
+    problem = synthetic_design.problem()
+    values = synthetic_design.VALUES + np.linspace(-1.0, 1.0, 100)[:, None] * 0.1 * np.abs(synthetic_design.VALUES)
+    values[:, 2] = np.linspace(2.9, 13.0, 100)
+    given = settings({"a.<b>": NORMAL, "c": UNIFORM})
+    own = numbers(given)
+    linear = propagation.propagated(values.mean(axis=0), np.ones((10, 2)), uncertain.covariance(own, given))
+    return synthetic_design.write(
+        tmp_path_factory.mktemp("uncertain") / "design",
+        uncertainty=spread.rows(problem, values, 0.9, linear),
+        uncertainty_limits=spread.limits(problem, values, 0.9),
+        uncertainty_causes=spread.causes(problem, own, linear),
+    )
+
+
+def test_figures_of_an_uncertain_design(folder: Path) -> None:
+    design = design_facts.read(folder)
+    room, failures, causes = (draw(design) for draw in (figures.room, figures.failures, figures.causes))
+    labels = list(failures.data[0].y)
+    assert failures.data[0].x[labels.index("die, longest eclipse")] == pytest.approx(1.0)
+    assert room.data[0].x[labels.index("die, longest eclipse")] == pytest.approx((7.95 - 3.0) / 10.0)
+    by_name = {bar.name: bar.x for bar in causes.data}
+    assert set(by_name) == {"a.&lt;b>", "c"}
+    assert np.add(*(np.array(x, float) for x in by_name.values())) == pytest.approx(100.0)
+
+
+def test_page_of_an_uncertain_design(folder: Path) -> None:
+    page = design_report.write(folder).read_text(encoding="utf-8")
+    assert "How often limits break" in page and "What makes it uncertain" in page
 
 
 # --- On a satellite ---------------------------------------------------------------------------------------------------
