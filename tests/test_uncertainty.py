@@ -285,7 +285,7 @@ def test_a_measure_cannot_be_bad_on_both_sides() -> None:
 # --- Bad input --------------------------------------------------------------------------------------------------------
 
 BAD = [
-    ({"samples": 1000}, "samples = 1000 must be a power of two for sobol, such as 1024"),
+    ({"samples": 1000}, "uncertainty.samples = 1000: must be a power of two, such as 1024, for a Sobol sequence"),
     ({"parameters": {}}, "at least 1 item"),
     (
         {"parameters": {"array": {"area_m2": {"low": 1.0}}}},
@@ -322,7 +322,7 @@ def test_bad_correlations_are_refused(groups: list[Any], sentence: str) -> None:
 
 @pytest.mark.parametrize(("given", "sentence"), [
     ({"samples": 32, "statistic": "quantile", "k": 2.0}, "quantile must have probability, and no k"),
-    ({"samples": 33, "statistic": "mean_plus_sigma", "k": 2.0}, "samples = 33 must be a power of two"),
+    ({"samples": 33, "statistic": "mean_plus_sigma", "k": 2.0}, "robust.samples = 33: must be a power of two"),
 ])  # fmt: skip
 def test_bad_robust_settings_are_refused(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
@@ -405,6 +405,11 @@ def test_a_factor_multiplies_what_lies_there(setup: Setup) -> None:
     for path, factor in zip(paths, (1.5, 0.5), strict=True):
         slot, key = path.split(".")
         assert after[name][slot][key] == pytest.approx(factor * np.asarray(before[name][slot][key]))
+
+
+def test_a_robust_design_needs_something_uncertain() -> None:
+    with pytest.raises(ConfigError, match=r"design\.robust = .*: needs design\.uncertainty"):
+        compose_design(["design.robust={samples: 32, statistic: quantile, probability: 0.9}"])
 
 
 @pytest.mark.slow

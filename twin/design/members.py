@@ -19,7 +19,8 @@ from twin.ensembles import Watch, unwatched
 from twin.nearby import Neighbour
 from twin.structure import Environment
 
-WIDTH = 32  # satellites that a device flies at once: fewer leave vector units idle, more leave the cache
+WIDTH = 64  # satellites that a device flies at once: fewer leave vector units idle, more leave the cache
+SOUGHT = 8  # that are sought by Newton's method at once
 _AXIS = "member"
 
 # Rows (design, sample, row) of designs (design, variable) at samples (sample, path) of uncertain numbers.
@@ -50,8 +51,10 @@ class Members:
             self._watch(min(first + batch, len(numbers)), len(numbers))
         values, closes = (np.concatenate(leaves) for leaves in zip(*parts, strict=True))
         rows = self._judge.rows(values)
-        if not closes.all():
-            rows[~closes] = self._judge.values(numbers[~closes])
+        (missing,) = np.nonzero(~closes)
+        for first in range(0, len(missing), SOUGHT):
+            some = missing[np.minimum(np.arange(first, first + SOUGHT), len(missing) - 1)]
+            rows[some] = self._judge.values(numbers[some])
         return rows
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twin.design.uncertainty_schema import Robust, Uncertainty
 from twin.schema import Span, Strict, flat
@@ -113,11 +113,12 @@ class Design(Strict):
     robust: Robust | None = None
     sources: dict[str, str] = Field(default={})
 
-    @model_validator(mode="after")
-    def _robust_against_something(self) -> "Design":
-        if self.robust is not None and self.uncertainty is None:
-            raise ValueError("robust needs uncertainty, the numbers against which the design is to be robust")
-        return self
+    @field_validator("robust")
+    @classmethod
+    def _is_against_something(cls, given: Robust | None, info: ValidationInfo) -> Robust | None:
+        if given is not None and info.data.get("uncertainty", given) is None:
+            raise ValueError("needs design.uncertainty, the numbers against which the design is to be robust")
+        return given
 
     @field_validator("variables", mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from twin.schema import Strict
 
@@ -95,8 +95,8 @@ class Correlation(Strict):
 class Uncertainty(Strict):
     """Numbers that are not known for sure, by path, and how they are sampled."""
 
-    samples: int = Field(ge=2, le=1_000_000)
     method: Literal["sobol", "latin_hypercube", "random"]
+    samples: int = Field(ge=2, le=1_000_000)
     seed: int = Field(ge=0, lt=2**63)
     parameters: dict[str, Distribution] = Field(min_length=1)
     correlated: list[Correlation] = Field(default=[])
@@ -108,18 +108,24 @@ class Uncertainty(Strict):
     def _by_path(cls, given: Any) -> Any:
         return by_path(given)
 
-    @model_validator(mode="after")
-    def _is_balanced(self) -> "Uncertainty":
-        if self.method == "sobol" and self.samples & (self.samples - 1):
-            near = 1 << (self.samples - 1).bit_length()
-            raise ValueError(f"samples = {self.samples} must be a power of two for sobol, such as {near}")
-        return self
+    @field_validator("samples")
+    @classmethod
+    def _are_balanced(cls, samples: int, info: ValidationInfo) -> int:
+        if info.data.get("method") == "sobol":
+            _power_of_two(samples)
+        return samples
+
+
+def _power_of_two(samples: int) -> int:
+    if samples & (samples - 1):
+        raise ValueError(f"must be a power of two, such as {1 << (samples - 1).bit_length()}, for a Sobol sequence")
+    return samples
 
 
 class Robust(Strict):
     """How rows of a robust design stand for all samples: by mean and deviation, or by a quantile to the bad side."""
 
-    samples: int = Field(ge=4, le=4096)
+    samples: Annotated[int, Field(ge=4, le=4096), AfterValidator(_power_of_two)]
     statistic: Literal["mean_plus_sigma", "quantile"]
     k: float | None = Field(default=None, ge=0, le=10)
     probability: Open | None = None
@@ -129,8 +135,6 @@ class Robust(Strict):
         own, other = ("k", "probability") if self.statistic == "mean_plus_sigma" else ("probability", "k")
         if getattr(self, own) is None or getattr(self, other) is not None:
             raise ValueError(f"{self.statistic} must have {own}, and no {other}")
-        if self.samples & (self.samples - 1):
-            raise ValueError(f"samples = {self.samples} must be a power of two")
         return self
 
 
