@@ -16,7 +16,7 @@ TELEMETRY = {"twin/store.py", "twin/run.py", *(f"twin/reporting/{p.name}" for p 
 ALLOWED = {
     "hydra": {"twin/composing.py", "twin/cli.py", "twin/deploy_cli.py", "twin/optimize_cli.py"},
     "omegaconf": {"twin/composing.py"},
-    "pydantic": {"twin/config.py", "twin/schema.py", "twin/design/schema.py"},
+    "pydantic": {"twin/config.py", "twin/schema.py", "twin/design/schema.py", "twin/design/uncertainty_schema.py"},
     "orbax": {"twin/checkpoint.py"},
     "xarray": TELEMETRY | {"twin/ensembles.py"},
     "zarr": TELEMETRY - {"twin/run.py"},

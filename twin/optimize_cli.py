@@ -52,7 +52,7 @@ def optimize_main() -> None:
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit when the design is already there."""
     from twin.config import ConfigError
-    from twin.design import folder
+    from twin.design import doubt, folder
     from twin.design.setup import build_setup
     from twin.reporting import design_report
     from twin.run_folder import REPORT
@@ -62,7 +62,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
         found_in = check_config_dir(arguments.config_dir)
         if arguments.multirun:
             for overrides in _to_check(arguments.overrides):
-                build_setup(load_design([*overrides, *found_in], name)[0])
+                doubt.of_setup(build_setup(load_design([*overrides, *found_in], name)[0]))
             return
         config, run_dir = load_design([*arguments.overrides, *found_in], name)
         if folder.finished(run_dir, config.resolved):
@@ -70,6 +70,7 @@ def _check_first(arguments: Any, session: _Session) -> None:
                 design_report.write(run_dir)
             sys.exit(0 if _shown(run_dir) else FAILED)
         session.ready = config, build_setup(config)
+        doubt.of_setup(session.ready[1])
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)

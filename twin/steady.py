@@ -7,6 +7,7 @@ variable. Derivatives by parameters are those of the one orbit, carried to its f
 theorem, in forward and in reverse mode.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ class Steady(NamedTuple):
     tries: Array  # (orbit,), orbits flown
 
 
-class _Orbit(NamedTuple):
+class Orbit(NamedTuple):
     """What an orbit is given besides the state in which it begins."""
 
     shared: dict[str, Shared]
@@ -73,7 +74,7 @@ class _Search(NamedTuple):
     after_slope: Carry  # leaves (1, variable)
 
 
-class _Ranges(NamedTuple):
+class Ranges(NamedTuple):
     """Of each variable of a state, (variable,): the unit of its gap, and where it is looked for."""
 
     unit: Array
@@ -134,8 +135,28 @@ def metrics(structure: Structure, params: Params, environment: Environment) -> M
     return all_metrics(structure, cohorts, found.carry)[0] | {"gap": jnp.max(found.gap)}
 
 
+# Closes an orbit of a segment with what is given for it: gives its carry at the end, and what is told of it.
+Close = Callable[[Structure, Segment, Orbit, Carry, Any], tuple[Carry, Any]]
+
+
 def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environment) -> Steady:
     """Every steady orbit of a run of one satellite, in a structure of `scheduled`."""
+
+    def close(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry, given: Any) -> Any:
+        carry, gap, tries = _closed(structure, segment, orbit, carry)
+        return carry, (gap, tries)
+
+    carry, ends = each_orbit(structure, cohorts, environment, close)
+    return Steady(carry, *ends)
+
+
+def each_orbit(
+    structure: Structure, cohorts: dict[str, Cohort], environment: Environment, close: Close, given: Any = None
+) -> tuple[Carry, Any]:
+    """The carry at the end of a run whose orbits `close` closes, and what it tells of each, leaves (orbit, ...).
+
+    `given`, leaves (orbit, ...), is what it is given for each.
+    """
     schedule = structure.schedule
     orbits = schedule.steps // schedule.chunk_steps
     shared, each, first = rollout.lay_out(structure, cohorts)
@@ -145,7 +166,8 @@ def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environme
     stretch_s = schedule.duration_ms / 1000.0 / orbits
     segment = Segment(schedule.chunk_steps // schedule.exchange_steps, 1, schedule.exchange_steps)
 
-    def orbit(carry: Carry, number: Array) -> tuple[Carry, tuple[Array, Array]]:
+    def orbit(carry: Carry, turn: tuple[Array, Any]) -> tuple[Carry, Any]:
+        number, own = turn
         now = Moment(
             date_s=(number + 0.5) * stretch_s - 0.5 * period_s,
             flown_s=jnp.zeros(()),
@@ -153,14 +175,13 @@ def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environme
             weight=stretch_s / period_s,
             step_s=period_s / schedule.chunk_steps,
         )
-        carry, gap, tries = _closed(structure, segment, _Orbit(shared, each, environment, now), carry)
-        return carry, (gap, tries)
+        return close(structure, segment, Orbit(shared, each, environment, now), carry, own)
 
+    turns = jnp.arange(orbits), given
     if orbits > 1:
-        carry, ends = lax.scan(orbit, first, jnp.arange(orbits))
-        return Steady(carry, *ends)
-    carry, ends = orbit(first, jnp.zeros((), jnp.int32))
-    return Steady(carry, *(leaf[None] for leaf in ends))
+        return lax.scan(orbit, first, turns)
+    carry, told = orbit(first, jax.tree.map(lambda leaf: leaf[0], turns))
+    return carry, jax.tree.map(lambda leaf: leaf[None], told)
 
 
 def _all_longitudes(each: Each) -> Each:
@@ -168,15 +189,15 @@ def _all_longitudes(each: Each) -> Each:
     return each._replace(anomaly=radiation.over_longitudes(each.anomaly))
 
 
-def _close(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
+def _close(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
     """The carry after the orbit that closes, its gap, and how many were flown to find it."""
-    return _ended(_found(structure, segment, orbit, carry))
+    return _ended(searched(structure, segment, orbit, carry))
 
 
 def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """How the closed orbit changes: as any orbit from its start, and as the start does to close it again."""
-    found = _found(structure, segment, *primals)
-    ranges = _ranges(*primals)
+    found = searched(structure, segment, *primals)
+    ranges = ranges_of(*primals)
     leaves, tree = jax.tree.flatten((*primals, found.start))
     slopes = _all_moving(tangents, (primals[1], found.start))
     moves = [not isinstance(slope, SymbolicZero) for slope in slopes]
@@ -184,7 +205,7 @@ def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: 
     def flown(moving: list[Array]) -> tuple[Array, Carry]:
         rest = iter(moving)
         orbit, carry, start = tree.unflatten([next(rest) if m else leaf for leaf, m in zip(leaves, moves, strict=True)])
-        return _flown(structure, segment, ranges, orbit, carry, start[:, None])
+        return fly_from(structure, segment, ranges, orbit, carry, start[:, None])
 
     place, direction = ([leaf for leaf, m in zip(row, moves, strict=True) if m] for row in (leaves, slopes))
     _, (end, after) = jax.jvp(flown, (place,), (direction,))
@@ -228,13 +249,13 @@ def _newton(slope: Array, miss: Array) -> Array:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> _Search:
+def searched(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry) -> _Search:
     """The search at its end: Newton's method, and a plain orbit wherever it does not lead nearer to a closed one."""
-    ranges = _ranges(orbit, carry)
-    start = _rows(carry.state, ranges)[:, 0]
+    ranges = ranges_of(orbit, carry)
+    start = rows(carry.state, ranges)[:, 0]
 
     def flown_from(start: Array) -> tuple[Array, Array, Carry, Carry]:
-        return _with_slopes(partial(_flown, structure, segment, ranges), orbit, carry, start)
+        return _with_slopes(partial(fly_from, structure, segment, ranges), orbit, carry, start)
 
     def fly(before: _Search) -> _Search:
         end, slope, after, after_slope = flown_from(before.start)
@@ -262,7 +283,7 @@ def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) 
     return lax.while_loop(open_still, fly, first)
 
 
-def _with_slopes(flown: Any, orbit: _Orbit, carry: Carry, start: Array) -> tuple[Array, Array, Carry, Carry]:
+def _with_slopes(flown: Any, orbit: Orbit, carry: Carry, start: Array) -> tuple[Array, Array, Carry, Carry]:
     """End and carry of an orbit, and their slopes by its start: all copies of the satellite are flown at once."""
     count = start.size
     each, copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (1, count + 1)), (orbit.each, carry))
@@ -277,8 +298,8 @@ def _with_slopes(flown: Any, orbit: _Orbit, carry: Carry, start: Array) -> tuple
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _flown(
-    structure: Structure, segment: Segment, ranges: _Ranges, orbit: _Orbit, carry: Carry, starts: Array
+def fly_from(
+    structure: Structure, segment: Segment, ranges: Ranges, orbit: Orbit, carry: Carry, starts: Array
 ) -> tuple[Array, Carry]:
     """Ends (variable, copy) and carry, leaves (1, copy), of an orbit flown from such starts."""
     variables, tree = starts * ranges.unit[:, None], jax.tree.structure(carry.state)
@@ -286,15 +307,16 @@ def _flown(
     shared, each, environment, now = orbit
     demand = environment.traced_flops[: segment.exchanges]
     after, _ = rollout.run_chunk(structure, segment, shared, each, environment, now, demand, begun)
-    return _rows(after.state, ranges), after
+    return rows(after.state, ranges), after
 
 
-def _rows(state: dict[str, State], ranges: _Ranges) -> Array:
+def rows(state: dict[str, State], ranges: Ranges) -> Array:
     """A state of copies in units of the gap, (variable, copy)."""
     return jnp.concatenate(jax.tree.leaves(state)) / ranges.unit[:, None]
 
 
-def _ranges(orbit: _Orbit, carry: Carry) -> _Ranges:
+def ranges_of(orbit: Orbit, carry: Carry) -> Ranges:
+    """Unit and range of each variable of a satellite's state."""
     ((name, state),) = carry.state.items()
     shared, each = orbit.shared[name], orbit.each[name]
     orbit_s = 2.0 * jnp.pi / each.rates.mean_anomaly_rad_per_s[0, 0]
@@ -306,7 +328,7 @@ def _ranges(orbit: _Orbit, carry: Carry) -> _Ranges:
         nodes, sensed = dict.fromkeys(state.temperature_k, kelvin), dict.fromkeys(state.rise_k, rise_k)
         return jnp.stack(jax.tree.leaves(State(nodes, sensed, charge, charge_rise, charge, work)))
 
-    return _Ranges(
+    return Ranges(
         unit=filled(1.0, 1.0, 0.01, 0.01, jnp.maximum(0.01 * work_flop, 1.0)),
         low=filled(COLDEST_K, -jnp.inf, 0.0, -1.0, 0.0),
         high=filled(jnp.inf, jnp.inf, 1.0, 1.0, jnp.inf),

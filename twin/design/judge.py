@@ -1,6 +1,6 @@
 """Designs judged by steady orbits: rows of all scenarios and their slopes, many designs by one compiled program."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,10 +17,12 @@ from twin.design.problem import Evaluation
 from twin.design.setup import Setup
 from twin.design.spots import MONEY, Numbers, Spot, found, placed
 from twin.metrics import all_metrics, run_duration_s
+from twin.prepare import Cohort
 from twin.run import HEAVIEST_KG
 from twin.structure import Environment, Structure
 
 WIDEST = 256  # designs in one call, where there are devices for so many
+Fly = Callable[[Structure, dict[str, Cohort], Environment], steady.Steady]
 
 
 class Kind(NamedTuple):
@@ -31,6 +33,7 @@ class Kind(NamedTuple):
     spots: tuple[tuple[Spot, ...], ...]  # of each variable: its own, then of what it scales
     measures: tuple[str, ...]
     varies: tuple[bool, ...]  # by leaf of numbers and environment: whether it is stacked over scenarios
+    sloped: tuple[int, ...]  # numbers of a design by which there are slopes
 
 
 class Given(NamedTuple):
@@ -49,30 +52,40 @@ class Slopes(NamedTuple):
 
 
 class Judge:
-    """Judges designs of a problem: an `Evaluate`."""
+    """Judges designs of a problem: an `Evaluate`.
 
-    def __init__(self, setup: Setup) -> None:
+    Designs have the numbers at some `further` spots behind those of the variables; slopes are those by the numbers at
+    the positions of `by`, without it by the variables.
+    """
+
+    def __init__(self, setup: Setup, further: Sequence[Spot] = (), by: Sequence[int] | None = None) -> None:
         self.problem, self._known = setup.problem, setup.known
         names = tuple(dict.fromkeys(row.measure for row in self.problem.rows))
-        self._given, varies = _stacked(setup.numbers, setup.environments)
-        self._kind = Kind(setup.structure, setup.launcher, setup.spots, names, varies)
+        self.given, varies = _stacked(setup.numbers, setup.environments)
+        spots = (*setup.spots, *((spot,) for spot in further))
+        sloped = tuple(range(len(setup.spots)) if by is None else by)
+        self.kind = Kind(setup.structure, setup.launcher, spots, names, varies, sloped)
         self._scenario = np.array([self.problem.scenarios.index(row.scenario) for row in self.problem.rows])
         self._measure = np.array([names.index(row.measure) for row in self.problem.rows])
 
     def __call__(self, designs: np.ndarray) -> Evaluation:
         """Rows and slopes of some designs, (design, variable)."""
-        values, slopes = self._batched(partial(_judged, self._kind, self._given), designs)
-        return Evaluation(values[:, self._scenario, self._measure], slopes[:, self._scenario, self._measure])
+        values, slopes = self._batched(partial(_judged, self.kind, self.given), designs)
+        return Evaluation(self.rows(values), self.rows(slopes))
 
     def values(self, designs: np.ndarray) -> np.ndarray:
         """Rows alone of some designs, (design, row)."""
-        (values,) = self._batched(partial(_valued, self._kind, self._given), designs)
+        (values,) = self._batched(partial(_valued, self.kind, self.given), designs)
+        return self.rows(values)
+
+    def rows(self, values: np.ndarray) -> np.ndarray:
+        """Rows, (design, row, ...), of measures, (design, scenario, measure, ...)."""
         return values[:, self._scenario, self._measure]
 
     def slopes_by(self, paths: Sequence[str], design: np.ndarray) -> Slopes:
         """Slopes at a design, (variable,), by any numbers, each alone; ConfigError for a path that is no number."""
         spots = tuple(spot for path in paths for spot in found("design.sensitivities", path, self._known))
-        numbers, slopes = _slopes_by(self._kind, spots, self._given, jnp.asarray(design))
+        numbers, slopes = _slopes_by(self.kind, spots, self.given, jnp.asarray(design))
         return Slopes(np.asarray(numbers)[self._scenario], np.asarray(slopes)[self._scenario, self._measure])
 
     def _batched(self, judge: Any, designs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -101,11 +114,13 @@ def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) ->
     return Given(own, around, jnp.arange(len(numbers))), varies
 
 
-def _over_scenarios(kind: Kind, given: Given, judge: Any) -> Any:
-    """What `judge` makes of the numbers and the environment of every scenario, leaves (scenario, ...)."""
+def over_scenarios(kind: Kind, given: Given, judge: Any, *further: Any) -> Any:
+    """What `judge` makes of numbers, environment and the `further` of every scenario, leaves (scenario, ...)."""
     together = (given.numbers, given.environment)
     axes = jax.tree.unflatten(jax.tree.structure(together), [0 if differs else None for differs in kind.varies])
-    return jax.vmap(lambda own, _: judge(*own), in_axes=(axes, 0))(together, given.scenario)
+    return jax.vmap(lambda own, _, *more: judge(*own, *more), in_axes=(axes, 0, *(0 for _ in further)))(
+        together, given.scenario, *further
+    )
 
 
 @partial(jax.jit, static_argnums=0)
@@ -113,9 +128,10 @@ def _judged(kind: Kind, given: Given, designs: Array) -> tuple[Array, Array]:
     """Measures, (design, scenario, measure), and their slopes, (design, scenario, measure, variable)."""
 
     def of(design: Array, numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
-        return _with_slopes(lambda x: _measured(kind, _designed(kind, numbers, x), environment), design)
+        tangents = jnp.eye(design.size)[jnp.array(kind.sloped)]
+        return _with_slopes(lambda x: measured(kind, designed(kind, numbers, x), environment), design, tangents)
 
-    return jax.vmap(lambda design: _over_scenarios(kind, given, partial(of, design)))(designs)
+    return jax.vmap(lambda design: over_scenarios(kind, given, partial(of, design)))(designs)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -123,9 +139,9 @@ def _valued(kind: Kind, given: Given, designs: Array) -> tuple[Array]:
     """Measures, (design, scenario, measure)."""
 
     def of(design: Array, numbers: Numbers, environment: Environment) -> Array:
-        return _masked(*_measured(kind, _designed(kind, numbers, design), environment))
+        return _masked(*measured(kind, designed(kind, numbers, design), environment))
 
-    return (jax.vmap(lambda design: _over_scenarios(kind, given, partial(of, design)))(designs),)
+    return (jax.vmap(lambda design: over_scenarios(kind, given, partial(of, design)))(designs),)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -133,21 +149,23 @@ def _slopes_by(kind: Kind, spots: tuple[Spot, ...], given: Given, design: Array)
     """Numbers at some spots, (scenario, spot), and the slopes of measures by them, (scenario, measure, spot)."""
 
     def of(numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
-        before = _designed(kind, numbers, design)
+        before = designed(kind, numbers, design)
         at = jnp.stack([jnp.asarray(spot.of(before)) for spot in spots])
-        _, slopes = _with_slopes(lambda x: _measured(kind, placed(before, spots, tuple(x)), environment), at)
+        _, slopes = _with_slopes(
+            lambda x: measured(kind, placed(before, spots, tuple(x)), environment), at, jnp.eye(at.size)
+        )
         return at, slopes
 
-    return _over_scenarios(kind, given, of)
+    return over_scenarios(kind, given, of)
 
 
-def _with_slopes(measured: Any, at: Array) -> tuple[Array, Array]:
-    """Values, (measure,), and slopes, (measure, number), NaN where there is no design; in forward mode."""
+def _with_slopes(measured: Any, at: Array, tangents: Array) -> tuple[Array, Array]:
+    """Values, (measure,), and slopes, (measure, tangent), NaN where there is no design; in forward mode."""
 
     def push(tangent: Array) -> Any:
         return jax.jvp(measured, (at,), (tangent,), has_aux=True)
 
-    values, slopes, closes = jax.vmap(push, out_axes=(None, -1, None))(jnp.eye(at.size))
+    values, slopes, closes = jax.vmap(push, out_axes=(None, -1, None))(tangents)
     return _masked(values, closes), _masked(slopes, closes)
 
 
@@ -155,7 +173,7 @@ def _masked(values: Array, closes: Array) -> Array:
     return jnp.where(closes, values, jnp.nan)
 
 
-def _designed(kind: Kind, numbers: Numbers, design: Array) -> Numbers:
+def designed(kind: Kind, numbers: Numbers, design: Array) -> Numbers:
     """Numbers with those of a design, (variable,), and what keeps its proportion to them."""
     for number, (own, *scaled) in zip(design, kind.spots, strict=True):
         ratio = number / own.of(numbers) if scaled else 1.0
@@ -164,14 +182,21 @@ def _designed(kind: Kind, numbers: Numbers, design: Array) -> Numbers:
     return numbers
 
 
-def _measured(kind: Kind, numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
+def hardware(kind: Kind, numbers: Numbers, environment: Environment) -> dict[str, Cohort]:
+    """The satellite of a scenario, prepared."""
+    own = {
+        name: {slot: profile for slot, profile in slots.items() if slot not in MONEY} for name, slots in numbers.items()
+    }
+    return programs.prepare(kind.structure, own, environment)
+
+
+def measured(kind: Kind, numbers: Numbers, environment: Environment, fly: Fly = steady.run) -> tuple[Array, Array]:
     """Measures of a scenario, (measure,), and whether its orbits close with a mass that can be launched."""
     structure = kind.structure
     (cohort,) = structure.cohorts
     own = numbers[cohort.name]
-    hardware = {slot: profile for slot, profile in own.items() if slot not in MONEY}
-    cohorts = programs.prepare(structure, {cohort.name: hardware}, environment)
-    run = steady.run(structure, cohorts, environment)
+    cohorts = hardware(kind, numbers, environment)
+    run = fly(structure, cohorts, environment)
     metrics, _ = all_metrics(structure, cohorts, run.carry)
     prepared = cohorts[cohort.name]
     seen = measures.Seen(

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from twin import answer_folder
-from twin.design import elasticities, folder, measures, pareto
+from twin.design import doubt, elasticities, folder, measures, pareto
 from twin.design.elasticities import Number
 from twin.design.folder import Answer
 from twin.design.judge import Judge
-from twin.design.problem import Problem
+from twin.design.problem import Evaluate, Problem
 from twin.design.program import Watch, unwatched
 from twin.design.schema import Front
 from twin.design.setup import DesignConfig, Setup, build_setup
@@ -33,7 +33,8 @@ def optimize(
     else.
     """
     setup = build_setup(config) if setup is None else setup
-    problem, judge, settings = setup.problem, Judge(setup), Settings(**setup.design.solver.model_dump())
+    problem, settings = setup.problem, Settings(**setup.design.solver.model_dump())
+    judge, uncertain = doubt.judge_of(setup), doubt.of_setup(setup)
     journal = None
     if run_dir is not None:
         folder.finished(Path(run_dir), config.resolved)
@@ -41,23 +42,25 @@ def optimize(
         journal = Journal(Path(run_dir), json.dumps(as_plain(config.resolved), sort_keys=True))
     found = solve(problem, judge, settings, journal, watch)
     before = judge(problem.first[None]).values[0]
-    asked = {"elasticities": elasticities.table(problem, found, _numbers(setup, judge, found.design))}
+    asked = {"elasticities": elasticities.table(problem, found, _numbers(setup, found.design))}
     if setup.design.pareto is not None and found.status != "infeasible":
         asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found, journal, watch)
+    if uncertain is not None and found.status != "infeasible":
+        asked |= doubt.asked(uncertain, found.design)
     answer = Answer(problem, found, before, config.resolved, config.choices, asked)
     if run_dir is not None:
         folder.write(Path(run_dir), answer)
     return answer
 
 
-def _numbers(setup: Setup, judge: Judge, design: np.ndarray) -> list[Number]:
+def _numbers(setup: Setup, design: np.ndarray) -> list[Number]:
     """Numbers whose elasticities are asked for, as the first scenario has them, and the slopes of rows by them."""
     spots = [
         spot for path in setup.design.sensitivities for spot in found_at("design.sensitivities", path, setup.known)
     ]
     if not spots:
         return []
-    by = judge.slopes_by([spot.path for spot in spots], design)
+    by = Judge(setup).slopes_by([spot.path for spot in spots], design)
     values = by.numbers[0].tolist()
     return [
         Number(spot.path, spot.quantity.unit, value, slopes)
@@ -67,7 +70,7 @@ def _numbers(setup: Setup, judge: Judge, design: np.ndarray) -> list[Number]:
 
 def _front(
     problem: Problem,
-    judge: Judge,
+    judge: Evaluate,
     settings: Settings,
     asked: Front,
     chosen: Solution,

@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from twin.design.uncertainty_schema import Robust, Uncertainty
 from twin.schema import Span, Strict, flat
 
 
@@ -108,8 +109,16 @@ class Design(Strict):
     solver: Solver
     pareto: Front | None = None
     sensitivities: list[str] = Field(default=[])
-    uncertainty: dict[str, Any] | None = None
+    uncertainty: Uncertainty | None = None
+    robust: Robust | None = None
     sources: dict[str, str] = Field(default={})
+
+    @field_validator("robust")
+    @classmethod
+    def _is_against_something(cls, given: Robust | None, info: ValidationInfo) -> Robust | None:
+        if given is not None and info.data.get("uncertainty", given) is None:
+            raise ValueError("needs design.uncertainty, the numbers against which the design is to be robust")
+        return given
 
     @field_validator("variables", mode="before")
     @classmethod

@@ -27,16 +27,20 @@ class Held(NamedTuple):
 class Spot(NamedTuple):
     """A number: its path, the place of what holds it, its positions there if that is a curve, and its quantity.
 
-    The first value of a printed column fills up the column in front, and so has several positions.
+    The first value of a printed column fills up the column in front, and so has several positions. A `factor` is a
+    multiple of what lies there, of a curve as a whole.
     """
 
     path: str
     place: Place
     positions: tuple[int, ...]
     quantity: Quantity
+    factor: bool = False
 
     def of(self, numbers: Numbers) -> Any:
         """Its value, ()."""
+        if self.factor:
+            return jnp.ones(())
         held = numbers[self.place.cohorts[0]][self.place.slot][self.place.key]
         return held[self.positions[-1]] if self.positions else held
 
@@ -44,9 +48,12 @@ class Spot(NamedTuple):
 def placed(numbers: Numbers, spots: Sequence[Spot], values: Sequence[Any]) -> Numbers:
     """Numbers with some values at their spots."""
     for spot, value in zip(spots, values, strict=True):
+        held = numbers[spot.place.cohorts[0]][spot.place.slot][spot.place.key]
         if spot.positions:
-            held = numbers[spot.place.cohorts[0]][spot.place.slot][spot.place.key]
-            value = jnp.asarray(held).at[jnp.array(spot.positions)].set(value)
+            at = jnp.asarray(held).at[jnp.array(spot.positions)]
+            value = at.multiply(value) if spot.factor else at.set(value)
+        elif spot.factor:
+            value = value * held
         numbers = designs.placed(numbers, (spot.place,), (value,))
     return numbers
 

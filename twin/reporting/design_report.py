@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from twin.reporting import amounts, human, page
 from twin.reporting import design_facts as facts
 from twin.reporting import design_figures as figures
+from twin.reporting import design_uncertainty as uncertainty
 from twin.reporting.design_facts import Design
 from twin.reporting.report import to_json, write_page
 
@@ -30,6 +31,23 @@ ASKED: Mapping[str, tuple[str, str, Callable[[Design], go.Figure]]] = {
         "Of the best design anew, with each number a per cent larger, by exact slopes and prices; of the numbers that "
         "were chosen: of this design with nothing else changed. Orange raises the objective, blue lowers it.",
         figures.elasticities,
+    ),
+    "uncertainty": (
+        "Room to the limits, of what may come",
+        "Dot: the median; bar: between the quantiles that were asked for, over all samples of the uncertain numbers.",
+        uncertainty.room,
+    ),
+    "uncertainty_limits": (
+        "How often limits break",
+        "Part of the samples that break each limit, with its confidence interval; one whose orbit does not close, or "
+        "that no launcher carries, breaks all.",
+        uncertainty.failures,
+    ),
+    "uncertainty_causes": (
+        "What makes it uncertain",
+        "Part of the variance that each number makes: its total index, which counts what it does together with others, "
+        "where indices were asked for; else by slopes.",
+        uncertainty.causes,
     ),
 }
 
