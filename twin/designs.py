@@ -2,11 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import registry
@@ -24,6 +26,7 @@ class Place(NamedTuple):
     cohorts: tuple[str, ...]
     slot: str
     key: str
+    number: int | None = None  # of a value in a list
 
 
 class Column(NamedTuple):
@@ -60,23 +63,38 @@ def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) 
     design = {name: {slot: dict(profile) for slot, profile in own.items()} for name, own in params.items()}
     for place, number in zip(places, numbers, strict=True):
         for cohort in place.cohorts:
-            design[cohort][place.slot][place.key] = number
+            profile = design[cohort][place.slot]
+            whole = place.number is None
+            profile[place.key] = number if whole else profile[place.key].at[place.number].set(number)
     return design
 
 
+def present(params: Params, place: Place) -> Array:
+    """The number that lies at a place, ()."""
+    found = params[place.cohorts[0]][place.slot][place.key]
+    return found if place.number is None else found[place.number]
+
+
 def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
-    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first."""
+    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first.
+
+    A value of an orbit's schedule has its number behind it: "workload.schedule.3".
+    """
     names = tuple(cohort.name for cohort in structure.cohorts)
     models = {"workload": structure.workload_model, "atmosphere": structure.atmosphere_model}
     slots = [("", names, slot, models.get(slot)) for slot in FLEET_SLOTS]
     for cohort in structure.cohorts:
         prefix = f"{cohort.name}." if len(names) > 1 else ""
         slots += [(prefix, (cohort.name,), slot, cohort.model(slot) or None) for slot in COHORT_SLOTS]
-    return {
+    found = {
         f"{prefix}{slot}.{key}": (Place(cohorts, slot, key), parameter.quantity)
         for prefix, cohorts, slot, model in slots
         for key, parameter in registry.schema(slot, model).items()
     }
+    for k in range(structure.workload_values):
+        place, quantity = found["workload.schedule"]
+        found[f"workload.schedule.{k}"] = place._replace(number=k), replace(quantity, knots=0)
+    return found
 
 
 def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Place, Quantity]:
@@ -84,7 +102,8 @@ def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Plac
         raise ConfigError(f"{path}: no number that a design can vary{nearest(path, known)}")
     place, quantity = known[path]
     if quantity.knots:
-        raise ConfigError(f"{path}: is a curve; designs vary single numbers")
+        single = f", such as {path}.0" if f"{path}.0" in known else ""
+        raise ConfigError(f"{path}: is a curve; designs vary single numbers{single}")
     return place, quantity
 
 

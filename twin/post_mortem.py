@@ -154,7 +154,7 @@ def _reads(
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
         now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
-        place = now, jnp.asarray(interval), chunk.demand_flops[interval]
+        place = now, model.environment.start_days, jnp.asarray(interval), chunk.demand_flops[interval]
         inputs = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, *place, fleet)[name])
         state, slow = mine.of((fleet.state[name], fleet.slow[name]))
         for block in range(segment.blocks):
