@@ -52,6 +52,7 @@ if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
 
 if TYPE_CHECKING:
     from twin.composing import compose as compose
+    from twin.composing import compose_design as compose_design
     from twin.composing import compose_project as compose_project
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
@@ -71,6 +72,7 @@ _HOME = {
     "Model": "model",
     "build": "model",
     "compose": "composing",
+    "compose_design": "composing",
     "compose_project": "composing",
     "deploy": "deployment.findings",
     "ensemble": "ensembles",

@@ -13,6 +13,7 @@ from twin.conf_path import conf_dir
 if TYPE_CHECKING:
     from twin.config import Config
     from twin.deployment.project import ProjectConfig
+    from twin.design.setup import DesignConfig
 
 
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
@@ -33,6 +34,28 @@ def load_project(overrides: Sequence[str], config_name: str = "deploy") -> tuple
 
     plain, run_dir = composed(config_name, overrides)
     return validate(plain), run_dir
+
+
+def compose_design(overrides: Sequence[str] = ()) -> "DesignConfig":
+    """Compose and validate a problem of design; ConfigError as for `compose`."""
+    _refuse_hydra(overrides)
+    return load_design(overrides)[0]
+
+
+def load_design(overrides: Sequence[str], config_name: str = "optimize") -> tuple["DesignConfig", Path]:
+    """Validated problem of design, each scenario composed with its own overrides, and Hydra's run directory."""
+    from twin.config import ConfigError
+    from twin.design.setup import overrides_of, validate
+
+    plain, run_dir = composed(config_name, overrides)
+    scenarios = {}
+    for name, own in overrides_of(plain).items():
+        try:
+            _refuse_hydra(own)
+            scenarios[name] = composed(config_name, [*overrides, *own])[0]
+        except ConfigError as error:
+            raise ConfigError(f"design.scenarios.{name}: {error}") from None
+    return validate(plain, scenarios), run_dir
 
 
 def load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:

@@ -156,7 +156,7 @@ class Step(Strict):
     @field_validator("values", mode="before")
     @classmethod
     def _by_path(cls, given: Any) -> Any:
-        return _flat(given)
+        return flat(given)
 
 
 class Analysis(Strict):
@@ -183,7 +183,7 @@ class Analysis(Strict):
     @field_validator("parity", "ranges", mode="before")
     @classmethod
     def _by_path(cls, given: Any) -> Any:
-        return _flat(given)
+        return flat(given)
 
     @field_validator("quantiles")
     @classmethod
@@ -191,13 +191,13 @@ class Analysis(Strict):
         return _rising(given)
 
 
-def _flat(given: Any, path: str = "") -> Any:
+def flat(given: Any, path: str = "") -> Any:
     """Nested mappings as one by dotted path; a mapping with bounds, or what is none, is a leaf."""
     if not isinstance(given, Mapping) or {"low", "high"} & given.keys():
         return {path: given} if path else given
     found = {}
     for key, value in given.items():
-        found |= _flat(value, f"{path}.{key}" if path else str(key))
+        found |= flat(value, f"{path}.{key}" if path else str(key))
     return found
 
 

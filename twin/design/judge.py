@@ -1,0 +1,193 @@
+"""Designs judged by steady orbits: rows of all scenarios and their slopes, many designs at once, one compile for all."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from kernels import radiator, registry, solar_array
+from twin import steady
+from twin.deployment.life import made
+from twin.design import measures, money
+from twin.design.problem import Evaluation
+from twin.design.setup import Setup
+from twin.design.spots import MONEY, Numbers, Spot, found, placed
+from twin.metrics import all_metrics, run_duration_s
+from twin.prepare import prepare
+from twin.run import HEAVIEST_KG
+from twin.structure import Environment, Structure
+
+WIDEST = 64  # designs in one call
+OPEN = 1e-3  # of an orbit's ends, K or in the units of the state: further apart it does not close
+
+
+class Kind(NamedTuple):
+    """What is static about the judging of designs."""
+
+    structure: Structure
+    launcher: str
+    spots: tuple[tuple[Spot, ...], ...]  # of each variable: its own, then of what it scales
+    measures: tuple[str, ...]
+    varies: tuple[bool, ...]  # by leaf of numbers and environment: whether it is stacked over scenarios
+
+
+class Given(NamedTuple):
+    """Numbers and surroundings of all scenarios; leaves that differ have a leading axis, (scenario, ...)."""
+
+    numbers: Numbers
+    environment: Environment
+    scenario: Array  # (scenario,)
+
+
+class Slopes(NamedTuple):
+    """How rows change with further numbers, all else equal."""
+
+    numbers: np.ndarray  # (row, path) their values in the scenario of the row
+    slopes: np.ndarray  # (row, path)
+
+
+class Judge:
+    """Judges designs of a problem: an `Evaluate`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.problem, self._known = setup.problem, setup.known
+        names = tuple(dict.fromkeys(row.measure for row in self.problem.rows))
+        self._given, varies = _stacked(setup.numbers, setup.environments)
+        self._kind = Kind(setup.structure, setup.launcher, setup.spots, names, varies)
+        scenarios = self.problem.scenarios
+        self._rows = tuple(
+            np.array(at)
+            for at in zip(
+                *((scenarios.index(r.scenario), names.index(r.measure)) for r in self.problem.rows), strict=True
+            )
+        )
+
+    def __call__(self, designs: np.ndarray) -> Evaluation:
+        """Rows and slopes of some designs, (design, variable)."""
+        values, slopes = self._batched(partial(_judged, self._kind, self._given), designs)
+        return Evaluation(values[:, *self._rows], slopes[:, *self._rows])
+
+    def values(self, designs: np.ndarray) -> np.ndarray:
+        """Rows alone of some designs, (design, row)."""
+        (values,) = self._batched(partial(_valued, self._kind, self._given), designs)
+        return values[:, *self._rows]
+
+    def slopes_by(self, paths: Sequence[str], design: np.ndarray) -> Slopes:
+        """Slopes at a design, (variable,), by any numbers, each alone; ConfigError for a path that is no number."""
+        spots = tuple(spot for path in paths for spot in found("design.sensitivities", path, self._known))
+        numbers, slopes = _slopes_by(self._kind, spots, self._given, jnp.asarray(design))
+        return Slopes(np.asarray(numbers)[self._rows[0]], np.asarray(slopes)[self._rows])
+
+    def _batched(self, judge: Any, designs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What is judged of all designs; batches are filled up to a power of two, so that few are compiled."""
+        designs = np.asarray(designs, dtype=np.float64)
+        width = min(1 << (len(designs) - 1).bit_length(), WIDEST)
+        parts = []
+        for first in range(0, len(designs), width):
+            picked = np.minimum(np.arange(first, first + width), len(designs) - 1)
+            leaves = judge(jnp.asarray(designs[picked]))
+            parts.append([np.asarray(leaf)[: len(designs) - first] for leaf in leaves])
+        return tuple(np.concatenate(leaves) for leaves in zip(*parts, strict=True))
+
+
+def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) -> tuple[Given, tuple[bool, ...]]:
+    """All scenarios as one, and which leaves differ between them."""
+    columns = list(zip(*(jax.tree.leaves(pair) for pair in zip(numbers, environments, strict=True)), strict=True))
+    varies = tuple(any(not np.array_equal(column[0], leaf) for leaf in column[1:]) for column in columns)
+    leaves = [jnp.stack(column) if differs else column[0] for column, differs in zip(columns, varies, strict=True)]
+    together = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
+    return Given(*together, jnp.arange(len(numbers))), varies
+
+
+def _over_scenarios(kind: Kind, given: Given, judge: Any) -> Any:
+    """What `judge` makes of the numbers and the environment of every scenario, leaves (scenario, ...)."""
+    together = (given.numbers, given.environment)
+    axes = jax.tree.unflatten(jax.tree.structure(together), [0 if differs else None for differs in kind.varies])
+    return jax.vmap(lambda own, _: judge(*own), in_axes=(axes, 0))(together, given.scenario)
+
+
+@partial(jax.jit, static_argnums=0)
+def _judged(kind: Kind, given: Given, designs: Array) -> tuple[Array, Array]:
+    """Measures, (design, scenario, measure), and their slopes, (design, scenario, measure, variable)."""
+
+    def of(design: Array, numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
+        return _with_slopes(lambda x: _measured(kind, _designed(kind, numbers, x), environment), design)
+
+    return jax.vmap(lambda design: _over_scenarios(kind, given, partial(of, design)))(designs)
+
+
+@partial(jax.jit, static_argnums=0)
+def _valued(kind: Kind, given: Given, designs: Array) -> tuple[Array]:
+    """Measures, (design, scenario, measure)."""
+
+    def of(design: Array, numbers: Numbers, environment: Environment) -> Array:
+        return _masked(*_measured(kind, _designed(kind, numbers, design), environment))
+
+    return (jax.vmap(lambda design: _over_scenarios(kind, given, partial(of, design)))(designs),)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _slopes_by(kind: Kind, spots: tuple[Spot, ...], given: Given, design: Array) -> tuple[Array, Array]:
+    """Numbers at some spots, (scenario, spot), and the slopes of measures by them, (scenario, measure, spot)."""
+
+    def of(numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
+        before = _designed(kind, numbers, design)
+        at = jnp.stack([jnp.asarray(spot.of(before)) for spot in spots])
+        _, slopes = _with_slopes(lambda x: _measured(kind, placed(before, spots, tuple(x)), environment), at)
+        return at, slopes
+
+    return _over_scenarios(kind, given, of)
+
+
+def _with_slopes(measured: Any, at: Array) -> tuple[Array, Array]:
+    """Values, (measure,), and slopes, (measure, number), NaN where there is no design; in forward mode."""
+
+    def push(tangent: Array) -> Any:
+        return jax.jvp(measured, (at,), (tangent,), has_aux=True)
+
+    values, slopes, closes = jax.vmap(push, out_axes=(None, -1, None))(jnp.eye(at.size))
+    return _masked(values, closes), _masked(slopes, closes)
+
+
+def _masked(values: Array, closes: Array) -> Array:
+    return jnp.where(closes, values, jnp.nan)
+
+
+def _designed(kind: Kind, numbers: Numbers, design: Array) -> Numbers:
+    """Numbers with those of a design, (variable,), and what keeps its proportion to them."""
+    for number, (own, *scaled) in zip(design, kind.spots, strict=True):
+        ratio = number / own.of(numbers) if scaled else 1.0
+        values = [number, *(ratio * spot.of(numbers) for spot in scaled)]
+        numbers = placed(numbers, (own, *scaled), values)
+    return numbers
+
+
+def _measured(kind: Kind, numbers: Numbers, environment: Environment) -> tuple[Array, Array]:
+    """Measures of a scenario, (measure,), and whether its orbits close with a mass that can be launched."""
+    structure = kind.structure
+    (cohort,) = structure.cohorts
+    own = numbers[cohort.name]
+    hardware = {slot: profile for slot, profile in own.items() if slot not in MONEY}
+    cohorts = prepare(structure, {cohort.name: hardware}, environment)
+    run = steady.run(structure, cohorts, environment)
+    metrics, _ = all_metrics(structure, cohorts, run.carry)
+    prepared = cohorts[cohort.name]
+    seen = measures.Seen(
+        metrics=metrics,
+        limits=prepared.budget.limits,
+        duration_s=run_duration_s(structure, prepared),
+        accelerators=prepared.budget.accelerators,
+        folded_area_m2=_folded_area_m2(own),
+        costs=money.costs(made(cohort, own, prepared), kind.launcher, own),
+    )
+    carried = (metrics["mass_kg"] > 0.0) & (metrics["mass_kg"] < HEAVIEST_KG)
+    return measures.values(seen, kind.measures), carried & (jnp.max(run.gap) < OPEN)
+
+
+def _folded_area_m2(own: Any) -> Array:
+    parts = ("array", solar_array.folded_area_m2), ("radiator", radiator.folded_area_m2)
+    return sum((registry.call(kernel, own[slot], own[slot]["area_m2"]) for slot, kernel in parts), jnp.zeros(()))
