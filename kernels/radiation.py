@@ -168,6 +168,11 @@ def anomaly(altitude_m: Array, inclination_rad: Array, *, anomaly_fraction: Frac
     return Anomaly(concentration, centre, inverse_width, i0e(concentration) * across, jnp.asarray(anomaly_fraction))
 
 
+def over_longitudes(place: Anomaly) -> Anomaly:
+    """The anomaly as orbits of many days meet it, at all longitudes alike: a belt of the same mean."""
+    return place._replace(concentration=0.0 * place.concentration, mean=place.mean / i0e(place.concentration))
+
+
 def exposure(field: Field, place: Anomaly, activity: Scalar) -> Exposure:
     """Dose rates at a solar activity, such that the mean over the orbit and all longitudes is that of the field."""
     trapped, solar = dose_rate(field, activity)

@@ -1,6 +1,6 @@
-"""Designs judged by steady orbits: rows of all scenarios and their slopes, many designs at once, one compile for all."""
+"""Designs judged by steady orbits: rows of all scenarios and their slopes, many designs by one compiled program."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
