@@ -62,6 +62,7 @@ def known(structure: Structure, launcher: str, profiles: Mapping[str, Any]) -> d
     return {
         path: Held(place, quantity, len(getattr(profiles[place.slot], place.key)) if quantity.knots else 0)
         for path, (place, quantity) in (designs.quantities(structure) | money).items()
+        if place.number is None  # values of a list are found as those of any curve
     }
 
 
