@@ -108,7 +108,9 @@ def _check(structure: Structure) -> None:
     if structure.precision != "float64":
         raise ConfigError(f"precision = {structure.precision!r}: must be float64 for steady orbits")
     if structure.workload_model == "trace":
-        raise ConfigError("workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits")
+        raise ConfigError(
+            "workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits"
+        )
 
 
 def timed(structure: Structure, environment: Environment) -> Environment:
@@ -224,8 +226,7 @@ def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) 
         ahead = jnp.clip(before.start + shorter * change, ranges.low / ranges.unit, ranges.high / ranges.unit)
         better = (gap < before.best) | before.astray
         start, back, best = (
-            jnp.where(better, new, old)
-            for new, old in ((ahead, before.back), (end, before.back), (gap, before.best))
+            jnp.where(better, new, old) for new, old in ((ahead, before.back), (end, before.back), (gap, before.best))
         )
         return _Search(start, back, best, ~better, before.tries + 1, gap, change, slope, after, after_slope)
 
