@@ -1,4 +1,4 @@
-"""The methods that `scripts/optimizers.py` compares: each sees the same problem through a meter that counts and stops it.
+"""The methods that `scripts/optimizers.py` compares, each through a meter that counts its evaluations and stops it.
 
 Rivals see variables in 0-1, the objective over its value at the start, and margins in the scales of their limits.
 """
@@ -6,6 +6,7 @@ Rivals see variables in 0-1, the objective over its value at the start, and marg
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -190,7 +191,7 @@ def nsga2(meter: Meter, first: np.ndarray, seed: int) -> None:
 
     population = np.random.default_rng(seed).uniform(size=(POPULATION, first.size))
     population[0] = rival.start
-    search = NSGA2(pop_size=POPULATION, sampling=population)
+    search = NSGA2(pop_size=POPULATION, sampling=population)  # pyright: ignore[reportArgumentType]
     evolve(Place(), search, ("n_eval", int(meter.most_evaluations)), seed=seed, verbose=False)
 
 
@@ -201,7 +202,7 @@ def cma_es(meter: Meter, first: np.ndarray, seed: int) -> None:
     rival = Rival(meter, first)
     seen: dict[bytes, tuple[float, np.ndarray]] = {}
     fitness = cma.ConstrainedFitnessAL(
-        lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1])
+        lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1]), logging=False
     )
     own = {"bounds": [0.0, 1.0], "seed": seed + 1, "verbose": -9, "tolstagnation": 0, "maxfevals": np.inf}
     search = cma.CMAEvolutionStrategy(rival.start, STEP, own)
@@ -227,10 +228,7 @@ OURS = ("ours, SLSQP", "ours, augmented Lagrangian")
 
 def run(name: str, meter: Meter, first: np.ndarray, seed: int) -> list[Look]:
     """All that a method looked at from a start, until it ended or its budget was spent."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), suppress(SpentError):
         warnings.simplefilter("ignore")
-        try:
-            METHODS[name](meter, first, seed)
-        except SpentError:
-            pass
+        METHODS[name](meter, first, seed)
     return meter.looks

@@ -176,20 +176,35 @@ def _closed(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry)
 def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """How the closed orbit changes: as any orbit from its start, and as the start does to close it again."""
     found = _found(structure, segment, *primals)
-    leaves, tree = jax.tree.flatten(primals)
-    slopes = jax.tree.leaves(tangents, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero))
-    moves = [not isinstance(slope, SymbolicZero) for slope in slopes]
     ranges = _ranges(*primals)
+    leaves, tree = jax.tree.flatten((*primals, found.start))
+    slopes = _all_moving(tangents, (primals[1], found.start))
+    moves = [not isinstance(slope, SymbolicZero) for slope in slopes]
 
     def flown(moving: list[Array]) -> tuple[Array, Carry]:
         rest = iter(moving)
-        orbit, carry = tree.unflatten([next(rest) if moves[k] else leaf for k, leaf in enumerate(leaves)])
-        return _flown(structure, segment, ranges, orbit, carry, found.start[:, None])
+        orbit, carry, start = tree.unflatten([next(rest) if m else leaf for leaf, m in zip(leaves, moves, strict=True)])
+        return _flown(structure, segment, ranges, orbit, carry, start[:, None])
 
-    picked = [[leaf for leaf, moved in zip(these, moves, strict=True) if moved] for these in (leaves, slopes)]
-    _, (end, after) = jax.jvp(flown, picked[:1], picked[1:])
+    place, direction = ([leaf for leaf, m in zip(row, moves, strict=True) if m] for row in (leaves, slopes))
+    _, (end, after) = jax.jvp(flown, (place,), (direction,))
     moved = _moved(after, found.after_slope, _newton(found.slope, end[:, 0]))
     return _ended(found), (moved, jnp.zeros_like(found.gap), np.zeros((), jax.dtypes.float0))
+
+
+def _all_moving(tangents: Any, carried: Any) -> list[Any]:
+    """Tangents of orbit and carry, and of a start that stays; what is carried moves, if only by nothing.
+
+    Loops find out by repeated tracing what moves in what they carry: so they are told.
+    """
+    orbit, carry = (jax.tree.leaves(part, is_leaf=lambda leaf: isinstance(leaf, SymbolicZero)) for part in tangents)
+    still = 0.0 * sum(jnp.sum(leaf) for leaf in (*orbit, *carry) if not isinstance(leaf, SymbolicZero))
+    carry += [None] * (len(jax.tree.leaves(carried)) - len(carry))
+    moving = [
+        jnp.zeros_like(leaf) + still if slope is None or isinstance(slope, SymbolicZero) else slope + still
+        for slope, leaf in zip(carry, jax.tree.leaves(carried), strict=True)
+    ]
+    return [*orbit, *moving]
 
 
 def _ended(found: _Search) -> tuple[Carry, Array, Array]:
