@@ -199,10 +199,12 @@ def cma_es(meter: Meter, first: np.ndarray, seed: int) -> None:
     """CMA-ES of cma with its augmented Lagrangian."""
     import cma
 
+    cma.constraints_handler._Logger = cma.logger.LoggerDummy  # which else writes a folder where it runs
+
     rival = Rival(meter, first)
     seen: dict[bytes, tuple[float, np.ndarray]] = {}
     fitness = cma.ConstrainedFitnessAL(
-        lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1]), logging=False
+        lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1])
     )
     own = {"bounds": [0.0, 1.0], "seed": seed + 1, "verbose": -9, "tolstagnation": 0, "maxfevals": np.inf}
     search = cma.CMAEvolutionStrategy(rival.start, STEP, own)
