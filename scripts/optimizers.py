@@ -32,7 +32,6 @@ from twin.refusal import ConfigError  # noqa: E402
 SIZES = (4, 8, 32, 100)
 TOLERANCE = 1e-3  # of the scale of a limit, by which a design may miss it and count as feasible
 NEAR = 0.01  # of the best known value
-BATCH = 16  # designs in a call, where that is faster for each
 NEARBY = 0.2  # of the bounds: how far from the problem's own start those of further seeds lie, at most
 PEERS = ("pymoo", "cma")
 HEADING = "## Against other optimisers"
@@ -44,7 +43,7 @@ class Costs(NamedTuple):
 
     value_s: float
     slopes_s: float
-    batched_s: float  # for each of `BATCH` designs
+    batched_s: float  # for each design of a batch
 
     @property
     def ratio(self) -> float:
@@ -68,9 +67,9 @@ def starts(problem: Problem, seeds: int) -> list[np.ndarray]:
     return [problem.first, *np.clip(problem.first + drawn * span, problem.low, problem.high)]
 
 
-def measured(judge: Judge, problem: Problem, repeats: int = 21) -> Costs:
+def measured(judge: Judge, problem: Problem, batch: int, repeats: int = 21) -> Costs:
     """What calls take, in turns; the first ones, which compile, do not count."""
-    designs = np.array(starts(problem, BATCH))
+    designs = np.array(starts(problem, batch))
     calls: tuple[Callable[[], Any], ...] = (
         lambda: judge.values(designs[:1]),
         lambda: judge(designs[:1]),
@@ -78,7 +77,7 @@ def measured(judge: Judge, problem: Problem, repeats: int = 21) -> Costs:
     )
     times = np.array([[_seconds(call) for call in calls] for _ in range(repeats + 1)])[1:]
     value_s, slopes_s, all_s = np.median(times, axis=0)
-    return Costs(float(value_s), float(slopes_s), float(all_s) / BATCH)
+    return Costs(float(value_s), float(slopes_s), float(all_s) / batch)
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -96,7 +95,16 @@ def progress(looks: Sequence[Look]) -> list[Look]:
     return better
 
 
-def compared(size: int, seeds: int, each: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+class Budget(NamedTuple):
+    """How much is run."""
+
+    seeds: int  # starts of each method
+    each: int  # evaluations of a run, for each variable
+    seconds: float  # of a run
+    batch: int  # designs in a call of a method that has several, where that is faster for each
+
+
+def compared(size: int, budget: Budget, tell: Callable[[str], None]) -> dict[str, Any]:
     """Every method from every start on one problem: costs of a call, and the progress of each run."""
     import twin
     from twin.design.judge import Judge as SteadyJudge
@@ -104,18 +112,18 @@ def compared(size: int, seeds: int, each: int, seconds: float, tell: Callable[[s
 
     setup = build_setup(twin.compose_design([f"design=compare_{size}"]))
     problem, judge = setup.problem, SteadyJudge(setup)
-    costs = measured(judge, problem)
+    costs = measured(judge, problem, budget.batch)
     tell(f"{size} variables: {1e3 * costs.value_s:.1f} ms, with slopes {1e3 * costs.slopes_s:.1f} ms")
-    width = BATCH if costs.batched_s < costs.value_s else 1
+    width = budget.batch if costs.batched_s < costs.value_s else 1
     runs = []
     for name in METHODS:
-        for seed, first in enumerate(starts(problem, seeds)):
-            meter = Meter(problem, judge, costs.ratio, width, each * size, seconds)
+        for seed, first in enumerate(starts(problem, budget.seeds)):
+            meter = Meter(problem, judge, costs.ratio, width, budget.each * size, budget.seconds)
             found = run(name, meter, first, seed)
             runs.append({"method": name, "seed": seed, "spent": meter.evaluations, "progress": progress(found)})
             best = progress(found)[-1].objective if progress(found) else np.nan
             tell(f"{name}, seed {seed}: {best:.1f} after {meter.evaluations:.0f} in {found[-1].wall_s:.0f} s")
-    return {"size": size, "seeds": seeds, "budget": [each, seconds], "costs": costs, "runs": runs}
+    return {"size": size, "budget": budget, "costs": costs, "runs": runs}
 
 
 def facts() -> dict[str, str]:
@@ -168,9 +176,10 @@ def section(results: Sequence[dict[str, Any]]) -> str:
 
 def _introduction(results: Sequence[dict[str, Any]]) -> str:
     told = results[-1]["facts"]
+    given = {result["size"]: Budget(*result["budget"]) for result in results}
     budgets = "; ".join(
-        f"{r['budget'][0] * r['size']} evaluations or {r['budget'][1]:g} s for {r['size']} variables"
-        for r in sorted(results, key=lambda r: r["size"])
+        f"{size * given[size].each} evaluations or {given[size].seconds:g} s for {size} variables"
+        for size in sorted(given)
     )
     return (
         f"Written by `python scripts/optimizers.py` on {told['date']}: {told['where']}; {told['versions']}.\n\n"
@@ -186,7 +195,7 @@ def _introduction(results: Sequence[dict[str, Any]]) -> str:
 
 def _costs(newest: dict[int, dict[str, Any]]) -> str:
     lines = [
-        "| variables | value | value and slopes | ratio | value, 16 at once, each |",
+        "| variables | value | value and slopes | ratio | value, each of a batch |",
         "| --- | --- | --- | --- | --- |",
     ]
     for size in sorted(newest):
@@ -206,7 +215,7 @@ def _table(newest: dict[int, dict[str, Any]]) -> str:
             there = np.isfinite(row.evaluations)
             spent = (f"{row.evaluations:.0f}", f"{row.wall_s:.1f} s") if there else ("not reached", "not reached")
             excess = f"{100.0 * row.excess:.2f} %" if np.isfinite(row.excess) else "nothing feasible"
-            cells = (size, row.method, f"{row.reached} of {newest[size]['seeds']}", *spent, excess)
+            cells = (size, row.method, f"{row.reached} of {Budget(*newest[size]['budget']).seeds}", *spent, excess)
             lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -243,10 +252,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "docs/optimization.md", help="document whose section is written"
     )
+    parser.add_argument("--batch", type=int, default=16, help="designs in a call, where that is faster for each")
     given = parser.parse_args(arguments)
+    budget = Budget(given.seeds, given.evaluations, given.seconds, given.batch)
     check_peers()
     for size in given.sizes or SIZES:
-        result = compared(size, given.seeds, given.evaluations, given.seconds, lambda line: print(line, flush=True))
+        result = compared(size, budget, lambda line: print(line, flush=True))
         with Path(SPENT).open("a", encoding="utf-8") as file:
             file.write(json.dumps({**result, "facts": facts()}) + "\n")
     results = [json.loads(line) for line in Path(SPENT).read_text(encoding="utf-8").splitlines()]

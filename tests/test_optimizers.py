@@ -82,7 +82,7 @@ def result():
     runs = [{"method": "ours, SLSQP", "seed": k, "spent": 20.0, "progress": near} for k in range(3)]
     runs += [{"method": "COBYLA", "seed": k, "spent": 99.0, "progress": p} for k, p in enumerate((late, far, []))]
     told = {"where": "here", "versions": "none", "date": "today"}
-    return {"size": 4, "seeds": 3, "budget": [200, 9.0], "costs": [0.01, 0.015, 0.02], "runs": runs, "facts": told}
+    return {"size": 4, "budget": [3, 200, 9.0, 16], "costs": [0.01, 0.015, 0.02], "runs": runs, "facts": told}
 
 
 def test_a_method_has_reached_it_when_most_starts_did():
