@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
-from operator import getitem
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import registry
@@ -22,7 +23,7 @@ from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params: the same in all these cohorts; a key of the network has dots."""
+    """Where a number of a design lies in Params, the same in all these cohorts; keys of nested mappings and lists have dots."""
 
     cohorts: tuple[str, ...]
     slot: str
@@ -69,16 +70,25 @@ def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) 
 
 def number(params: Params, place: Place) -> Any:
     """The number at a place, in the first of its cohorts."""
-    return reduce(getitem, place.key.split("."), params[place.cohorts[0]][place.slot])
+    return reduce(_inside, place.key.split("."), params[place.cohorts[0]][place.slot])
 
 
-def _with(profile: Mapping[str, Any], keys: Sequence[str], number: Any) -> dict[str, Any]:
+def _inside(held: Any, key: str) -> Any:
+    return held[key] if isinstance(held, Mapping) else held[int(key)]
+
+
+def _with(held: Any, keys: Sequence[str], number: Any) -> Any:
     first, *rest = keys
-    return {**profile, first: _with(profile[first], rest, number) if rest else number}
+    if not isinstance(held, Mapping):
+        return held.at[int(first)].set(number)
+    return {**held, first: _with(held[first], rest, number) if rest else number}
 
 
 def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
-    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first."""
+    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first.
+
+    A value of an orbit's schedule has its number behind it: "workload.schedule.3".
+    """
     names = tuple(cohort.name for cohort in structure.cohorts)
     models = {"workload": structure.workload_model, "atmosphere": structure.atmosphere_model}
     slots = [("", names, slot, models.get(slot)) for slot in FLEET_SLOTS]
@@ -90,6 +100,9 @@ def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
         for prefix, cohorts, slot, model in slots
         for key, parameter in registry.schema(slot, model).items()
     }
+    for k in range(structure.workload_values):
+        place, quantity = own["workload.schedule"]
+        own[f"workload.schedule.{k}"] = place._replace(key=f"schedule.{k}"), replace(quantity, knots=0)
     return own | {
         f"{cohort.name + '.' if len(names) > 1 else ''}{NETWORK}.{key}": (Place((cohort.name,), NETWORK, key), quantity)
         for cohort in structure.cohorts
@@ -102,7 +115,8 @@ def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Plac
         raise ConfigError(f"{path}: no number that a design can vary{nearest(path, known)}")
     place, quantity = known[path]
     if quantity.knots:
-        raise ConfigError(f"{path}: is a curve; designs vary single numbers")
+        single = f", such as {path}.0" if f"{path}.0" in known else ""
+        raise ConfigError(f"{path}: is a curve; designs vary single numbers{single}")
     return place, quantity
 
 

@@ -41,14 +41,14 @@ class Spot(NamedTuple):
         """Its value, ()."""
         if self.factor:
             return jnp.ones(())
-        held = numbers[self.place.cohorts[0]][self.place.slot][self.place.key]
+        held = designs.number(numbers, self.place)
         return held[self.positions[-1]] if self.positions else held
 
 
 def placed(numbers: Numbers, spots: Sequence[Spot], values: Sequence[Any]) -> Numbers:
     """Numbers with some values at their spots."""
     for spot, value in zip(spots, values, strict=True):
-        held = numbers[spot.place.cohorts[0]][spot.place.slot][spot.place.key]
+        held = designs.number(numbers, spot.place)
         if spot.positions:
             at = jnp.asarray(held).at[jnp.array(spot.positions)]
             value = at.multiply(value) if spot.factor else at.set(value)
@@ -69,6 +69,7 @@ def known(structure: Structure, launcher: str, profiles: Mapping[str, Any]) -> d
     return {
         path: Held(place, quantity, len(getattr(profiles[place.slot], place.key)) if quantity.knots else 0)
         for path, (place, quantity) in (designs.quantities(structure) | money).items()
+        if not place.key.rpartition(".")[2].isdecimal()  # values of a list are found as those of any curve
     }
 
 
