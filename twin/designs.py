@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import registry
@@ -23,7 +22,7 @@ from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params, the same in all these cohorts; keys of nested mappings and lists have dots."""
+    """Where a number of a design lies in Params, the same in all these cohorts; keys of mappings and lists have dots."""
 
     cohorts: tuple[str, ...]
     slot: str
