@@ -1,11 +1,15 @@
 """A problem of design from the configuration: what it becomes, and the one sentence where it is refused."""
 
+import signal
+import sys
+
 import pytest
 
 import twin
 from twin.design import measures
 from twin.design.problem import Row
 from twin.design.setup import Setup, build_setup
+from twin.optimize_cli import optimize_main
 from twin.refusal import ConfigError
 
 COUNT = "design.variables.accelerator.count"
@@ -104,3 +108,14 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str) -> None:
     with pytest.raises(ConfigError, match=REFUSED[override]) as refusal:
         setup(override)
     assert "\n" not in str(refusal.value)
+
+
+def test_command_line_refuses_with_code_2_and_writes_nothing(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["optimize.py", "design.objective.minimize=mas_kg"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        optimize_main()
+    assert ended.value.code == 2 and not list(tmp_path.iterdir())
+    error = capsys.readouterr().err
+    assert error.startswith("error: design.objective.minimize = 'mas_kg'") and error.count("\n") == 1
