@@ -1,7 +1,9 @@
 """Many designs of one model: a column of values for each number that varies, checked before anything runs."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -14,12 +16,13 @@ from kernels.quantity import Quantity
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.cross_checks import check_numbers
 from twin.model import Model, check_plane
+from twin.network_numbers import NETWORK, network_quantities
 from twin.refusal import ConfigError, nearest
 from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params: the same in all these cohorts."""
+    """Where a number of a design lies in Params: the same in all these cohorts; a key of the network has dots."""
 
     cohorts: tuple[str, ...]
     slot: str
@@ -57,11 +60,21 @@ def places(structure: Structure, paths: Iterable[str]) -> dict[str, Place]:
 
 def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) -> Params:
     """Parameters with one design's numbers at their places."""
-    design = {name: {slot: dict(profile) for slot, profile in own.items()} for name, own in params.items()}
+    design = {name: dict(own) for name, own in params.items()}
     for place, number in zip(places, numbers, strict=True):
         for cohort in place.cohorts:
-            design[cohort][place.slot][place.key] = number
+            design[cohort][place.slot] = _with(design[cohort][place.slot], place.key.split("."), number)
     return design
+
+
+def number(params: Params, place: Place) -> Any:
+    """The number at a place, in the first of its cohorts."""
+    return reduce(getitem, place.key.split("."), params[place.cohorts[0]][place.slot])
+
+
+def _with(profile: Mapping[str, Any], keys: Sequence[str], number: Any) -> dict[str, Any]:
+    first, *rest = keys
+    return {**profile, first: _with(profile[first], rest, number) if rest else number}
 
 
 def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
@@ -72,10 +85,15 @@ def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     for cohort in structure.cohorts:
         prefix = f"{cohort.name}." if len(names) > 1 else ""
         slots += [(prefix, (cohort.name,), slot, cohort.model(slot) or None) for slot in COHORT_SLOTS]
-    return {
+    own = {
         f"{prefix}{slot}.{key}": (Place(cohorts, slot, key), parameter.quantity)
         for prefix, cohorts, slot, model in slots
         for key, parameter in registry.schema(slot, model).items()
+    }
+    return own | {
+        f"{cohort.name + '.' if len(names) > 1 else ''}{NETWORK}.{key}": (Place((cohort.name,), NETWORK, key), quantity)
+        for cohort in structure.cohorts
+        for key, quantity in network_quantities(cohort).items()
     }
 
 

@@ -21,7 +21,7 @@ from twin.prepare import Cohort
 from twin.run import HEAVIEST_KG
 from twin.structure import Environment, Structure
 
-WIDEST = 64  # designs in one call
+WIDEST = 256  # designs in one call, where there are devices for so many
 Fly = Callable[[Structure, dict[str, Cohort], Environment], steady.Steady]
 
 
@@ -89,9 +89,9 @@ class Judge:
         return Slopes(np.asarray(numbers)[self._scenario], np.asarray(slopes)[self._scenario, self._measure])
 
     def _batched(self, judge: Any, designs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What is judged of all designs; batches are filled up to a power of two, so that few are compiled."""
+        """What is judged of all designs, in batches of one width, filled up with copies of the last."""
         designs = np.asarray(designs, dtype=np.float64)
-        width = min(1 << (len(designs) - 1).bit_length(), WIDEST)
+        width = _width(len(designs))
         parts = []
         for first in range(0, len(designs), width):
             picked = np.minimum(np.arange(first, first + width), len(designs) - 1)
@@ -100,13 +100,18 @@ class Judge:
         return tuple(np.concatenate(leaves) for leaves in zip(*parts, strict=True))
 
 
+def _width(designs: int) -> int:
+    """Designs in one call: one after the other on a CPU, which gains nothing by more, else a power of two."""
+    return 1 if jax.default_backend() == "cpu" else min(1 << (designs - 1).bit_length(), WIDEST)
+
+
 def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) -> tuple[Given, tuple[bool, ...]]:
     """All scenarios as one, and which leaves differ between them."""
     columns = list(zip(*(jax.tree.leaves(pair) for pair in zip(numbers, environments, strict=True)), strict=True))
     varies = tuple(any(not np.array_equal(column[0], leaf) for leaf in column[1:]) for column in columns)
     leaves = [jnp.stack(column) if differs else column[0] for column, differs in zip(columns, varies, strict=True)]
-    together = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
-    return Given(*together, jnp.arange(len(numbers))), varies
+    own, around = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
+    return Given(own, around, jnp.arange(len(numbers))), varies
 
 
 def over_scenarios(kind: Kind, given: Given, judge: Any, *further: Any) -> Any:

@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from twin import answer_folder
-from twin.design import doubt, folder, measures, pareto
+from twin.design import doubt, elasticities, folder, measures, pareto
+from twin.design.elasticities import Number
 from twin.design.folder import Answer
+from twin.design.judge import Judge
 from twin.design.problem import Evaluate, Problem
 from twin.design.program import Watch, unwatched
 from twin.design.schema import Front
 from twin.design.setup import DesignConfig, Setup, build_setup
+from twin.design.solution import Solution
 from twin.design.solve import Journal, Settings, solve
+from twin.design.spots import found as found_at
 from twin.tables import Table, as_plain
 
 
@@ -38,9 +42,9 @@ def optimize(
         journal = Journal(Path(run_dir), json.dumps(as_plain(config.resolved), sort_keys=True))
     found = solve(problem, judge, settings, journal, watch)
     before = judge(problem.first[None]).values[0]
-    asked: dict[str, Table] = {}
+    asked = {"elasticities": elasticities.table(problem, found, _numbers(setup, found.design))}
     if setup.design.pareto is not None and found.status != "infeasible":
-        asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found.design, journal, watch)
+        asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found, journal, watch)
     if uncertain is not None and found.status != "infeasible":
         asked |= doubt.asked(uncertain, found.design)
     answer = Answer(problem, found, before, config.resolved, config.choices, asked)
@@ -49,23 +53,34 @@ def optimize(
     return answer
 
 
+def _numbers(setup: Setup, design: np.ndarray) -> list[Number]:
+    """Numbers whose elasticities are asked for, as the first scenario has them, and the slopes of rows by them."""
+    spots = [
+        spot for path in setup.design.sensitivities for spot in found_at("design.sensitivities", path, setup.known)
+    ]
+    if not spots:
+        return []
+    by = Judge(setup).slopes_by([spot.path for spot in spots], design)
+    values = by.numbers[0].tolist()
+    return [
+        Number(spot.path, spot.quantity.unit, value, slopes)
+        for spot, value, slopes in zip(spots, values, by.slopes.T, strict=True)
+    ]
+
+
 def _front(
     problem: Problem,
     judge: Evaluate,
     settings: Settings,
     asked: Front,
-    best: np.ndarray,
+    chosen: Solution,
     journal: Journal | None,
     watch: Watch,
 ) -> Table:
-    """The best design at each bound of a second measure; chosen is the one nearest to the best of all."""
+    """The best design at each bound of a second measure."""
     measure = measures.MEASURES[asked.measure]
     size = max(abs(bound or 0.0) for bound in (asked.low, asked.high))
     second = pareto.Second(measure.name, asked.over, asked.kind, measure.unit, measures.scale(measure, size))
-    points = pareto.front(
-        problem, judge, settings, second, asked.points, asked.low, asked.high, journal=journal, watch=watch
-    )
-    designs = np.array([point.solution.design for point in points])
-    chosen = int(np.argmin(np.linalg.norm((designs - best) / (problem.high - problem.low), axis=1)))
-    values = np.array([point.value for point in points])
-    return folder.pareto(problem, measure.name, values, [point.solution for point in points], chosen)
+    span = asked.points, asked.low, asked.high
+    points = pareto.front(problem, judge, settings, second, *span, journal=journal, watch=watch)
+    return folder.pareto(problem, second, points, chosen)

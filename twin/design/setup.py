@@ -8,7 +8,7 @@ import numpy as np
 
 from kernels.constants import EARTH_GRAVITY_M3_PER_S2, EARTH_RADIUS_M
 from twin import config as fleet_config
-from twin import steady
+from twin import designs, steady
 from twin.config import Config, ConfigError
 from twin.deployment.project import of_a_run
 from twin.design import measures
@@ -69,6 +69,7 @@ def validate(
 ) -> DesignConfig:
     """Validate a composed problem and its composed scenarios; ConfigError names the first key that is wrong."""
     found = {}
+    _scenario(composed)  # what is wrong in all of them is not the scenario's
     for name, values in scenarios.items():
         try:
             if values["design"] != composed["design"]:
@@ -125,6 +126,9 @@ def build_setup(config: DesignConfig) -> Setup:
     first, *_ = numbers
     held = known(structure, launchers[first], _profiles(config.scenarios[first]))
     variables, spots = zip(*_variables(design, held, numbers), strict=True)
+    _check_together(models[first], variables)
+    for path in design.sensitivities:
+        found("design.sensitivities", path, held)
     return Setup(
         problem=_problem(design, _boils(models[first]), variables, tuple(models)),
         design=design,
@@ -204,6 +208,18 @@ def _variable(spot: Spot, bounds: Bounds, before: float) -> Variable:
     if bounds.scales and not before > 0.0:
         raise ConfigError(f"{where}.scales: nothing is in proportion to {spot.path} = {before:g}; must be above 0")
     return Variable(spot.path, spot.quantity.unit, low, high, before, bounds.integer, tuple(bounds.scales))
+
+
+def _check_together(model: Model, variables: tuple[Variable, ...]) -> None:
+    """ConfigError for a bound that contradicts another number of the hardware."""
+    single = designs.quantities(model.structure)
+    for variable in variables:
+        if variable.path in single:
+            try:
+                designs.columns(model, {variable.path: [variable.low, variable.high]})
+            except ConfigError as error:
+                said = str(error).partition(": ")[2]
+                raise ConfigError(f"{_at(variable.path)}: between its bounds, {said}") from None
 
 
 def _check_given(spot: Spot, numbers: Mapping[str, Numbers]) -> None:
