@@ -83,6 +83,10 @@ class Ranges(NamedTuple):
     drifts: Array  # whether it may gather from orbit to orbit: charges
 
 
+# Closes an orbit of a segment with what is given for it: gives its carry at the end, and what is told of it.
+Close = Callable[[Structure, Segment, Orbit, Carry, Any], tuple[Carry, Any]]
+
+
 def scheduled(structure: Structure, orbits: int, steps: int, exchanges: int) -> Structure:
     """The structure of a run of so many orbits, each of `exchanges` intervals of so many steps.
 
@@ -133,10 +137,6 @@ def metrics(structure: Structure, params: Params, environment: Environment) -> M
     cohorts = programs.prepare(structure, params, environment)
     found = run(structure, cohorts, environment)
     return all_metrics(structure, cohorts, found.carry)[0] | {"gap": jnp.max(found.gap)}
-
-
-# Closes an orbit of a segment with what is given for it: gives its carry at the end, and what is told of it.
-Close = Callable[[Structure, Segment, Orbit, Carry, Any], tuple[Carry, Any]]
 
 
 def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environment) -> Steady:
