@@ -140,7 +140,7 @@ def anchored(
 
 @part("radiation")
 def shield_kg(
-    accelerators: Scalar, *, shielding_m: Shielding, structure_shielding_m: Shielding, shielded_area_m2: Area
+    accelerators: Scalar, shielding_m: Scalar, *, structure_shielding_m: Shielding, shielded_area_m2: Area
 ) -> Array:
     """Mass of aluminium around accelerators and hosts beyond what structure, boxes and cold plates bring anyhow. [kg]
 

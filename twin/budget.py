@@ -78,7 +78,12 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: A
         "hosts": modules["host_mass_kg"],
         "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], carried_w),
         "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], carried_w),
-        "shield": registry.call(radiation.shield_kg, params["radiation"], params["accelerator"]["count"]),
+        "shield": registry.call(
+            radiation.shield_kg,
+            params["radiation"],
+            params["accelerator"]["count"],
+            params["radiation"]["shielding_m"],
+        ),
     }
 
 
