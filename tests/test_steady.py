@@ -1,7 +1,6 @@
 """Steady orbits: they close, are those that a long simulation ends in, and have the derivatives of what they find."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +26,8 @@ DESIGN = [
 ]
 STEPS, EXCHANGES = 12, 24
 WHOLE = STEPS * EXCHANGES
-STEP_MS = 20_354  # the period over 288, within 2e-5
+STEP_MS = 20_385  # about the period over 288
+PERIOD_S = 5870.94  # of the orbit, to which a run of so many is trimmed
 DAYS_ORBITS = 75  # five days: bus and battery take one to warm
 FREE = (
     "radiator.area_m2",
@@ -42,7 +42,7 @@ def case():
     """Structure of one orbit that stands for the middle of a run, parameters and environment."""
     model = twin.build(twin.compose("simulate", DESIGN))
     structure = steady.scheduled(model.structure, 1, STEPS, EXCHANGES)
-    middle_ms = (2 * DAYS_ORBITS - 1) * WHOLE * STEP_MS  # so that the orbit is the last of those days
+    middle_ms = round((2 * DAYS_ORBITS - 1) * PERIOD_S * 1e3)  # so that the orbit is the last of those days
     structure = replace(structure, schedule=replace(structure.schedule, step_ms=STEP_MS, duration_ms=middle_ms))
     return structure, model.params, steady.timed(structure, model.environment)
 
@@ -76,31 +76,32 @@ def found(case, program):
 
 @pytest.fixture(scope="module")
 def plain(case):
-    """One orbit of the ordinary loop, by its number and the carry before it, and the fleet before the first."""
+    """One orbit of the ordinary loop from a date on, in steps of a length, and the fleet before the first."""
     structure, params, environment = case
     cohorts = jax.jit(prepare, static_argnums=0)(structure, params, environment)
-    tiles = jax.jit(rollout.lay_out, static_argnums=0)(structure, cohorts)
+    fleet = jax.jit(rollout.lay_out, static_argnums=0)(structure, cohorts)
     segment = rollout.Segment(EXCHANGES, 1, STEPS)
 
-    @partial(jax.jit, static_argnums=2)
-    def orbit(number, carry, own_step=True):
-        start_s = number * WHOLE * STEP_MS / 1000.0
-        step_s = jnp.asarray(STEP_MS / 1000.0) if own_step else None
-        now = Moment(start_s, start_s, start_s, jnp.ones(()), step_s)
-        fleet = tiles.shared, tiles.each
-        return rollout.run_chunk(structure, segment, *fleet, environment, now, jnp.zeros(EXCHANGES), carry)[0]
+    @jax.jit
+    def orbit(date_s, carry, step_s):
+        now = Moment(date_s, jnp.zeros(()), date_s, jnp.ones(()), step_s)
+        demand = jnp.zeros(EXCHANGES)
+        return rollout.run_chunk(structure, segment, fleet.shared, fleet.each, environment, now, demand, carry)[0]
 
-    return orbit, tiles.carry
+    (rates,) = (each.rates for each in fleet.each.values())
+    turn_rad_per_s = rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s
+    period_s = (2.0 * jnp.pi / turn_rad_per_s)[0, 0]
+    return orbit, fleet.carry, period_s
 
 
 @pytest.fixture(scope="module")
 def last_of_days(plain):
-    """The carry after the last orbit of days, with totals of that orbit alone, and the one before it."""
-    orbit, carry = plain
+    """The carry after the last orbit of days, with totals of that orbit alone."""
+    orbit, carry, period_s = plain
     for number in range(DAYS_ORBITS - 1):
-        carry = orbit(float(number), carry)
+        carry = orbit(number * period_s, carry, period_s / WHOLE)
     before = carry._replace(totals={name: first_totals((1, 1)) for name in carry.totals})
-    return orbit(DAYS_ORBITS - 1.0, before), before
+    return orbit((DAYS_ORBITS - 1) * period_s, before, period_s / WHOLE)
 
 
 def test_it_closes_where_heat_and_power_bind(found):
@@ -118,7 +119,7 @@ def test_balances_close(found):
 
 def test_it_is_the_orbit_of_a_long_simulation(found, last_of_days):
     _, carry, _ = found
-    last, _ = last_of_days
+    last = last_of_days
     (name,) = carry.state
     for node, kelvin in last.state[name].temperature_k.items():
         np.testing.assert_allclose(carry.state[name].temperature_k[node], kelvin, atol=0.05, err_msg=node)
@@ -138,15 +139,15 @@ def test_it_is_the_orbit_of_a_long_simulation(found, last_of_days):
 def test_one_more_orbit_changes_nothing(found, plain):
     """The ordinary loop from the state found, at the date of that orbit."""
     _, carry, _ = found
-    orbit, first = plain
-    after = orbit(DAYS_ORBITS - 1.0, first._replace(state=carry.state))
+    orbit, first, period_s = plain
+    after = orbit((DAYS_ORBITS - 1) * period_s, first._replace(state=carry.state), period_s / WHOLE)
     for mine, others in zip(jax.tree.leaves(carry.state), jax.tree.leaves(after.state), strict=True):
         np.testing.assert_allclose(mine, others, atol=5e-3)
 
 
 def test_a_moment_with_the_step_of_the_schedule_changes_nothing(plain):
-    orbit, carry = plain
-    own, schedules = orbit(3.0, carry), orbit(3.0, carry, False)
+    orbit, carry, period_s = plain
+    own, schedules = (orbit(period_s, carry, step_s) for step_s in (jnp.asarray(STEP_MS / 1000.0), None))
     for mine, others in zip(jax.tree.leaves(own), jax.tree.leaves(schedules), strict=True):
         np.testing.assert_allclose(mine, others, rtol=1e-12, atol=1e-12)
 
