@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from twin.design.problem import Evaluation, Problem
 from twin.design.program import scaled
 from twin.design.solve import Method, Settings, solve
 
-WORSE = 1e3  # objective and violation, scaled, of a design without rows
+WORSE = 10.0  # objective and violation, scaled, of a design without rows
 STEP = 0.2  # first step of a method that wants one, of the bounds
 PENALTY = 10.0  # for each scale of violation; more than any limit's price at the optimum
 POPULATION = 48  # of NSGA-II, in whole batches
@@ -150,13 +151,15 @@ def ours(method: Method, meter: Meter, first: np.ndarray, seed: int) -> None:
 
 
 def cobyla(meter: Meter, first: np.ndarray, seed: int) -> None:
-    """SciPy's COBYLA."""
+    """SciPy's COBYLA, begun anew where it has ended."""
     del seed
     rival = Rival(meter, first)
     limits = {"type": "ineq", "fun": rival.margins}
     options = {"rhobeg": STEP, "tol": 1e-6, "maxiter": int(meter.most_evaluations)}
     bounds = [(0.0, 1.0)] * first.size
-    minimize(rival.objective, rival.start, method="COBYLA", bounds=bounds, constraints=[limits], options=options)
+    place, given = rival.start, {"bounds": bounds, "constraints": [limits], "options": options}
+    while True:
+        place = minimize(rival.objective, np.clip(place, 0.0, 1.0), method="COBYLA", **given).x
 
 
 def nelder_mead(meter: Meter, first: np.ndarray, seed: int) -> None:
@@ -196,18 +199,25 @@ def nsga2(meter: Meter, first: np.ndarray, seed: int) -> None:
 
 
 def cma_es(meter: Meter, first: np.ndarray, seed: int) -> None:
-    """CMA-ES of cma with its augmented Lagrangian."""
+    """CMA-ES of cma with its augmented Lagrangian, begun anew where it has ended."""
     import cma
 
     cma.constraints_handler._Logger = cma.logger.LoggerDummy  # which else writes a folder where it runs
 
     rival = Rival(meter, first)
     seen: dict[bytes, tuple[float, np.ndarray]] = {}
-    fitness = cma.ConstrainedFitnessAL(
-        lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1])
-    )
-    own = {"bounds": [0.0, 1.0], "seed": seed + 1, "verbose": -9, "tolstagnation": 0, "maxfevals": np.inf}
-    search = cma.CMAEvolutionStrategy(rival.start, STEP, own)
+    place, own = rival.start, {"bounds": [0.0, 1.0], "verbose": -9, "tolstagnation": 0}
+    for again in count():
+        search = cma.CMAEvolutionStrategy(place, STEP, own | {"seed": 1 + seed + 1000 * again})
+        fitness = cma.ConstrainedFitnessAL(
+            lambda x: seen[np.asarray(x).tobytes()][0], lambda x: list(-seen[np.asarray(x).tobytes()][1])
+        )
+        _evolve(search, fitness, rival, seen)
+        place = np.clip(search.result.xfavorite, 0.0, 1.0)
+
+
+def _evolve(search: Any, fitness: Any, rival: Rival, seen: dict[bytes, tuple[float, np.ndarray]]) -> None:
+    """Generations of CMA-ES until it ends, each evaluated at once."""
     while not search.stop():
         places = search.ask()
         objectives, margins = rival.at(np.array(places))

@@ -186,9 +186,9 @@ def _introduction(results: Sequence[dict[str, Any]]) -> str:
         "The problems are `conf/design/compare_*.yaml`: the lightest satellite of the reference's class on its steady\n"
         "orbit of the longest eclipse. All methods see the same judge, starts and bounds. A call of ours, value and\n"
         "slopes, counts as many evaluations as it takes longer than a value.\n\n"
-        f"*Reached* is a design within {100.0 * NEAR:g} % of the best that any run found, which misses no limit by more than\n"
-        f"{TOLERANCE:g} of its scale; figures are medians over the starts, and a method that most starts did not\n"
-        "bring there within its budget has *not reached* it. The last column is the median at the end of the budget.\n"
+        f"*Reached* is a design within {100.0 * NEAR:g} % of the best that any run found, which misses no limit by\n"
+        f"more than {TOLERANCE:g} of its scale. Figures are medians over the starts; what most starts did not\n"
+        "bring there within its budget has *not reached* it. The last column tells of the end of the budget.\n"
         f"Budgets of a run, whichever ends first: {budgets}."
     )
 
