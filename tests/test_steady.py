@@ -83,8 +83,8 @@ def plain(case):
     segment = rollout.Segment(EXCHANGES, 1, STEPS)
 
     @jax.jit
-    def orbit(date_s, carry, step_s):
-        now = Moment(date_s, jnp.zeros(()), date_s, jnp.ones(()), step_s)
+    def orbit(date_s, carry, step_s, weight=1.0):
+        now = Moment(date_s, jnp.zeros(()), date_s, jnp.asarray(weight), step_s)
         demand = jnp.zeros(EXCHANGES)
         return rollout.run_chunk(structure, segment, fleet.shared, fleet.each, environment, now, demand, carry)[0]
 
@@ -137,19 +137,20 @@ def test_it_is_the_orbit_of_a_long_simulation(found, last_of_days):
 
 
 def test_one_more_orbit_changes_nothing(found, plain):
-    """The ordinary loop from the state found, at the date of that orbit."""
+    """The ordinary loop from the state found, at the date of that orbit and for the time that it stands for."""
     _, carry, _ = found
     orbit, first, period_s = plain
-    after = orbit((DAYS_ORBITS - 1) * period_s, first._replace(state=carry.state), period_s / WHOLE)
+    begun = first._replace(state=carry.state)
+    after = orbit((DAYS_ORBITS - 1) * period_s, begun, period_s / WHOLE, 2.0 * DAYS_ORBITS - 1.0)
     for mine, others in zip(jax.tree.leaves(carry.state), jax.tree.leaves(after.state), strict=True):
-        np.testing.assert_allclose(mine, others, atol=5e-3)
+        np.testing.assert_allclose(mine, others, atol=1e-5)
 
 
 def test_a_moment_with_the_step_of_the_schedule_changes_nothing(plain):
     orbit, carry, period_s = plain
     own, schedules = (orbit(period_s, carry, step_s) for step_s in (jnp.asarray(STEP_MS / 1000.0), None))
     for mine, others in zip(jax.tree.leaves(own), jax.tree.leaves(schedules), strict=True):
-        np.testing.assert_allclose(mine, others, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(mine, others, rtol=1e-9, atol=1e-7)
 
 
 def test_slopes_equal_finite_differences(case, program, found):
@@ -160,7 +161,7 @@ def test_slopes_equal_finite_differences(case, program, found):
         change = 1e-5 * value
         (high, _), _ = program(designs.placed(params, (place,), (jnp.asarray(value + change),)))
         (low, _), _ = program(designs.placed(params, (place,), (jnp.asarray(value - change),)))
-        for name in ("mass_kg", "delivered_flop", "max_coolant_temperature_k", "min_state_of_charge"):
+        for name in ("mass_kg", "delivered_flop", "max_coolant_temperature_k", "shed_energy_j"):
             difference = (high[name] - low[name]) / (2.0 * change)
             scale = 1e-7 * abs(float(high[name])) / value
             np.testing.assert_allclose(slopes[name][k], difference, rtol=1e-3, atol=scale, err_msg=f"{name} by {path}")

@@ -90,6 +90,9 @@ Close = Callable[[Structure, Segment, Orbit, Carry, Any], tuple[Carry, Any]]
 def scheduled(structure: Structure, orbits: int, steps: int, exchanges: int) -> Structure:
     """The structure of a run of so many orbits, each of `exchanges` intervals of so many steps.
 
+    Over years seasons count evenly if the number of orbits has no factor in common with that of the years: with a
+    multiple of it, all years are seen on the same few days.
+
     ConfigError for anything but one satellite of one design in float64 with a demand that does not follow a trace.
     """
     _check(structure)
@@ -291,7 +294,8 @@ def _with_slopes(flown: Any, orbit: Orbit, carry: Carry, start: Array) -> tuple[
     ends, after = flown(orbit._replace(each=each), copies, starts)
 
     def slope(leaf: Array) -> Array:
-        return (leaf[:, 1:] - leaf[:, :1]) / OFF
+        off = leaf[:, 1:] - leaf[:, :1]
+        return jnp.where(jnp.isfinite(off), off, 0.0) / OFF  # what a design lacks is infinite
 
     first = jax.tree.map(lambda leaf: leaf[:, :1], after)
     return ends[:, 0], slope(ends), first, jax.tree.map(slope, after)
