@@ -17,7 +17,7 @@ class Counted:
         def rows(design: Array) -> Array:
             return jnp.stack([jnp.asarray(row, float) for row in formula(design)])
 
-        self.rows = jax.jit(jax.vmap(lambda design: (rows(design), jax.jacrev(rows)(design))))
+        self.rows = jax.jit(jax.vmap(lambda design: (rows(design), jax.jacfwd(rows)(design))))
         self.designs: list[np.ndarray] = []
 
     def __call__(self, designs: np.ndarray) -> Evaluation:

@@ -1,6 +1,8 @@
 """A problem of design with numbers like those of a satellite, in closed form, and its folder; nothing is simulated."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import numpy as np
 from twin import composing
 from twin.design import folder as design_folder
 from twin.design.folder import Answer
+from twin.design.pareto import FrontPoint, Second
 from twin.design.problem import Limit, Objective, Problem, Row, Variable
-from twin.design.solution import Solution, Start
+from twin.design.solution import Solution, Start, Status
 from twin.tables import Table
 
 SCENARIOS = ("longest_eclipse", "hot_<case>")
@@ -48,16 +51,11 @@ def solution(**changed: Any) -> Solution:
     slopes[:2] = [4.0, 9.0, 30.0]
     slopes[2:4] = [0.0, 0.4, -0.5]
     slopes[6:8] = [0.0, 0.0, 1.1e15]
-    starts = tuple(
-        Start(np.array(first), np.array(last), objective, 0.0 if status != "infeasible" else 0.3, 20 + k, status)
-        for k, (first, last, objective, status) in enumerate(
-            [
-                ([600.0, 110.0, 64.0], [471.3, 140.0, 61.0], 7912.0, "converged"),
-                ([250.0, 90.0, 150.0], [471.3, 140.0, 61.0], 7912.2, "converged"),
-                ([800.0, 130.0, 50.0], [690.0, 120.0, 60.0], 8630.0, "stopped"),
-                ([300.0, 85.0, 155.0], [310.0, 140.0, 70.0], 7300.0, "infeasible"),
-            ]
-        )
+    starts = (
+        _start([600.0, 110.0, 64.0], [471.3, 140.0, 61.0], 7912.0, "converged"),
+        _start([250.0, 90.0, 150.0], [471.3, 140.0, 61.0], 7912.2, "converged"),
+        _start([800.0, 130.0, 50.0], [690.0, 120.0, 60.0], 8630.0, "stopped"),
+        _start([300.0, 85.0, 155.0], [310.0, 140.0, 70.0], 7300.0, "infeasible"),
     )
     found = Solution(
         design=np.array([471.3, 140.0, 61.0]),
@@ -77,6 +75,10 @@ def solution(**changed: Any) -> Solution:
         starts=starts,
     )
     return replace(found, **changed)
+
+
+def _start(first: list[float], last: list[float], objective: float, status: Status) -> Start:
+    return Start(np.array(first), np.array(last), objective, 0.3 if status == "infeasible" else 0.0, 20, status)
 
 
 def infeasible() -> Solution:
@@ -101,7 +103,9 @@ def pareto() -> Table:
         for k, m in enumerate(mass)
     ]
     found[-1] = infeasible()
-    return design_folder.pareto(problem(), "delivered_flops", work, found, chosen=3)
+    points = [FrontPoint(w, w, one, one.status != "converged") for w, one in zip(work.tolist(), found, strict=True)]
+    second = Second("delivered_flops", "worst", "least", "flop/s", 7.5e16)
+    return design_folder.pareto(problem(), second, points, solution())
 
 
 def elasticities() -> Table:
@@ -120,9 +124,12 @@ def elasticities() -> Table:
 
 def answer(found: Solution | None = None, **asked: Table) -> Answer:
     """All of it, with a configuration that is composed as any other."""
-    resolved, _ = composing.composed("simulate", OVERRIDES)
-    chosen = composing.choices("simulate", OVERRIDES)
-    return Answer(problem(), found or solution(), BEFORE, resolved, chosen, asked)
+    return Answer(problem(), found or solution(), BEFORE, *_composed(), asked)
+
+
+@cache
+def _composed() -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    return composing.composed("simulate", OVERRIDES)[0], composing.choices("simulate", OVERRIDES)
 
 
 def write(folder: Path, found: Solution | None = None, **asked: Table) -> Path:

@@ -147,7 +147,7 @@ def test_single_values_are_places_of_a_design(scheduled):
     (name,) = model.params
     found = designs.columns(model, {"workload.schedule.3": [0.2, 0.4], "array.area_m2": [400.0, 500.0]})
     place = found["workload.schedule.3"].place
-    assert float(designs.present(model.params, place)) == SCHEDULE[3]
+    assert float(designs.number(model.params, place)) == SCHEDULE[3]
     changed = designs.placed(model.params, (place,), (0.4,))
     np.testing.assert_array_equal(changed[name]["workload"]["schedule"], [*SCHEDULE[:3], 0.4, *SCHEDULE[4:]])
     np.testing.assert_array_equal(model.params[name]["workload"]["schedule"], SCHEDULE)

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
     from twin.deployment.findings import deploy as deploy
+    from twin.design.optimize import optimize as optimize
     from twin.ensembles import ensemble as ensemble
     from twin.health import HealthError as HealthError
     from twin.metrics import objective as objective
@@ -78,6 +79,7 @@ _HOME = {
     "ensemble": "ensembles",
     "objective": "metrics",
     "open_run": "store",
+    "optimize": "design.optimize",
     "simulate": "run",
 }
 __all__ = sorted(_HOME)

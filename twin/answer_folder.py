@@ -11,7 +11,7 @@ from twin import run_folder
 from twin.refusal import ConfigError
 from twin.tables import Table, as_plain, finite, to_csv
 
-SUMMARY, CONFIG = run_folder.SUMMARY, run_folder.CONFIG
+SUMMARY, CONFIG, REASON = run_folder.SUMMARY, run_folder.CONFIG, run_folder.REASON
 NOTHING: Mapping[str, str] = {}
 
 
@@ -47,6 +47,17 @@ def write(
         for name, text in {**written, summary_name: json.dumps(finite(summary), indent=1, allow_nan=False)}.items():
             (folder / name).parent.mkdir(exist_ok=True)
             run_folder.write_atomically(folder / name, text)
+
+
+def refuse(folder: Path, reason: str) -> None:
+    """Leave the reason why there is no answer, for whoever ranks a sweep."""
+    if folder.is_dir():
+        run_folder.write_atomically(folder / REASON, json.dumps({"reason": reason}))
+
+
+def reason(folder: Path) -> str:
+    """Why there is no answer, or that nothing tells."""
+    return str(run_folder.summary(folder, REASON).get("reason") or "failed or unfinished")
 
 
 def _config(resolved: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ def load_design(overrides: Sequence[str], config_name: str = "optimize") -> tupl
     from twin.config import ConfigError
     from twin.design.setup import overrides_of, validate
 
-    plain, run_dir = composed(config_name, overrides)
+    plain, run_dir, chosen = _composition(config_name, overrides)
     scenarios = {}
     for name, own in overrides_of(plain).items():
         try:
@@ -55,7 +55,7 @@ def load_design(overrides: Sequence[str], config_name: str = "optimize") -> tupl
             scenarios[name] = composed(config_name, [*overrides, *own])[0]
         except ConfigError as error:
             raise ConfigError(f"design.scenarios.{name}: {error}") from None
-    return validate(plain, scenarios), run_dir
+    return validate(plain, scenarios, chosen), run_dir
 
 
 def load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:

@@ -78,6 +78,7 @@ def _job(session: _Session) -> None:
     """One run of Hydra: deploy into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
+    from twin import answer_folder
     from twin.config import ConfigError
     from twin.deployment.findings import deploy
     from twin.deployment.project import build_project
@@ -98,6 +99,7 @@ def _job(session: _Session) -> None:
         deployment_console.show(folder)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
+        answer_folder.refuse(folder, str(error))
         session.failed += 1
     except OSError as error:
         print(f"error: {folder}: cannot be written ({error.strerror or error})", file=sys.stderr)

@@ -1,14 +1,15 @@
 """Many designs of one model: a column of values for each number that varies, checked before anything runs."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
 
 from kernels import registry
@@ -16,12 +17,13 @@ from kernels.quantity import Quantity
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.cross_checks import check_numbers
 from twin.model import Model, check_plane
+from twin.network_numbers import NETWORK, network_quantities
 from twin.refusal import ConfigError, nearest
 from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params: the same in all these cohorts."""
+    """Where a number of a design lies in Params: the same in all these cohorts; a key of the network has dots."""
 
     cohorts: tuple[str, ...]
     slot: str
@@ -60,19 +62,25 @@ def places(structure: Structure, paths: Iterable[str]) -> dict[str, Place]:
 
 def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) -> Params:
     """Parameters with one design's numbers at their places."""
-    design = {name: {slot: dict(profile) for slot, profile in own.items()} for name, own in params.items()}
+    design = {name: dict(own) for name, own in params.items()}
     for place, number in zip(places, numbers, strict=True):
         for cohort in place.cohorts:
-            profile = design[cohort][place.slot]
-            whole = place.number is None
-            profile[place.key] = number if whole else profile[place.key].at[place.number].set(number)
+            profile, keys = design[cohort][place.slot], place.key.split(".")
+            held: Any = reduce(getitem, keys, profile)
+            value = number if place.number is None else held.at[place.number].set(number)
+            design[cohort][place.slot] = _with(profile, keys, value)
     return design
 
 
-def present(params: Params, place: Place) -> Array:
-    """The number that lies at a place, ()."""
-    found = params[place.cohorts[0]][place.slot][place.key]
+def number(params: Params, place: Place) -> Any:
+    """The number at a place, in the first of its cohorts."""
+    found: Any = reduce(getitem, place.key.split("."), params[place.cohorts[0]][place.slot])
     return found if place.number is None else found[place.number]
+
+
+def _with(profile: Mapping[str, Any], keys: Sequence[str], number: Any) -> dict[str, Any]:
+    first, *rest = keys
+    return {**profile, first: _with(profile[first], rest, number) if rest else number}
 
 
 def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
@@ -86,15 +94,19 @@ def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     for cohort in structure.cohorts:
         prefix = f"{cohort.name}." if len(names) > 1 else ""
         slots += [(prefix, (cohort.name,), slot, cohort.model(slot) or None) for slot in COHORT_SLOTS]
-    found = {
+    own = {
         f"{prefix}{slot}.{key}": (Place(cohorts, slot, key), parameter.quantity)
         for prefix, cohorts, slot, model in slots
         for key, parameter in registry.schema(slot, model).items()
     }
     for k in range(structure.workload_values):
-        place, quantity = found["workload.schedule"]
-        found[f"workload.schedule.{k}"] = place._replace(number=k), replace(quantity, knots=0)
-    return found
+        place, quantity = own["workload.schedule"]
+        own[f"workload.schedule.{k}"] = place._replace(number=k), replace(quantity, knots=0)
+    return own | {
+        f"{cohort.name + '.' if len(names) > 1 else ''}{NETWORK}.{key}": (Place((cohort.name,), NETWORK, key), quantity)
+        for cohort in structure.cohorts
+        for key, quantity in network_quantities(cohort).items()
+    }
 
 
 def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Place, Quantity]:

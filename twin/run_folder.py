@@ -16,8 +16,9 @@ from twin.refusal import ConfigError
 CONFIG, SUMMARY, DESIGN, TELEMETRY = "config.yaml", "summary.json", "design.json", "telemetry.zarr"
 REPORT, CHECKPOINTS, LOCK = "report.html", "checkpoints", "run.lock"
 FAILURE = ("failure.npz", "failure.json")
-# What a run that was ended while it began may have left before its configuration.
-BEFORE = {".hydra", "run.log", LOCK, f"{CONFIG}.partial"}
+REASON = "refused.json"  # why there is no answer
+# What a run that was ended while it began, or refused, may have left before its configuration.
+BEFORE = {".hydra", "run.log", LOCK, REASON, f"{CONFIG}.partial"}
 
 
 def named(folder: Path) -> str:

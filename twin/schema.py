@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import inf, nextafter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -205,6 +206,15 @@ def _rising(given: list[float]) -> list[float]:
     if any(low >= high for low, high in pairwise(given)):
         raise ValueError("must rise from each to the next")
     return given
+
+
+def range_of(model: type[Strict], key: str) -> tuple[float, float]:
+    """Least and greatest value that a number of a model may have."""
+    low, high = -inf, inf
+    for bound in model.model_fields[key].metadata:
+        low, high = getattr(bound, "ge", low), getattr(bound, "le", high)
+        high = nextafter(bound.lt, low) if hasattr(bound, "lt") else high
+    return low, high
 
 
 class Node(Strict):

@@ -1,7 +1,7 @@
 """Steady orbits: the state that an orbit ends in as it began, found by shooting instead of by simulating weeks.
 
-A run of steady orbits is the one loop with its windows settled: each orbit stands for an equal stretch of the run's time
-and begins in the state to which it returns. Newton's method finds that state (Keller, Numerical Methods for Two-Point
+A run of steady orbits is the one loop with its windows settled: each orbit stands for an equal stretch of the run and
+begins in the state to which it returns. Newton's method finds that state (Keller, Numerical Methods for Two-Point
 Boundary-Value Problems, 1968); the slopes that it needs come from a fleet of copies, each starting a little off in one
 variable. Derivatives by parameters are those of the one orbit, carried to its fixed point by the implicit function
 theorem, in forward and in reverse mode.
@@ -28,9 +28,10 @@ from twin.state import State
 from twin.structure import Environment, Moment, Params, Structure
 
 CLOSE = 1e-6  # gap of an orbit that counts as closed
-MOST_TRIES = 40
+MOST_TRIES = 60
 OFF = 1e-5  # of a copy's start, in units of the gap: between rounding and curvature, slopes are within about 1e-7
-LONGEST = 40.0  # step of Newton's method, in units of the gap
+LONGEST, SHORTEST = 40.0, 0.5  # steps of Newton's method in each variable, in units of the gap
+FAR = 20.0  # orbits ahead, where there is no balance to be seen
 COLDEST_K = 3.0
 NEUTRAL = 1e-9  # added to the matrix for what an orbit leaves as it was, such as the charge of an idle battery
 
@@ -39,8 +40,8 @@ class Steady(NamedTuple):
     """A run of steady orbits at its end, and how the search for each orbit ended.
 
     The gap is what an orbit misses at its end: the largest difference of any temperature in K, of any charge in points
-    (0.01), of waiting work in hundredths of an orbit's work at full load. Only up to `CLOSE` is it a steady orbit; above,
-    the orbit flown last was counted as it was.
+    (0.01), of waiting work in hundredths of an orbit's work at full load. Only up to `CLOSE` is it a steady orbit;
+    above, the orbit flown last was counted as it was.
     """
 
     carry: Carry
@@ -61,9 +62,9 @@ class _Search(NamedTuple):
     """Where the search stands; states as (variable,) in units of the gap."""
 
     start: Array  # to be flown next
-    back: Array  # the end of the best orbit so far, from which a step that went astray is taken anew
-    best: Array  # gap of that orbit
-    astray: Array  # the last orbit was no better
+    plain: Array  # whether that is where the last orbit ended
+    longest: Array  # step of Newton's method
+    reached: Array  # gap of the orbit that the last such step was taken from
     tries: Array
     gap: Array  # of the last orbit, as are all that follow
     change: Array  # of its start, by Newton's method
@@ -73,11 +74,12 @@ class _Search(NamedTuple):
 
 
 class _Ranges(NamedTuple):
-    """Of each variable of a state, (variable,): the unit of its gap, and between which values it is looked for."""
+    """Of each variable of a state, (variable,): the unit of its gap, and where it is looked for."""
 
     unit: Array
     low: Array
     high: Array
+    drifts: Array  # whether it may gather from orbit to orbit: charges
 
 
 def scheduled(structure: Structure, orbits: int, steps: int, exchanges: int) -> Structure:
@@ -166,13 +168,11 @@ def _all_longitudes(each: Each) -> Each:
     return each._replace(anomaly=radiation.over_longitudes(each.anomaly))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _closed(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
+def _close(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) -> tuple[Carry, Array, Array]:
     """The carry after the orbit that closes, its gap, and how many were flown to find it."""
     return _ended(_found(structure, segment, orbit, carry))
 
 
-@partial(_closed.defjvp, symbolic_zeros=True)
 def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """How the closed orbit changes: as any orbit from its start, and as the start does to close it again."""
     found = _found(structure, segment, *primals)
@@ -192,6 +192,10 @@ def _closed_jvp(structure: Structure, segment: Segment, primals: Any, tangents: 
     return _ended(found), (moved, jnp.zeros_like(found.gap), np.zeros((), jax.dtypes.float0))
 
 
+_closed: jax.custom_jvp[Any] = jax.custom_jvp(_close, nondiff_argnums=(0, 1))
+_closed.defjvp(_closed_jvp, symbolic_zeros=True)
+
+
 def _all_moving(tangents: Any, carried: Any) -> list[Any]:
     """Tangents of orbit and carry, and of a start that stays; what is carried moves, if only by nothing.
 
@@ -208,7 +212,7 @@ def _all_moving(tangents: Any, carried: Any) -> list[Any]:
 
 
 def _ended(found: _Search) -> tuple[Carry, Array, Array]:
-    """Carry after the last orbit of a search, moved on by what it still missed if it closed; its gap, and orbits flown."""
+    """Carry after the last orbit of a search, moved on by what it missed if it closed; its gap, and orbits flown."""
     last = jnp.where(found.gap <= CLOSE, found.change, 0.0)
     return _moved(found.after, found.after_slope, last), found.gap, found.tries
 
@@ -234,23 +238,27 @@ def _found(structure: Structure, segment: Segment, orbit: _Orbit, carry: Carry) 
 
     def fly(before: _Search) -> _Search:
         end, slope, after, after_slope = flown_from(before.start)
-        gap = jnp.max(jnp.abs(end - before.start))
+        miss = end - before.start
+        gap = jnp.max(jnp.abs(miss))
         gap = jnp.where(jnp.isfinite(gap), gap, jnp.inf)
-        change = _newton(slope, end - before.start)
-        shorter = jnp.minimum(1.0, LONGEST / jnp.maximum(jnp.max(jnp.abs(change)), CLOSE))
-        ahead = jnp.clip(before.start + shorter * change, ranges.low / ranges.unit, ranges.high / ranges.unit)
-        better = (gap < before.best) | before.astray
-        start, back, best = (
-            jnp.where(better, new, old) for new, old in ((ahead, before.back), (end, before.back), (gap, before.best))
-        )
-        return _Search(start, back, best, ~better, before.tries + 1, gap, change, slope, after, after_slope)
+        change = _newton(slope, miss)
+        # What an orbit hardly changes, or drives away from a balance, goes on the way that it goes.
+        drifts = ranges.drifts & (change * miss < 0.0)
+        ahead = jnp.where(drifts, FAR * miss, change)
+        plain = ~before.plain & (gap > 0.5 * before.gap)
+        nearer = jnp.where(gap < before.reached, jnp.minimum(2.0 * before.longest, LONGEST), before.longest / 4.0)
+        longest = jnp.where(plain, before.longest, jnp.maximum(nearer, SHORTEST))
+        reached = jnp.where(plain, before.reached, gap)
+        start = jnp.where(plain, end, before.start + jnp.clip(ahead, -longest, longest))
+        start = jnp.clip(start, ranges.low / ranges.unit, ranges.high / ranges.unit)
+        return _Search(start, plain, longest, reached, before.tries + 1, gap, change, slope, after, after_slope)
 
     def open_still(search: _Search) -> Array:
         return (search.gap > CLOSE) & (search.tries < MOST_TRIES)
 
     end, slope, *after = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(flown_from, start))
     far, none = jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32)
-    first = _Search(start, start, far, jnp.asarray(False), none, far, end, slope, *after)
+    first = _Search(start, jnp.asarray(True), jnp.asarray(LONGEST), far, none, far, end, slope, *after)
     return lax.while_loop(open_still, fly, first)
 
 
@@ -292,13 +300,15 @@ def _ranges(orbit: _Orbit, carry: Carry) -> _Ranges:
     orbit_s = 2.0 * jnp.pi / each.rates.mean_anomaly_rad_per_s[0, 0]
     work_flop = shared.nominal_flops * shared.profiles["accelerator"]["count"] * orbit_s
 
-    def filled(temperature_k: float, rise_k: float, charge: float, charge_rise: float, work: Any) -> Array:
-        nodes, sensed = dict.fromkeys(state.temperature_k, temperature_k), dict.fromkeys(state.rise_k, rise_k)
-        variables = State(nodes, sensed, charge, charge_rise, charge, work)
-        return jnp.stack([jnp.asarray(leaf, jnp.float64) for leaf in jax.tree.leaves(variables)])
+    def filled(*numbers: Any) -> Array:
+        """Numbers for temperatures, their rises, charges, the rise of the charge and the waiting work."""
+        kelvin, rise_k, charge, charge_rise, work = (jnp.asarray(number, jnp.float64) for number in numbers)
+        nodes, sensed = dict.fromkeys(state.temperature_k, kelvin), dict.fromkeys(state.rise_k, rise_k)
+        return jnp.stack(jax.tree.leaves(State(nodes, sensed, charge, charge_rise, charge, work)))
 
     return _Ranges(
         unit=filled(1.0, 1.0, 0.01, 0.01, jnp.maximum(0.01 * work_flop, 1.0)),
         low=filled(COLDEST_K, -jnp.inf, 0.0, -1.0, 0.0),
         high=filled(jnp.inf, jnp.inf, 1.0, 1.0, jnp.inf),
+        drifts=filled(0.0, 0.0, 1.0, 0.0, 0.0) > 0.0,
     )

@@ -132,7 +132,7 @@ def jacobian(model: Model, paths: Iterable[str]) -> dict[str, Life]:
     if not found:
         return {}
     places = tuple(found.values())
-    at = jnp.stack([designs.present(model.params, place) for place in places])
+    at = jnp.stack([designs.number(model.params, place) for place in places])
     slopes = _slopes(model.structure, places, model.params, model.environment, at)
     return {path: jax.tree.map(lambda leaf, k=k: leaf[k], slopes) for k, path in enumerate(found)}
 

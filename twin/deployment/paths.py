@@ -60,7 +60,7 @@ def present(project: Project, path: str) -> float:
     if key in project.numbers.get(slot, {}):
         return float(project.numbers[slot][key])
     place = designs.places(project.model.structure, [path])[path]
-    return float(designs.present(project.model.params, place))
+    return float(designs.number(project.model.params, place))
 
 
 def bounds(project: Project, path: str, span: Span) -> tuple[float, float]:

@@ -7,7 +7,6 @@ shortened.
 """
 
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +19,7 @@ from twin.design.program import Form, Look, Trials
 Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
+PATIENCE = 20  # accepted steps in which the best must get better by more than the tolerance
 TRIES = 3  # of SLSQP, which begins anew where it finds no better step
 
 
@@ -56,8 +56,8 @@ def rank(look: Look, tolerance: float) -> tuple[float, float]:
     return (violation if violation > tolerance else 0.0, float(look.worst[0]))
 
 
-class _ReachedError(Exception):
-    """The conditions of an optimum hold."""
+class _EndError(Exception):
+    """The search is over; its text says why, nothing where the conditions of an optimum hold."""
 
 
 class _Scipy:
@@ -68,7 +68,8 @@ class _Scipy:
         self.variables, self.several = form.low.size, form.pieces.offset.size > 1
         self.place, self.look = first, trials.look(form, first[None])
         self.last = self.look  # of the last design that has rows
-        self.iterations, self.unknown = 0, 0
+        self.ranks: list[tuple[float, float]] = []  # the best so far, at each accepted step
+        self.unknown = 0
 
     @property
     def begin(self) -> np.ndarray:
@@ -120,14 +121,16 @@ class _Scipy:
 
     def accept(self, point: np.ndarray, look: Look) -> None:
         """Keep the better of two designs; end where the conditions of an optimum hold."""
-        place = point[: self.variables]
-        self.iterations += 1
-        tolerance = self.settings.tolerance
-        if rank(look, tolerance) <= rank(self.look, tolerance):
-            self.place, self.look = place.copy(), look
+        place, tolerance = point[: self.variables].copy(), self.settings.tolerance
         if self.optimal(place, look):
-            self.place, self.look = place.copy(), look
-            raise _ReachedError
+            self.place, self.look = place, look
+            raise _EndError("")
+        if rank(look, tolerance) <= rank(self.look, tolerance):
+            self.place, self.look = place, look
+        self.ranks.append(rank(self.look, tolerance))
+        before = self.ranks[max(0, len(self.ranks) - 1 - PATIENCE)]
+        if len(self.ranks) > PATIENCE and np.subtract(before, self.ranks[-1]).max() < tolerance:
+            raise _EndError(NO_BETTER)
 
     def optimal(self, place: np.ndarray, look: Look) -> bool:
         """Whether the conditions of an optimum hold."""
@@ -139,14 +142,15 @@ def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -
     """From a place in 0-1 that has rows to a place where the conditions of an optimum hold, or as near as it comes."""
     search, before = _Scipy(form, trials, first, settings), trials.count
     run = _trust_constr if settings.method == "trust_constr" else _slsqp
-    reason = ""
-    with suppress(_ReachedError):
+    try:
         reason = run(search)
+    except _EndError as end:
+        reason = str(end)
     if search.unknown and reason:
-        reason += f", and {search.unknown} designs next to it have no orbit that closes"
+        reason += f", and {search.unknown} of the designs tried there have no orbit that closes"
     multipliers = kkt(search.place, search.look)
     converged = search.optimal(search.place, search.look)
-    return Descent(search.place, search.look, multipliers, converged, reason, search.iterations, trials.count - before)
+    return Descent(search.place, search.look, multipliers, converged, reason, len(search.ranks), trials.count - before)
 
 
 def _slsqp(search: _Scipy) -> str:
@@ -155,10 +159,10 @@ def _slsqp(search: _Scipy) -> str:
     limited = bool(search.look.limits.size or search.several)
     reason = OUT_OF_STEPS
     for _ in range(TRIES):
-        left = search.settings.most_iterations - search.iterations
+        left = search.settings.most_iterations - len(search.ranks)
         if left <= 0:
             break
-        begun = search.place
+        begun = rank(search.look, search.settings.tolerance)
         found = minimize(
             search.value,
             search.begin,
@@ -168,10 +172,9 @@ def _slsqp(search: _Scipy) -> str:
             constraints=constraints if limited else (),
             options={"maxiter": left, "ftol": 1e-2 * search.settings.tolerance**2},
         )
-        stood = search.place
         search.slope(found.x)
         reason = OUT_OF_STEPS if found.status == 9 else NO_BETTER
-        if search.place is stood and begun is stood:
+        if rank(search.look, search.settings.tolerance) == begun:
             break
     return reason
 

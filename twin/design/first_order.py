@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import optax
 
@@ -37,9 +38,10 @@ def approach(form: Form, trials: Trials, begin: np.ndarray, settings: Settings) 
     points = np.column_stack([begin, look.worst])
     price = _free(points, look)
     adam = optax.adam(optax.cosine_decay_schedule(RATE, max(1, settings.most_iterations), LAST_RATE))
+    downhill = jax.jit(adam.update)
     state, share, round_began, step = adam.init(points), np.ones((len(begin), 1)), begin, 0
     for step in range(1, settings.most_iterations + 1):
-        moves, state = adam.update(_gradient(points, look, price), state)
+        moves, state = downhill(_gradient(points, look, price), state)
         tried = points + share * np.asarray(moves)
         tried[:, :-1] = np.clip(tried[:, :-1], 0.0, 1.0)
         found = trials.look(form, tried[:, :-1])

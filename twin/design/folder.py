@@ -1,7 +1,7 @@
 """The folder of a design: the satellite as a profile, every number as JSON, and what limits it as tables."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,9 @@ import numpy as np
 
 from twin import answer_folder
 from twin.design import satellite
+from twin.design.pareto import FrontPoint, Second
 from twin.design.problem import Problem
+from twin.design.program import margins_of, pieces_of, sign_of
 from twin.design.solution import Solution
 from twin.run_folder import DESIGN
 from twin.tables import Table
@@ -73,12 +75,7 @@ def summary(folder: Path, answer: Answer) -> dict[str, Any]:
 
 def objective_at(problem: Problem, values: np.ndarray) -> float:
     """The objective of rows, (row,)."""
-    over, rows = problem.objective, dict(zip(problem.rows, values, strict=True))
-    scenarios = problem.scenarios if over.over in ("mean", "worst") else (over.over,)
-    each = [sum(weight * rows[measure, scenario] for measure, weight in over.terms) for scenario in scenarios]  # type: ignore[index]
-    if over.over == "worst":
-        return float(np.max(each) if over.sense == "minimize" else np.min(each))
-    return float(np.mean(each))
+    return sign_of(problem) * float(pieces_of(problem).of(values).max())
 
 
 def tables(problem: Problem, found: Solution, before: np.ndarray) -> dict[str, Table]:
@@ -113,20 +110,18 @@ def _before_after(problem: Problem, found: Solution) -> Table:
 def _margins(problem: Problem, found: Solution, before: np.ndarray) -> Table:
     """A limit a row; margins are 0 or more where it holds."""
     limits, place = problem.limits, {row: number for number, row in enumerate(problem.rows)}
-    values = np.array([[rows[place[limit.row]] for limit in limits] for rows in (before, found.values)])
-    signs = np.array([1.0 if limit.kind == "least" else -1.0 for limit in limits])
-    bounds = np.array([limit.bound for limit in limits])
+    columns = [place[limit.row] for limit in limits]
     return {
         "limit": [limit.name for limit in limits],
         "scenario": [limit.row.scenario for limit in limits],
         "measure": [limit.row.measure for limit in limits],
         "unit": [limit.unit for limit in limits],
         "kind": [limit.kind for limit in limits],
-        "bound": bounds.tolist(),
+        "bound": [limit.bound for limit in limits],
         "scale": [limit.scale for limit in limits],
-        "value_before": values[0].tolist(),
-        "value": values[1].tolist(),
-        "margin_before": (signs * (values[0] - bounds)).tolist(),
+        "value_before": before[columns].tolist(),
+        "value": found.values[columns].tolist(),
+        "margin_before": margins_of(problem).of(before).tolist(),
         "margin": found.margins.tolist(),
     }
 
@@ -155,14 +150,18 @@ def _starts(problem: Problem, found: Solution) -> Table:
     return {**{name: [getattr(start, name) for start in found.starts] for name in columns}, **ends}
 
 
-def pareto(problem: Problem, measure: str, points: np.ndarray, found: list[Solution], chosen: int) -> Table:
-    """A front as a table: at each bound of a measure the best design, and which of them is the one chosen."""
-    designs = np.array([solution.design for solution in found])
+def pareto(problem: Problem, second: Second, points: Sequence[FrontPoint], chosen: Solution) -> Table:
+    """A front as a table in the order of its bounds, and behind it the design that was chosen."""
+    here = second.value(problem, chosen.values)
+    rows = [*points, FrontPoint(here, here, chosen, dominated=False)]
+    designs = np.array([point.solution.design for point in rows])
     return {
-        "status": [solution.status for solution in found],
-        "chosen": [number == chosen for number in range(len(found))],
-        measure: points.tolist(),
-        "objective": [solution.objective for solution in found],
+        "status": [point.solution.status for point in rows],
+        "chosen": [point.solution is chosen for point in rows],
+        "dominated": [point.dominated for point in rows],
+        "bound": [point.bound for point in rows],
+        second.measure: [point.value for point in rows],
+        "objective": [point.solution.objective for point in rows],
         **{variable.path: designs[:, number].tolist() for number, variable in enumerate(problem.variables)},
     }
 

@@ -10,19 +10,17 @@ import numpy as np
 from jax import Array
 
 from kernels import radiator, registry, solar_array
-from twin import steady
+from twin import programs, steady
 from twin.deployment.life import made
 from twin.design import measures, money
 from twin.design.problem import Evaluation
 from twin.design.setup import Setup
 from twin.design.spots import MONEY, Numbers, Spot, found, placed
 from twin.metrics import all_metrics, run_duration_s
-from twin.prepare import prepare
 from twin.run import HEAVIEST_KG
 from twin.structure import Environment, Structure
 
-WIDEST = 64  # designs in one call
-OPEN = 1e-3  # of an orbit's ends, K or in the units of the state: further apart it does not close
+WIDEST = 256  # designs in one call, where there are devices for so many
 
 
 class Kind(NamedTuple):
@@ -58,34 +56,29 @@ class Judge:
         names = tuple(dict.fromkeys(row.measure for row in self.problem.rows))
         self._given, varies = _stacked(setup.numbers, setup.environments)
         self._kind = Kind(setup.structure, setup.launcher, setup.spots, names, varies)
-        scenarios = self.problem.scenarios
-        self._rows = tuple(
-            np.array(at)
-            for at in zip(
-                *((scenarios.index(r.scenario), names.index(r.measure)) for r in self.problem.rows), strict=True
-            )
-        )
+        self._scenario = np.array([self.problem.scenarios.index(row.scenario) for row in self.problem.rows])
+        self._measure = np.array([names.index(row.measure) for row in self.problem.rows])
 
     def __call__(self, designs: np.ndarray) -> Evaluation:
         """Rows and slopes of some designs, (design, variable)."""
         values, slopes = self._batched(partial(_judged, self._kind, self._given), designs)
-        return Evaluation(values[:, *self._rows], slopes[:, *self._rows])
+        return Evaluation(values[:, self._scenario, self._measure], slopes[:, self._scenario, self._measure])
 
     def values(self, designs: np.ndarray) -> np.ndarray:
         """Rows alone of some designs, (design, row)."""
         (values,) = self._batched(partial(_valued, self._kind, self._given), designs)
-        return values[:, *self._rows]
+        return values[:, self._scenario, self._measure]
 
     def slopes_by(self, paths: Sequence[str], design: np.ndarray) -> Slopes:
         """Slopes at a design, (variable,), by any numbers, each alone; ConfigError for a path that is no number."""
         spots = tuple(spot for path in paths for spot in found("design.sensitivities", path, self._known))
         numbers, slopes = _slopes_by(self._kind, spots, self._given, jnp.asarray(design))
-        return Slopes(np.asarray(numbers)[self._rows[0]], np.asarray(slopes)[self._rows])
+        return Slopes(np.asarray(numbers)[self._scenario], np.asarray(slopes)[self._scenario, self._measure])
 
     def _batched(self, judge: Any, designs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What is judged of all designs; batches are filled up to a power of two, so that few are compiled."""
+        """What is judged of all designs, in batches of one width, filled up with copies of the last."""
         designs = np.asarray(designs, dtype=np.float64)
-        width = min(1 << (len(designs) - 1).bit_length(), WIDEST)
+        width = _width(len(designs))
         parts = []
         for first in range(0, len(designs), width):
             picked = np.minimum(np.arange(first, first + width), len(designs) - 1)
@@ -94,13 +87,18 @@ class Judge:
         return tuple(np.concatenate(leaves) for leaves in zip(*parts, strict=True))
 
 
+def _width(designs: int) -> int:
+    """Designs in one call: one after the other on a CPU, which gains nothing by more, else a power of two."""
+    return 1 if jax.default_backend() == "cpu" else min(1 << (designs - 1).bit_length(), WIDEST)
+
+
 def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) -> tuple[Given, tuple[bool, ...]]:
     """All scenarios as one, and which leaves differ between them."""
     columns = list(zip(*(jax.tree.leaves(pair) for pair in zip(numbers, environments, strict=True)), strict=True))
     varies = tuple(any(not np.array_equal(column[0], leaf) for leaf in column[1:]) for column in columns)
     leaves = [jnp.stack(column) if differs else column[0] for column, differs in zip(columns, varies, strict=True)]
-    together = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
-    return Given(*together, jnp.arange(len(numbers))), varies
+    own, around = jax.tree.unflatten(jax.tree.structure((numbers[0], environments[0])), leaves)
+    return Given(own, around, jnp.arange(len(numbers))), varies
 
 
 def _over_scenarios(kind: Kind, given: Given, judge: Any) -> Any:
@@ -172,7 +170,7 @@ def _measured(kind: Kind, numbers: Numbers, environment: Environment) -> tuple[A
     (cohort,) = structure.cohorts
     own = numbers[cohort.name]
     hardware = {slot: profile for slot, profile in own.items() if slot not in MONEY}
-    cohorts = prepare(structure, {cohort.name: hardware}, environment)
+    cohorts = programs.prepare(structure, {cohort.name: hardware}, environment)
     run = steady.run(structure, cohorts, environment)
     metrics, _ = all_metrics(structure, cohorts, run.carry)
     prepared = cohorts[cohort.name]
@@ -185,7 +183,7 @@ def _measured(kind: Kind, numbers: Numbers, environment: Environment) -> tuple[A
         costs=money.costs(made(cohort, own, prepared), kind.launcher, own),
     )
     carried = (metrics["mass_kg"] > 0.0) & (metrics["mass_kg"] < HEAVIEST_KG)
-    return measures.values(seen, kind.measures), carried & (jnp.max(run.gap) < OPEN)
+    return measures.values(seen, kind.measures), carried & (jnp.max(run.gap) <= steady.CLOSE)
 
 
 def _folded_area_m2(own: Any) -> Array:

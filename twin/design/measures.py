@@ -99,6 +99,53 @@ def _usd_per_accelerator_hour(seen: Seen) -> Array:
     return HOUR_S * each_flops * _usd_per_flop(seen)
 
 
+_DERIVED = (
+    Measure("mean_accelerator_power_w", "W", "Accelerators and hosts, mean", partial(_mean, "accelerator_energy_j")),
+    Measure("delivered_flops", "flop/s", "Work delivered, mean", partial(_mean, "delivered_flop")),
+    Measure(
+        "delivered_flop_per_kg",
+        "flop/kg",
+        "Work delivered in a year for each kilogram at launch",
+        lambda seen: YEAR_S * _mean("delivered_flop", seen) / seen.metrics["mass_kg"],
+    ),
+    Measure("kg_per_kw", "kg/kW", "Mass at launch for the mean power of accelerators and hosts", _kg_per_kw),
+    Measure(
+        "power_margin_w",
+        "W",
+        "What the array could have given more, less what the accelerators went short of; means",
+        lambda seen: _mean("curtailed_energy_j", seen) - _mean("shed_energy_j", seen),
+    ),
+    Measure(
+        "unserved_fraction",
+        "1",
+        "Part of the work asked that was not done",
+        lambda seen: 1.0 - seen.metrics["delivered_flop"] / seen.metrics["assigned_flop"],
+    ),
+    Measure("folded_area_m2", "m2", "Array and radiator as they are folded", lambda seen: seen.folded_area_m2),
+    Measure(
+        "launcher_share",
+        "1",
+        "Part of a launch, by mass or by volume, to this orbit; at most 1/N where N fly together",
+        lambda seen: seen.costs.launcher_share,
+    ),
+    Measure("cost_usd", "usd", "Making the first satellite, and its share of the first launch", _cost_usd),
+    Measure("usd_per_year", "usd/year", "Capital paid off over its life, and upkeep", lambda s: s.costs.usd_per_year),
+    Measure(
+        "usd_per_accelerator_hour",
+        "usd/h",
+        "Cost of a year over the work of a year, in hours of an accelerator at full work",
+        _usd_per_accelerator_hour,
+    ),
+    Measure(
+        "usd_per_pflop_day",
+        "usd",
+        "Cost of a year over the work of a year, for 1e15 flop/s through a day",
+        lambda seen: PFLOP_DAY_FLOP * _usd_per_flop(seen),
+    ),
+    Measure("flop_per_usd", "flop/usd", "Work for the cost of it", lambda seen: 1.0 / _usd_per_flop(seen)),
+)
+
+
 def _rows() -> Iterator[Measure]:
     totals = {total.name: (total.unit, total.meaning) for total in variables.TOTALS}
     told = {name: totals[name] for name in (*ENERGIES, *EXTREMES) if name not in _NOT_WANTED}
@@ -107,55 +154,7 @@ def _rows() -> Iterator[Measure]:
     for limit, meaning in MARGINS.items():
         unit = "K" if limit.endswith("_k") else "Gy" if limit.endswith("_gy") else "1"
         yield Measure(limits.margin_name(limit), unit, meaning, partial(_margin, limit))
-    yield from (
-        Measure(
-            "mean_accelerator_power_w", "W", "Accelerators and hosts, mean", partial(_mean, "accelerator_energy_j")
-        ),
-        Measure("delivered_flops", "flop/s", "Work delivered, mean", partial(_mean, "delivered_flop")),
-        Measure(
-            "delivered_flop_per_kg",
-            "flop/kg",
-            "Work delivered in a year for each kilogram at launch",
-            lambda seen: YEAR_S * _mean("delivered_flop", seen) / seen.metrics["mass_kg"],
-        ),
-        Measure("kg_per_kw", "kg/kW", "Mass at launch for the mean power of accelerators and hosts", _kg_per_kw),
-        Measure(
-            "power_margin_w",
-            "W",
-            "What the array could have given more, less what the accelerators went short of; means",
-            lambda seen: _mean("curtailed_energy_j", seen) - _mean("shed_energy_j", seen),
-        ),
-        Measure(
-            "unserved_fraction",
-            "1",
-            "Part of the work asked that was not done",
-            lambda seen: 1.0 - seen.metrics["delivered_flop"] / seen.metrics["assigned_flop"],
-        ),
-        Measure("folded_area_m2", "m2", "Array and radiator as they are folded", lambda seen: seen.folded_area_m2),
-        Measure(
-            "launcher_share",
-            "1",
-            "Part of a launch, by mass or by volume, to this orbit; at most 1/N where N fly together",
-            lambda seen: seen.costs.launcher_share,
-        ),
-        Measure("cost_usd", "usd", "Making the first satellite, and its share of the first launch", _cost_usd),
-        Measure(
-            "usd_per_year", "usd/year", "Capital paid off over its life, and upkeep", lambda s: s.costs.usd_per_year
-        ),
-        Measure(
-            "usd_per_accelerator_hour",
-            "usd/h",
-            "Cost of a year over the work of a year, in hours of an accelerator at full work",
-            _usd_per_accelerator_hour,
-        ),
-        Measure(
-            "usd_per_pflop_day",
-            "usd",
-            "Cost of a year over the work of a year, for 1e15 flop/s through a day",
-            lambda seen: PFLOP_DAY_FLOP * _usd_per_flop(seen),
-        ),
-        Measure("flop_per_usd", "flop/usd", "Work for the cost of it", lambda seen: 1.0 / _usd_per_flop(seen)),
-    )
+    yield from _DERIVED
 
 
 MEASURES = {measure.name: measure for measure in _rows()}

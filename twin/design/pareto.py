@@ -16,6 +16,7 @@ from twin.design.program import Watch, pieces_of, sign_of, unwatched
 from twin.design.solution import Solution
 from twin.design.solve import Settings, solve
 
+INSIDE = 1e-3  # of the range: how far the tight end that is found lies from the best of the second measure
 ALIKE = 1e-6  # of the range of the front: differences that dominate nothing
 
 
@@ -74,17 +75,22 @@ def front(
 ) -> tuple[FrontPoint, ...]:
     """The front from a low to a high bound of the second measure.
 
-    An end that is not given is found: the bound at which the limit begins to cost, or the best that the second measure
-    can be. ConfigError when the journal is that of another problem.
+    An end that is not given is found: the bound at which the limit begins to cost, or next to the best that the second
+    measure can be, where a single design is left. One point alone where no design holds the limits without it.
+    ConfigError when the journal is that of another problem.
     """
     walk = _Walk(journal.over(problem, evaluate) if journal else evaluate, settings, watch)
     loose_given, tight_given = (high, low) if second.kind == "most" else (low, high)
     free = walk.solved(problem)
+    if free.status == "infeasible" or np.isnan(free.objective):
+        value = second.value(problem, free.values)
+        return (FrontPoint(value, value, free, dominated=True),)
     loose = second.value(problem, free.values) if loose_given is None else loose_given
     tight, anchor = tight_given, None
     if tight is None:
         best = walk.solved(_begun(second.as_objective(problem), free.design))
         tight, anchor = second.value(problem, best.values), best.design
+        tight += INSIDE * (loose - tight)
     found, begin = [], free.design
     for bound in np.linspace(loose, tight, points).tolist():
         bounded = replace(problem, limits=problem.limits + second.limits(problem, bound))
@@ -132,7 +138,7 @@ def _marked(points: Sequence[FrontPoint], problem: Problem, second: Second) -> t
     signs = np.array([sign_of(problem), sign_of(second.as_objective(problem))])
     costs = signs * np.array([(point.solution.objective, point.value) for point in points])
     costs[[point.solution.status == "infeasible" for point in points]] = np.inf
-    held = np.isfinite(costs).all(axis=1)
+    held = np.array([np.isfinite(cost).all() for cost in costs])
     alike = ALIKE * (np.ptp(costs[held], axis=0) if held.any() else np.zeros(2))
     return tuple(
         point._replace(dominated=not holds or _beaten(cost, costs, alike))

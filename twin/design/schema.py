@@ -1,19 +1,17 @@
 """What the keys of a problem of design may be."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from twin.schema import Span, Strict, flat
-
-SENSES = ("minimize", "maximize")
 
 
 class Bounds(Span):
     """Where a number may lie; with it go those that it `scales`, in proportion."""
 
     integer: bool = False
-    scales: list[str] = []
+    scales: list[str] = Field(default=[])
 
     @model_validator(mode="after")
     def _has_room(self) -> "Bounds":
@@ -67,7 +65,7 @@ class Bound(Strict):
 class Solver(Strict):
     """How the best design is sought."""
 
-    method: str
+    method: Literal["slsqp", "trust_constr", "augmented_lagrangian"]
     starts: int = Field(ge=1, le=1000)
     seed: int = Field(ge=0, lt=2**63)
     tolerance: float = Field(gt=0, le=0.1)
@@ -75,16 +73,21 @@ class Solver(Strict):
 
 
 class Front(Strict):
-    """Bounds of a second measure, at each of which the best design is sought anew."""
+    """A second measure, in the worst scenario or in one, whose least or most goes from a `low` to a `high` bound.
+
+    At each of the points the best design is sought anew; an end that is not given is found.
+    """
 
     measure: str
-    low: float
-    high: float
+    kind: Literal["least", "most"]
+    over: str = "worst"
+    low: float | None = None
+    high: float | None = None
     points: int = Field(ge=2, le=1000)
 
     @model_validator(mode="after")
     def _has_room(self) -> "Front":
-        if not self.low < self.high:
+        if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"low = {self.low:g} must be below high = {self.high:g}")
         return self
 
@@ -99,14 +102,14 @@ class Design(Strict):
     orbits: int = Field(ge=1, le=1000)
     exchanges: int = Field(ge=2, le=1000)
     variables: dict[str, Bounds] = Field(min_length=1)
-    scenarios: dict[str, list[str]] = {}
+    scenarios: dict[str, list[str]] = Field(default={})
     objective: Aim
-    limits: dict[str, Bound] = {}
+    limits: dict[str, Bound] = Field(default={})
     solver: Solver
     pareto: Front | None = None
-    sensitivities: list[str] = []
+    sensitivities: list[str] = Field(default=[])
     uncertainty: dict[str, Any] | None = None
-    sources: dict[Annotated[str, Field(min_length=1)], str] = {}
+    sources: dict[str, str] = Field(default={})
 
     @field_validator("variables", mode="before")
     @classmethod

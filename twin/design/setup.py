@@ -8,7 +8,7 @@ import numpy as np
 
 from kernels.constants import EARTH_GRAVITY_M3_PER_S2, EARTH_RADIUS_M
 from twin import config as fleet_config
-from twin import steady
+from twin import designs, steady
 from twin.config import Config, ConfigError
 from twin.deployment.project import of_a_run
 from twin.design import measures
@@ -25,11 +25,12 @@ OVER = ("mean", "worst")
 
 @dataclass(frozen=True)
 class DesignConfig:
-    """A validated problem; `resolved` is the plain dict it came from, with that of each scenario."""
+    """A validated problem; `resolved` is the plain dict it came from, `choices` are the profiles by group."""
 
     design: Design
     scenarios: Mapping[str, "Scenario"]
     resolved: Mapping[str, Any]
+    choices: Mapping[str, str]
 
 
 class Scenario(NamedTuple):
@@ -63,9 +64,12 @@ def _design(composed: Mapping[str, Any]) -> Design:
     return fleet_config.validated("design", Design, composed["design"])
 
 
-def validate(composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]) -> DesignConfig:
+def validate(
+    composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]], choices: Mapping[str, str]
+) -> DesignConfig:
     """Validate a composed problem and its composed scenarios; ConfigError names the first key that is wrong."""
     found = {}
+    _scenario(composed)  # what is wrong in all of them is not the scenario's
     for name, values in scenarios.items():
         try:
             if values["design"] != composed["design"]:
@@ -73,7 +77,7 @@ def validate(composed: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, A
             found[name] = _scenario(values)
         except ConfigError as error:
             raise ConfigError(_of_scenario(name, error)) from None
-    return DesignConfig(_design(composed), found, {**composed, "scenarios": {k: dict(v) for k, v in scenarios.items()}})
+    return DesignConfig(_design(composed), found, dict(composed), dict(choices))
 
 
 def _of_scenario(name: str, error: ConfigError) -> str:
@@ -95,16 +99,9 @@ def _scenario(values: Mapping[str, Any]) -> Scenario:
 def _check_alone(fleet: Config) -> None:
     """ConfigError for a run that steady orbits of one satellite cannot stand for."""
     (cohort,) = fleet.cohorts
-    pattern = cohort.profiles["constellation"]
     models = {slot: cohort.profiles[slot].model for slot in ("orbit", "servicing")}
     if models["orbit"] == "element_sets":
         raise ConfigError("orbit.model = 'element_sets': must be an orbit with numbers of its own, which may vary")
-    if pattern.satellites != 1:
-        raise ConfigError(f"constellation.satellites = {pattern.satellites}: must be 1, the satellite that is designed")
-    if fleet.workload.model == "trace":
-        raise ConfigError(
-            "workload.model = 'trace': a steady orbit repeats itself, a trace does not; try workload=steady"
-        )
     if models["servicing"] != "none":
         raise ConfigError(f"servicing.model = {models['servicing']!r}: must be none: a steady orbit has no visits")
     if fleet.failures == "random":
@@ -114,8 +111,6 @@ def _check_alone(fleet: Config) -> None:
             f"operations.payload_off_for_s = {fleet.operations.payload_off_for_s:g}: must be 0: "
             "a steady orbit repeats itself"
         )
-    if fleet.precision.dtype != "float64":
-        raise ConfigError(f"precision.dtype = {fleet.precision.dtype!r}: must be float64, for orbits that close")
     if fleet.distributed.processes != "one":
         raise ConfigError("distributed.processes: a design runs in one process")
 
@@ -131,6 +126,9 @@ def build_setup(config: DesignConfig) -> Setup:
     first, *_ = numbers
     held = known(structure, launchers[first], _profiles(config.scenarios[first]))
     variables, spots = zip(*_variables(design, held, numbers), strict=True)
+    _check_together(models[first], variables)
+    for path in design.sensitivities:
+        found("design.sensitivities", path, held)
     return Setup(
         problem=_problem(design, _boils(models[first]), variables, tuple(models)),
         design=design,
@@ -212,6 +210,18 @@ def _variable(spot: Spot, bounds: Bounds, before: float) -> Variable:
     return Variable(spot.path, spot.quantity.unit, low, high, before, bounds.integer, tuple(bounds.scales))
 
 
+def _check_together(model: Model, variables: tuple[Variable, ...]) -> None:
+    """ConfigError for a bound that contradicts another number of the hardware."""
+    single = designs.quantities(model.structure)
+    for variable in variables:
+        if variable.path in single:
+            try:
+                designs.columns(model, {variable.path: [variable.low, variable.high]})
+            except ConfigError as error:
+                said = str(error).partition(": ")[2]
+                raise ConfigError(f"{_at(variable.path)}: between its bounds, {said}") from None
+
+
 def _check_given(spot: Spot, numbers: Mapping[str, Numbers]) -> None:
     """ConfigError for a scenario that has another value of a variable than the first."""
     first, *others = numbers
@@ -227,6 +237,7 @@ def _problem(design: Design, boils: bool, variables: tuple[Variable, ...], scena
     wanted = [measure for measure, _ in objective.terms] + [limit.row.measure for limit in limits]
     if design.pareto is not None:
         wanted.append(measures.known("design.pareto.measure", design.pareto.measure).name)
+        _known_scenario("design.pareto.over", design.pareto.over, ("worst", *scenarios))
     if measures.BOILING in wanted and not boils:
         raise ConfigError(
             f"design: {measures.BOILING}: the coolant does not boil; choose coolant_loop=ammonia_two_phase"

@@ -15,6 +15,8 @@ from twin.design.solution import Solution, Start, Status
 
 __all__ = ["Journal", "Method", "Settings", "solve", "unwatched"]
 
+CHANGE, NAUGHT = 1e-3, 1e-9
+
 
 def solve(
     problem: Problem,
@@ -46,11 +48,12 @@ class _Search:
         self.form = scaled(problem, self.size)
 
     def _size(self, form: Form) -> float:
-        """The objective at the start, or where that is 0 its change over the bounds."""
+        """The objective at the start, or its change over the bounds where that is near 0, or 1 where both are."""
         if not len(self.begins):
             return 1.0
         look = self.trials.look(form, self.begins[:1])
-        return float(abs(look.worst[0]) or np.abs(look.piece_slopes).max() or 1.0)
+        size = max(abs(float(look.worst[0])), CHANGE * float(np.abs(look.piece_slopes).max()))
+        return size if size > NAUGHT else 1.0
 
     def solution(self) -> Solution:
         """The best end of all."""

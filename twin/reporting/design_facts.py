@@ -89,7 +89,7 @@ def headline(design: Design) -> str:
     """What came of the objective, or that there is no design."""
     of = design.summary["objective"]
     if not design.feasible:
-        return "No design holds all limits."
+        return "No design was found that holds all limits."
     name = measure(design.objective)
     values = " → ".join(amounts.level(design.objective, of["unit"], of[end]) for end in ("before", "after"))
     changed = change(design)
@@ -131,6 +131,8 @@ def bound(row: Values) -> str:
 
 def label(design: Design, row: Values) -> str:
     """A limit or a measure, with its scenario where there are several."""
+    if row.get("of") == "bound":
+        return row["name"]
     name = words(row.get("name") or row.get("limit") or measure(row["measure"]))
     return f"{name}, {words(row['scenario'])}" if design.several and row.get("scenario") else name
 
@@ -159,9 +161,14 @@ def price(design: Design, row: Values) -> str:
     """A shadow price in plain words: one more kelvin of the die limit saves 0.8 kg."""
     of, step = design.summary["objective"], row["step"]
     better = "save" if of["sense"] == "minimize" else "add"
-    worth = amounts.points(design.objective, of["unit"], row["worth"])
     verb = better if step.several else f"{better}s"
-    return f"{_sentence(_room(design, row))} {verb} {_TRAILING.sub('', worth)}."
+    return f"{_sentence(_room(design, row))} {verb} {worth(design, row)}."
+
+
+def worth(design: Design, row: Values) -> str:
+    """What a step of room is worth, in the objective."""
+    text = amounts.points(design.objective, design.summary["objective"]["unit"], row["worth"])
+    return _TRAILING.sub("", text)
 
 
 _TRAILING = re.compile(r"(?<=\.[0-9])0+(?![0-9])|\.0+(?![0-9])")  # zeros that say nothing
@@ -198,7 +205,7 @@ def variables(design: Design) -> Iterator[tuple[str, str, str, str, str]]:
             amounts.level(row["path"], row["unit"], row[key]) for key in ("before", "after", "low", "high")
         )
         held = next((side for side in ("low", "high") if _equal(row[side], row["after"], row)), None)
-        at = {"low": ", at the lower", "high": ", at the upper", None: ""}[held]
+        at = {"low": ", at the lower bound", "high": ", at the upper bound", None: ""}[held]
         yield row["path"], before, after, amounts.change(row["before"], row["after"]), f"{low} to {high}{at}"
 
 

@@ -77,7 +77,7 @@ def margins(design: Design) -> go.Figure:
     figure.add_vline(0.0, line=ZERO)
     figure.update_xaxes(title_text="Room to the limit, in its typical size; left of the line it is broken")
     figure.update_yaxes(autorange="reversed")
-    room = {"l": 180, "r": 330, "t": 50, "b": 50}
+    room = {"l": 180, "r": 380, "t": 50, "b": 50}
     return dress(figure, 130 + 38 * len(rows), barmode="overlay", legend=ABOVE, margin=room)
 
 
@@ -95,7 +95,7 @@ def prices(design: Design) -> go.Figure:
         x=plain([row["worth"] for row in rows]),
         orientation="h",
         marker_color=[BLUE if row["of"] == "limit" else GREY for row in rows],
-        text=[amounts.points(design.objective, unit, row["worth"]) for row in rows],
+        text=[facts.worth(design, row) for row in rows],
         textposition="outside",
         cliponaxis=False,
         customdata=[facts.price(design, row).replace("<", "&lt;") for row in rows],
@@ -123,13 +123,13 @@ def front(design: Design) -> go.Figure:
     (factor, unit), (other_factor, other_unit) = (
         _axis(unit, table[name]) for unit, name in zip(units, (measure, "objective"), strict=True)
     )
-    x, y = factor * np.asarray(table[measure], float), other_factor * np.asarray(table["objective"], float)
+    x, y = (by * np.asarray(table[name], float) for by, name in ((factor, measure), (other_factor, "objective")))
     found = np.array([status != facts.INFEASIBLE for status in table["status"]])
     here = np.array([chosen == "True" for chosen in table["chosen"]])
     told = _designs(design)
     figure = go.Figure()
     for name, chosen, mode, style in (
-        ("best designs", found, "lines+markers", {"color": BLUE, "size": 9}),
+        ("best designs", found & ~here, "lines+markers", {"color": BLUE, "size": 9}),
         ("this design", found & here, "markers", {"color": ORANGE, "size": 17, "symbol": "star"}),
     ):
         figure.add_scatter(
@@ -142,7 +142,7 @@ def front(design: Design) -> go.Figure:
             customdata=[text for text, some in zip(told, chosen, strict=True) if some],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    for value in x[~found]:
+    for value in factor * np.asarray(table["bound"], float)[~found]:
         figure.add_vline(float(value), line={"color": RED, "width": 1.2, "dash": "dot"}, annotation_text="none found")
     figure.update_xaxes(title_text=f"{facts.measure(measure)}, {unit}".rstrip(", "))
     figure.update_yaxes(title_text=f"{facts.measure(design.objective)}, {other_unit}".rstrip(", "))
@@ -155,9 +155,10 @@ def front(design: Design) -> go.Figure:
 
 
 def front_measure(design: Design) -> str:
-    """The measure along which the front was sought: the column that is no number of the design."""
-    paths = {row["path"] for row in design.summary["before_after"]}
-    return next(name for name in design.tables["pareto"] if name not in {"status", "chosen", "objective", *paths})
+    """The measure along which the front was sought: the column that is nothing else."""
+    paths = [row["path"] for row in design.summary["before_after"]]
+    others = {"status", "chosen", "dominated", "bound", "objective", *paths}
+    return next(name for name in design.tables["pareto"] if name not in others)
 
 
 def _designs(design: Design) -> list[str]:

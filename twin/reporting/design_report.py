@@ -13,6 +13,7 @@ from twin.reporting.design_facts import Design
 from twin.reporting.report import to_json, write_page
 
 SLOTS = ("design", "launch", "manufacture", "economics", "deployment")
+MOST_CARDS = 8  # for numbers that were chosen
 PRICES = (
     "What a little more room at each limit is worth, all else solved anew: exact slopes, so they hold for small steps. "
     "Grey: a bound of a number, as problem and not nature set it."
@@ -71,7 +72,8 @@ def _cards(design: Design) -> Iterator[tuple[str, str, str, str]]:
     for name, value, _, margin, level in facts.headroom(design):
         if level != "good":
             yield name, value, margin, level
-    for path, _, after, changed, _ in facts.variables(design):
+    numbers = list(facts.variables(design))
+    for path, _, after, changed, _ in numbers if len(numbers) <= MOST_CARDS else ():
         yield path, after, changed, "none"
     told = design.summary
     evaluations = f"{human.whole(told['evaluations'])} evaluations, {human.duration(round(told['wall_s'], 1))}"

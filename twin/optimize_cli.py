@@ -1,0 +1,111 @@
+"""Command line of designs: Hydra composes, the schema validates, and only then is anything written."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twin.cli import FAILED, INTERRUPTED, REFUSED
+from twin.composing import check_config_dir, load_design, sweep
+from twin.conf_path import conf_dir
+
+if TYPE_CHECKING:
+    from twin.design.setup import DesignConfig, Setup
+
+
+class _Session:
+    """What the checks before Hydra starts hand to the job, and how jobs ended."""
+
+    def __init__(self) -> None:
+        self.ready: tuple[DesignConfig, Setup] | None = None  # of the only job, where it is no sweep
+        self.failed = 0
+
+
+def optimize_main() -> None:
+    """Entry point of `twin-optimize` and `scripts/optimize.py`."""
+    import hydra
+    from hydra._internal.utils import get_args_parser
+
+    arguments = get_args_parser().parse_args()
+    looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
+    session = _Session()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        if not any(looking):
+            _check_first(arguments, session)
+
+        @hydra.main(config_path=str(conf_dir()), config_name="optimize", version_base="1.3")
+        def job(_: Any) -> None:
+            _job(session)
+
+        job()
+    except KeyboardInterrupt:
+        print("error: interrupted; with hydra.run.dir=FOLDER of this run it goes on where it stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    if session.failed:
+        sys.exit(FAILED)
+
+
+def _check_first(arguments: Any, session: _Session) -> None:
+    """Refuse bad input before Hydra creates a folder; exit when the design is already there."""
+    from twin.config import ConfigError
+    from twin.design import folder
+    from twin.design.setup import build_setup
+    from twin.reporting import design_report
+    from twin.run_folder import REPORT
+
+    name = arguments.config_name or "optimize"
+    try:
+        found_in = check_config_dir(arguments.config_dir)
+        if arguments.multirun:
+            for overrides in sweep(arguments.overrides):
+                build_setup(load_design([*overrides, *found_in], name)[0])
+            return
+        config, run_dir = load_design([*arguments.overrides, *found_in], name)
+        if folder.finished(run_dir, config.resolved):
+            if not (run_dir / REPORT).is_file():
+                design_report.write(run_dir)
+            sys.exit(0 if _shown(run_dir) else FAILED)
+        session.ready = config, build_setup(config)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+
+
+def _shown(folder: Path) -> bool:
+    """Print a design; whether it holds all limits."""
+    from twin.reporting import design_console, design_facts
+
+    design_console.show(folder)
+    return design_facts.read(folder).feasible
+
+
+def _job(session: _Session) -> None:
+    """One run of Hydra: design into its output folder, show progress and the result."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from twin.config import ConfigError
+    from twin.design.optimize import optimize
+    from twin.design.setup import build_setup
+    from twin.reporting import design_console, design_report
+
+    logging.raiseExceptions = False  # a full disk has no room for a log; the run says so itself
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
+    try:
+        if session.ready is None:
+            config, _ = load_design(list(hydra_config.overrides.task), str(hydra_config.job.config_name))
+            setup = build_setup(config)
+        else:
+            config, setup = session.ready
+        with design_console.progress(setup.problem) as watch:
+            optimize(config, folder, watch, setup)
+        design_report.write(folder)
+        session.failed += not _shown(folder)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        session.failed += 1
+    except OSError as error:
+        print(f"error: {folder}: cannot be written ({error.strerror or error})", file=sys.stderr)
+        session.failed += 1
