@@ -187,8 +187,8 @@ def _introduction(results: Sequence[dict[str, Any]]) -> str:
         "orbit of the longest eclipse. All methods see the same judge, starts and bounds. A call of ours, value and\n"
         "slopes, counts as many evaluations as it takes longer than a value.\n\n"
         f"*Reached* is a design within {100.0 * NEAR:g} % of the best that any run found, which misses no limit by\n"
-        f"more than {TOLERANCE:g} of its scale. Figures are medians over the starts; what most starts did not\n"
-        "bring there within its budget has *not reached* it. The last column tells of the end of the budget.\n"
+        f"more than {TOLERANCE:g} of its scale. Figures are medians over the starts, *not reached* where most did not\n"
+        "get there within their budget. The last column tells of the end of the budget.\n"
         f"Budgets of a run, whichever ends first: {budgets}."
     )
 

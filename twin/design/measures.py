@@ -21,6 +21,8 @@ class Seen(NamedTuple):
     metrics: Metrics
     limits: dict[str, Array]  # of its hardware
     duration_s: Array
+    orbits: Array  # that it stands for
+    battery_j: Array  # as it is sold
     accelerators: Array
     folded_area_m2: Array
     costs: Costs
@@ -80,6 +82,11 @@ def _margin(limit: str, seen: Seen) -> Array:
 
 def _mean(name: str, seen: Seen) -> Array:
     return seen.metrics[name] / seen.duration_s
+
+
+def _served_charge_margin(seen: Seen) -> Array:
+    """What a battery lacks shows in its charge only down to the reserve, where the bus begins to shed."""
+    return _margin("min_state_of_charge", seen) - seen.metrics["shed_energy_j"] / (seen.orbits * seen.battery_j)
 
 
 def _kg_per_kw(seen: Seen) -> Array:
