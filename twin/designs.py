@@ -22,7 +22,7 @@ from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params, the same in all these cohorts; its key has dots in mappings and lists."""
+    """Where a number of a design lies in Params, the same in all these cohorts; keys have dots in what is nested."""
 
     cohorts: tuple[str, ...]
     slot: str

@@ -19,6 +19,7 @@ from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 
 from kernels import radiation
+from kernels.orbit import Rates
 from twin import programs, rollout
 from twin.carry import Carry
 from twin.metrics import Metrics, all_metrics
@@ -165,18 +166,18 @@ def each_orbit(
     shared, each, first = rollout.lay_out(structure, cohorts)
     each = {name: _all_longitudes(own) for name, own in each.items()}
     (rates,) = (own.rates for own in each.values())
-    period_s = 2.0 * jnp.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s)[0, 0]
+    lasts_s = period_s(rates)[0, 0]
     stretch_s = schedule.duration_ms / 1000.0 / orbits
     segment = Segment(schedule.chunk_steps // schedule.exchange_steps, 1, schedule.exchange_steps)
 
     def orbit(carry: Carry, turn: tuple[Array, Any]) -> tuple[Carry, Any]:
         number, own = turn
         now = Moment(
-            date_s=(number + 0.5) * stretch_s - 0.5 * period_s,
+            date_s=(number + 0.5) * stretch_s - 0.5 * lasts_s,
             flown_s=jnp.zeros(()),
             counted_s=number * stretch_s,
-            weight=stretch_s / period_s,
-            step_s=period_s / schedule.chunk_steps,
+            weight=stretch_s / lasts_s,
+            step_s=lasts_s / schedule.chunk_steps,
         )
         return close(structure, segment, Orbit(shared, each, environment, now), carry, own)
 
@@ -185,6 +186,11 @@ def each_orbit(
         return lax.scan(orbit, first, turns)
     carry, told = orbit(first, jax.tree.map(lambda leaf: leaf[0], turns))
     return carry, jax.tree.map(lambda leaf: leaf[None], told)
+
+
+def period_s(rates: Rates) -> Array:
+    """Time from node to node, (...)."""
+    return 2.0 * jnp.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s)
 
 
 def _all_longitudes(each: Each) -> Each:

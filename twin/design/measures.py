@@ -123,6 +123,12 @@ _DERIVED = (
         lambda seen: _mean("curtailed_energy_j", seen) - _mean("shed_energy_j", seen),
     ),
     Measure(
+        "served_charge_margin",
+        "1",
+        "Of the lowest state of charge to the reserve, had the battery given what was shed in an orbit too",
+        _served_charge_margin,
+    ),
+    Measure(
         "unserved_fraction",
         "1",
         "Part of the work asked that was not done",
