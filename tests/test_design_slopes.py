@@ -1,4 +1,4 @@
-"""Slopes of the problems that ship: of every number that they vary, against differences, where chips throttle and starve."""
+"""Slopes of the shipped problems by every number that they vary, against differences where chips throttle and starve."""
 
 import numpy as np
 import pytest

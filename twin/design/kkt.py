@@ -25,15 +25,11 @@ class Kkt(NamedTuple):
     upper: np.ndarray
     residual: float  # the largest of the Lagrangian's gradient and of multiplier times distance
 
-    def active(self, look: Look) -> np.ndarray:
-        """Places of the limits that hold the design."""
-        return np.flatnonzero((self.limits > 0.0) & (np.abs(look.limits[0]) < ACTIVE))
-
-    def active_bounds(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the variables that their lower, and that their upper bound holds."""
-        sides = ((self.lower, place), (self.upper, 1.0 - place))
-        lower, upper = (np.flatnonzero((side > 0.0) & (distance < ACTIVE)) for side, distance in sides)
-        return lower, upper
+    def holding(self, place: np.ndarray, look: Look) -> "Kkt":
+        """Multipliers of what the design is held by, 0 for what is further away."""
+        near = [np.abs(distance) < ACTIVE for distance in (look.limits[0], place, 1.0 - place)]
+        limits, lower, upper = (np.where(*each, 0.0) for each in zip(near, self[1:4], strict=True))
+        return self._replace(limits=limits, lower=lower, upper=upper)
 
 
 def kkt(place: np.ndarray, look: Look) -> Kkt:

@@ -113,11 +113,11 @@ class _Search:
         """The answer at the end of a search, in SI units."""
         status: Status = "converged" if end.converged else "stopped"
         solution = self._answer(form.design(end.place), status, message, told)
-        span = np.where(form.span > 0.0, form.span, np.inf)
+        span, held = np.where(form.span > 0.0, form.span, np.inf), end.kkt.holding(end.place, end.look)
         return replace(
             solution,
-            prices=end.kkt.limits * self.size / scales_of(self.problem),
-            bound_prices=(end.kkt.upper - end.kkt.lower) * self.size / span,
+            prices=held.limits * self.size / scales_of(self.problem),
+            bound_prices=(held.upper - held.lower) * self.size / span,
             kkt_residual=end.kkt.residual,
             iterations=end.iterations,
         )

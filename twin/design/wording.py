@@ -17,11 +17,12 @@ def listed(words: Sequence[str]) -> str:
 
 def of_end(problem: Problem, end: Descent) -> str:
     """How a search ended, and what holds the design."""
-    limits = [problem.limits[limit].name for limit in end.kkt.active(end.look)]
+    held = end.kkt.holding(end.place, end.look)
+    limits = [problem.limits[limit].name for limit in np.flatnonzero(held.limits)]
     holding = limits + _bounds(problem, end)
-    held = f"held by {listed(holding)}" if holding else "held by no limit and no bound"
+    by = f"held by {listed(holding)}" if holding else "held by no limit and no bound"
     how = "Converged" if end.converged else f"Stopped {end.reason}"
-    return f"{how}, {held}, KKT residual {end.kkt.residual:.1e}"
+    return f"{how}, {by}, KKT residual {end.kkt.residual:.1e}"
 
 
 def of_starts(problem: Problem, form: Form, ordered: Sequence[Descent], count: int) -> str:
@@ -70,5 +71,6 @@ def _violated(limit: Limit, by: float) -> str:
 
 def _bounds(problem: Problem, end: Descent) -> list[str]:
     """Bounds that hold a design."""
-    sides = zip(("lower", "upper"), end.kkt.active_bounds(end.place), strict=True)
+    held = end.kkt.holding(end.place, end.look)
+    sides = zip(("lower", "upper"), (np.flatnonzero(held.lower), np.flatnonzero(held.upper)), strict=True)
     return [f"{problem.variables[place].path} at its {side} bound" for side, places in sides for place in places]
