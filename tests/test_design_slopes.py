@@ -1,4 +1,4 @@
-"""Slopes of the shipped problems by every number that they vary, against differences where chips throttle and starve."""
+"""Slopes of shipped problems by every number that they vary, against differences where chips throttle and starve."""
 
 import numpy as np
 import pytest
