@@ -20,6 +20,7 @@ Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
 PATIENCE = 20  # accepted steps in which the best must get better by more than the tolerance
+IDLE = 40  # looks, those of steps that were not accepted among them, in which it must
 TRIES = 3  # of SLSQP, which begins anew where it finds no better step
 
 
@@ -70,6 +71,7 @@ class _Scipy:
         self.last = self.look  # of the last design that has rows
         self.ranks: list[tuple[float, float]] = []  # the best so far, at each accepted step
         self.unknown = 0
+        self.idle, self.best = 0, rank(self.look, settings.tolerance)
 
     @property
     def begin(self) -> np.ndarray:
@@ -91,12 +93,23 @@ class _Scipy:
         return None
 
     def value(self, point: np.ndarray) -> float:
-        """Objective."""
+        """Objective; ends the search where looks have found nothing better for long."""
         look = self._at(point)
+        self._wait(look)
         if look is None:
             self.unknown += 1
             return WORSE
         return float(point[-1]) if self.several else float(look.worst[0])
+
+    def _wait(self, look: Look | None) -> None:
+        tolerance = self.settings.tolerance
+        found = self.best if look is None else min(self.best, rank(look, tolerance))
+        gained = np.subtract(self.best, found)
+        if gained[0] > tolerance or (gained[0] >= 0.0 and gained[1] > tolerance):
+            self.idle, self.best = 0, found
+        self.idle += 1
+        if self.idle > IDLE:
+            raise _EndError(NO_BETTER)
 
     def slope(self, point: np.ndarray) -> np.ndarray:
         """Slope of the objective, which is asked for where a step was accepted."""
