@@ -144,10 +144,11 @@ def shield_kg(
 ) -> Array:
     """Mass of aluminium around accelerators and hosts beyond what structure, boxes and cold plates bring anyhow. [kg]
 
-    `shielded_area_m2` is the surface of what is shielded, for each accelerator with its host.
+    `shielded_area_m2` is the surface of what is shielded, for each accelerator with its host. Where nothing is added
+    yet the slope is that of adding: there lies the lower bound of designs.
     """
-    added_m = jnp.maximum(jnp.asarray(shielding_m) - structure_shielding_m, 0.0)
-    return ALUMINIUM_KG_PER_M3 * shielded_area_m2 * added_m * accelerators
+    added_m = jnp.asarray(shielding_m) - structure_shielding_m
+    return ALUMINIUM_KG_PER_M3 * shielded_area_m2 * jnp.where(added_m >= 0.0, added_m, 0.0) * accelerators
 
 
 def dose_rate(field: Field, activity: Scalar) -> tuple[Array, Array]:

@@ -148,3 +148,5 @@ def test_a_thicker_shield_is_weighed_beyond_what_the_structure_brings() -> None:
     profile = {"structure_shielding_m": 0.01, "shielded_area_m2": 0.15}
     assert float(radiation.shield_kg(96.0, 0.01, **profile)) == 0.0
     assert float(radiation.shield_kg(96.0, 0.012, **profile)) == pytest.approx(2700.0 * 0.15 * 0.002 * 96.0)
+    slope = jax.grad(lambda shielding_m: radiation.shield_kg(96.0, shielding_m, **profile))
+    assert float(slope(0.01)) == pytest.approx(2700.0 * 0.15 * 96.0) and float(slope(0.009)) == 0.0

@@ -52,8 +52,8 @@ def optimize_main() -> None:
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit when the design is already there."""
     from twin.config import ConfigError
-    from twin.design import doubt, folder
-    from twin.design.setup import build_setup
+    from twin.design import folder
+    from twin.design.optimize import checked
     from twin.reporting import design_report
     from twin.run_folder import REPORT
 
@@ -62,15 +62,14 @@ def _check_first(arguments: Any, session: _Session) -> None:
         found_in = check_config_dir(arguments.config_dir)
         if arguments.multirun:
             for overrides in _to_check(arguments.overrides):
-                doubt.of_setup(build_setup(load_design([*overrides, *found_in], name)[0]))
+                checked(load_design([*overrides, *found_in], name)[0])
             return
         config, run_dir = load_design([*arguments.overrides, *found_in], name)
         if folder.finished(run_dir, config.resolved):
             if not (run_dir / REPORT).is_file():
                 design_report.write(run_dir)
             sys.exit(0 if _shown(run_dir) else FAILED)
-        session.ready = config, build_setup(config)
-        doubt.of_setup(session.ready[1])
+        session.ready = config, checked(config)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(REFUSED)
@@ -102,8 +101,7 @@ def _job(session: _Session) -> float | None:
 
     from twin import answer_folder
     from twin.config import ConfigError
-    from twin.design.optimize import optimize
-    from twin.design.setup import build_setup
+    from twin.design.optimize import checked, optimize
     from twin.reporting import design_console, design_report
 
     logging.raiseExceptions = False  # a full disk has no room for a log; the run says so itself
@@ -112,7 +110,7 @@ def _job(session: _Session) -> float | None:
     try:
         if session.ready is None:
             config, _ = load_design(list(hydra_config.overrides.task), str(hydra_config.job.config_name))
-            setup = build_setup(config)
+            setup = checked(config)
         else:
             config, setup = session.ready
         with design_console.progress(setup.problem) as watch:

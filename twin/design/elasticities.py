@@ -55,19 +55,25 @@ def _shares(problem: Problem, found: Solution) -> np.ndarray:
     return shares / shares.sum()
 
 
+def _weighted(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Weighted sum over rows, of which those without weight may have no slope, (...) of (row, ...)."""
+    (read,) = np.nonzero(weights)
+    return weights[read] @ slopes[read]
+
+
 def by_variables(problem: Problem, found: Solution) -> Iterator[Elasticity]:
     """Of the design as it is, by each of its numbers with nothing else changed."""
-    slopes = objective_weights(problem, found) @ found.slopes
+    slopes = _weighted(objective_weights(problem, found), found.slopes)
     for variable, value, slope in zip(problem.variables, found.design.tolist(), slopes.tolist(), strict=True):
         yield _elasticity("variable", variable.path, variable.unit, value, slope, found.objective)
 
 
 def by_numbers(problem: Problem, found: Solution, numbers: Sequence[Number]) -> Iterator[Elasticity]:
     """Of the best design anew, by numbers that are not chosen."""
-    weights = objective_weights(problem, found)
-    room = margins_of(problem).matrix
+    held = found.prices @ margins_of(problem).matrix
+    weights = objective_weights(problem, found) - sign_of(problem) * held
     for path, unit, value, slopes in numbers:
-        slope = float(weights @ slopes - sign_of(problem) * found.prices @ (room @ slopes))
+        slope = float(_weighted(weights, slopes))
         yield _elasticity("number", path, unit, value, slope, found.objective)
 
 

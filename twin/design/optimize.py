@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from twin import answer_folder
-from twin.design import doubt, elasticities, folder, measures, pareto
+from twin.design import doubt, elasticities, folder, measures, pareto, satellite
 from twin.design.elasticities import Number
 from twin.design.folder import Answer
 from twin.design.judge import Judge
@@ -18,6 +18,14 @@ from twin.design.solution import Solution
 from twin.design.solve import Journal, Settings, solve
 from twin.design.spots import found as found_at
 from twin.tables import Table, as_plain
+
+
+def checked(config: DesignConfig) -> Setup:
+    """The problem, built; ConfigError, before anything runs, for all that would be refused later."""
+    setup = build_setup(config)
+    satellite.check(setup.problem, config.resolved)
+    doubt.of_setup(setup)
+    return setup
 
 
 def optimize(
@@ -32,7 +40,7 @@ def optimize(
     it goes on where that stopped. ConfigError when the configuration cannot be built, or the folder holds something
     else.
     """
-    setup = build_setup(config) if setup is None else setup
+    setup = checked(config) if setup is None else setup
     problem, settings = setup.problem, Settings(**setup.design.solver.model_dump())
     judge, uncertain = doubt.judge_of(setup), doubt.of_setup(setup)
     journal = None

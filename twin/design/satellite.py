@@ -14,6 +14,7 @@ from twin import composing
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.design.problem import Problem
+from twin.refusal import ConfigError
 from twin.tables import as_plain
 
 NAME, BEFORE = "design", "reference"
@@ -22,6 +23,19 @@ SLOTS = (*(slot for slot in COHORT_SLOTS if slot not in FLEET), "thermal_network
 
 Choices = Mapping[str, str]  # profile of each group
 Values = Mapping[str, Any]
+
+
+def check(problem: Problem, resolved: Values) -> None:
+    """ConfigError for a number of a profile that only the scenarios choose: the design could not be written."""
+    for variable in problem.variables:
+        for path in (variable.path, *variable.scales):
+            try:
+                _at(resolved, path)
+            except (KeyError, IndexError, TypeError):
+                raise ConfigError(
+                    f"design.variables.{variable.path}: {path} is only in profiles that the scenarios choose; "
+                    f"must be in one of the whole problem ({path.partition('.')[0]}=PROFILE)"
+                ) from None
 
 
 def numbers(problem: Problem, design: Sequence[float] | np.ndarray, resolved: Values) -> dict[str, float]:

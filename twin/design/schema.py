@@ -1,11 +1,14 @@
 """What the keys of a problem of design may be."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twin.design.uncertainty_schema import Robust, Uncertainty
 from twin.schema import Span, Strict, flat
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+OVER = ("mean", "worst")  # of scenarios; none can be called so
 
 
 class Bounds(Span):
@@ -24,8 +27,8 @@ class Bounds(Span):
 class Aim(Strict):
     """A measure, or a weighted sum of some, to be made small or large, `over` the scenarios or in one of them."""
 
-    minimize: str | dict[str, float] | None = None
-    maximize: str | dict[str, float] | None = None
+    minimize: str | dict[str, Finite] | None = None
+    maximize: str | dict[str, Finite] | None = None
     over: str = "mean"
 
     @model_validator(mode="after")
@@ -52,8 +55,8 @@ class Bound(Strict):
     """The least or the most that a measure may be, in some scenarios or in all."""
 
     measure: str
-    least: float | None = None
-    most: float | None = None
+    least: Finite | None = None
+    most: Finite | None = None
     scenarios: list[str] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -82,8 +85,8 @@ class Front(Strict):
     measure: str
     kind: Literal["least", "most"]
     over: str = "worst"
-    low: float | None = None
-    high: float | None = None
+    low: Finite | None = None
+    high: Finite | None = None
     points: int = Field(ge=2, le=1000)
 
     @model_validator(mode="after")
@@ -112,6 +115,13 @@ class Design(Strict):
     uncertainty: Uncertainty | None = None
     robust: Robust | None = None
     sources: dict[str, str] = Field(default={})
+
+    @field_validator("scenarios")
+    @classmethod
+    def _are_told_apart(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
+        if taken := [name for name in OVER if name in given]:
+            raise ValueError(f"{taken[0]} cannot be the name of a scenario: it means the {taken[0]} of them")
+        return given
 
     @field_validator("robust")
     @classmethod

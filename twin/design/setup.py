@@ -13,14 +13,13 @@ from twin.config import Config, ConfigError
 from twin.deployment.project import of_a_run
 from twin.design import measures
 from twin.design.problem import Limit, Objective, Problem, Row, Variable
-from twin.design.schema import Aim, Bound, Bounds, Design
+from twin.design.schema import OVER, Aim, Bound, Bounds, Design
 from twin.design.spots import MONEY, Held, Numbers, Spot, found, known
 from twin.model import Model, build, numbers_of
 from twin.refusal import nearest
 from twin.structure import Environment, Structure
 
 ALONE = "run"  # the scenario where none is named
-OVER = ("mean", "worst")
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,11 @@ def _at(path: str) -> str:
 
 def _variable(spot: Spot, bounds: Bounds, before: float) -> Variable:
     where, unit = _at(spot.path), before if bounds.relative else 1.0
-    low, high = unit * bounds.low, unit * bounds.high
+    low, high = sorted((unit * bounds.low, unit * bounds.high))
+    if not low < high:
+        raise ConfigError(
+            f"{where}.relative = true: multiples of {spot.path} = {before:g} leave no room; must be false"
+        )
     for side, value in (("low", low), ("high", high)):
         if not spot.quantity.accepts(value):
             raise ConfigError(f"{where}.{side} = {value:g}: must be {spot.quantity.allowed}")

@@ -116,7 +116,7 @@ def _where(design: Design) -> Iterator[str]:
     told, report = design.summary, design.folder / run_folder.REPORT
     yield (
         f"{human.duration(round(told['wall_s'], 1))}; {human.whole(told['evaluations'])} evaluations with slopes, "
-        f"{human.whole(told['iterations'])} iterations; KKT residual {told['kkt_residual']:.1e}"
+        f"{human.whole(told['iterations'])} iterations; KKT residual {facts.residual(design)}"
     )
     if design.feasible:
         yield f"Simulate it: {told['command']}"

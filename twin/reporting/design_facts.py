@@ -30,7 +30,7 @@ class Design(NamedTuple):
     @property
     def feasible(self) -> bool:
         """Whether all limits hold."""
-        return self.summary["status"] != INFEASIBLE
+        return holds(self.summary)
 
     @property
     def several(self) -> bool:
@@ -41,6 +41,14 @@ class Design(NamedTuple):
     def objective(self) -> str:
         """Name of the objective: its measure, or its measures."""
         return " + ".join(self.summary["objective"]["terms"])
+
+
+def holds(summary: Mapping[str, Any]) -> bool:
+    """Whether a design holds all limits; one whose search stopped without an orbit or with a broken limit does not."""
+    if summary.get("status") != "stopped":
+        return summary.get("status") == "converged"
+    known = human.known(summary.get("objective", {}).get("after"))
+    return known and all(level(row) != "broken" for row in summary.get("margins", ()))
 
 
 def is_design(folder: Path) -> bool:
@@ -104,6 +112,12 @@ def change(design: Design) -> str:
 def ending(design: Design) -> str:
     """How the search ended, as a sentence."""
     return f"{str(design.summary['message']).rstrip('.')}."
+
+
+def residual(design: Design) -> str:
+    """How near the conditions of an optimum are to hold."""
+    value = design.summary["kkt_residual"]
+    return f"{value:.1e}" if human.known(value) else human.NOTHING
 
 
 def level(row: Values) -> str:

@@ -95,7 +95,7 @@ def _cards(design: Design) -> Iterator[tuple[str, str, str, str]]:
         yield path, after, changed, "none"
     told = design.summary
     evaluations = f"{human.whole(told['evaluations'])} evaluations, {human.duration(round(told['wall_s'], 1))}"
-    yield "Optimality", f"{told['kkt_residual']:.0e}", f"KKT residual; {evaluations}", "none"
+    yield "Optimality", facts.residual(design), f"KKT residual; {evaluations}", "none"
 
 
 def _sections(design: Design) -> Iterator[str]:

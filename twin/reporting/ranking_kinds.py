@@ -198,14 +198,14 @@ def _design(folder: Path) -> Result:
 
 
 def _has_design(folder: Path) -> bool:
-    status = run_folder.summary(folder, run_folder.DESIGN).get("status")
-    return design_facts.is_design(folder) and status != design_facts.INFEASIBLE
+    found = run_folder.summary(folder, run_folder.DESIGN)
+    return design_facts.is_design(folder) and ("status" not in found or design_facts.holds(found))
 
 
 def _no_design(folder: Path) -> str:
     """Which limits conflict, or why the job ended before that was known."""
     found = run_folder.summary(folder, run_folder.DESIGN)
-    return str(found["message"]) if found.get("status") == design_facts.INFEASIBLE else answer_folder.reason(folder)
+    return str(found.get("message") or answer_folder.reason(folder))
 
 
 def _design_columns(results: Sequence[Result]) -> Sequence[Column]:
