@@ -110,7 +110,7 @@ def compared(size: int, budget: Budget, tell: Callable[[str], None]) -> dict[str
     from twin.design.judge import Judge as SteadyJudge
     from twin.design.setup import build_setup
 
-    setup = build_setup(twin.compose_design([f"design=compare_{size}"]))
+    setup = build_setup(twin.compose_design([f"experiment=compare_{size}"]))
     problem, judge = setup.problem, SteadyJudge(setup)
     costs = measured(judge, problem, budget.batch)
     tell(f"{size} variables: {1e3 * costs.value_s:.1f} ms, with slopes {1e3 * costs.slopes_s:.1f} ms")

@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     limits: dict[str, Array]  # of its hardware
     duration_s: Array
     orbits: Array  # that it stands for
-    battery_j: Array  # as it is sold
+    battery_j: Array  # at the health that it has at first
     accelerators: Array
     folded_area_m2: Array
     costs: Costs
