@@ -61,10 +61,19 @@ def log_profile(table: Table, activity: Activity) -> Array:
 
 
 def density_kg_per_m3(altitude_m: Array, table: Table, log_density: Array) -> Array:
-    """Mean density at an altitude from a profile of `log_profile`; exponential between knots and above the last.
+    """Mean density at an altitude from a profile of `log_profile`; exponential beyond its ends.
 
-    Averaged over latitude, season and hour: the bulge of the afternoon, a factor of 3 to 10 over the night at
-    500-650 km, is left out.
+    Between knots the logarithm is a cubic whose slope at each is that of the parabola through three, so that the drag
+    of an orbit, which crosses a few knots, has a steady derivative by its altitude. Averaged over latitude, season and
+    hour: the bulge of the afternoon, a factor of 3 to 10 over the night at 500-650 km, is left out.
     """
-    h, ahead = _between(altitude_m, table.altitude_m)
-    return jnp.exp((1.0 - ahead) * log_density[h] + ahead * log_density[h + 1])
+    knots = table.altitude_m
+    apart_m = jnp.diff(knots)
+    secant = jnp.diff(log_density) / apart_m
+    middle = (apart_m[1:] * secant[:-1] + apart_m[:-1] * secant[1:]) / (apart_m[1:] + apart_m[:-1])
+    slope = jnp.concatenate([secant[:1], middle, secant[-1:]])
+    h, ahead = _between(altitude_m, knots)
+    t, rise = jnp.clip(ahead, 0.0, 1.0), secant[h]
+    bend = (1.0 - t) * (slope[h] - rise) + t * (rise - slope[h + 1])
+    beyond = ahead - t
+    return jnp.exp(log_density[h] + apart_m[h] * ((t + beyond) * rise + t * (1.0 - t) * bend))

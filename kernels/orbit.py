@@ -316,6 +316,16 @@ def beta_angle_rad(orbit_normal: Vector, sun: Vector) -> Array:
     return sm.arcsin(sm.dot(orbit_normal, sun))
 
 
+def sun_phase_rad(direction: Vector, orbit_normal: Vector, sun: Vector) -> Array:
+    """Angle flown since orbit noon, the place nearest to the Sun's direction in the plane; -pi to pi. [rad]
+
+    0 where the Sun stands on the orbit's axis and no place is noon.
+    """
+    across, along = sm.dot(orbit_normal, sm.cross(sun, direction)), sm.dot(sun, direction)
+    somewhere = across * across + along * along > 1e-20
+    return sm.arctan2(jnp.where(somewhere, across, 0.0), jnp.where(somewhere, along, 1.0))
+
+
 def latitude_longitude_rad(direction: Vector, sidereal_angle_rad: Array) -> tuple[Array, Array]:
     """Geocentric latitude and longitude (-pi to pi) of a unit vector in TEME. [rad]"""
     sine, cosine = jnp.sin(sidereal_angle_rad), jnp.cos(sidereal_angle_rad)

@@ -34,11 +34,13 @@ class Character(NamedTuple):
 KNOTS = 21  # every curve that a step evaluates has this many equally spaced knots on [0, 1]
 PRINTED = -1  # a column of a printed table: as many values as its source has, at most PRINTED_MOST
 PRINTED_MOST = 12
+FREE = -2  # a list as long as its author likes
+LENGTHS = {PRINTED: (1, PRINTED_MOST), FREE: (2, 128)}  # fewest and most values
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Unit and allowed range of one parameter; `knots` marks a tabulated curve, or a column of a table (PRINTED)."""
+    """Unit and allowed range of one parameter; `knots` marks a curve, a column or a list (LENGTHS)."""
 
     unit: str = ""
     minimum: float = -inf
@@ -50,6 +52,11 @@ class Quantity:
     def suffix(self) -> str:
         """Ending that a parameter of this unit must carry: W/m2/K gives `w_per_m2_k`."""
         return self.unit.lower().replace("/", "_per_", 1).replace("/", "_")
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Fewest and most values of a curve, a column or a list."""
+        return LENGTHS.get(self.knots, (self.knots, self.knots))
 
     @property
     def allowed(self) -> str:
@@ -80,6 +87,7 @@ Coefficient = Annotated[Scalar, Quantity("")]
 Ratio = Annotated[Scalar, Quantity("", minimum=0.0)]
 PositiveRatio = Annotated[Scalar, Quantity("", above=0.0)]
 Fraction = Annotated[Scalar, Quantity("", 0.0, 1.0)]
+Fractions = Annotated[Array, Quantity("", 0.0, 1.0, knots=FREE)]
 SmallFraction = Annotated[Scalar, Quantity("", 0.0, 0.5)]
 StructureFraction = Annotated[Scalar, Quantity("", 0.0, 0.9)]
 KneeFraction = Annotated[Scalar, Quantity("", 0.0, 0.95)]

@@ -16,7 +16,7 @@ from jax.scipy.special import i0e
 
 from kernels import safe_math as sm
 from kernels.constants import EARTH_RADIUS_M, YEAR_S
-from kernels.quantity import Altitude, DoseRate, Fraction, Inclination, PositiveRatio, Scalar, Shielding, Vector
+from kernels.quantity import Altitude, Area, DoseRate, Fraction, Inclination, PositiveRatio, Scalar, Shielding, Vector
 from kernels.registry import model, part
 
 RAD_GY = 0.01
@@ -57,6 +57,9 @@ INCLINED_RAD, POLAR_RAD = radians(30.0), radians(75.0)  # the table's lower incl
 # AP-8 MAX over AP-8 MIN, orbit-mean flux above 50 MeV at 98 degrees (Sawyer and Vette, NSSDC 76-06, 1976).
 MAXIMUM_ALTITUDES_M = 1e3 * np.array([300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 1000.0, 1200.0])
 MAXIMUM_RATIO = np.array([0.376, 0.516, 0.557, 0.622, 0.668, 0.702, 0.737, 0.761])
+
+
+ALUMINIUM_KG_PER_M3 = 2700.0
 
 
 class Field(NamedTuple):
@@ -135,6 +138,19 @@ def anchored(
     return spenvis_table(altitude_m, inclination_rad, shielding_m=shielding_m, dose_factor=factor)
 
 
+@part("radiation")
+def shield_kg(
+    accelerators: Scalar, shielding_m: Scalar, *, structure_shielding_m: Shielding, shielded_area_m2: Area
+) -> Array:
+    """Mass of aluminium around accelerators and hosts beyond what structure, boxes and cold plates bring anyhow. [kg]
+
+    `shielded_area_m2` is the surface of what is shielded, for each accelerator with its host. Where nothing is added
+    yet the slope is that of adding: there lies the lower bound of designs.
+    """
+    added_m = jnp.asarray(shielding_m) - structure_shielding_m
+    return ALUMINIUM_KG_PER_M3 * shielded_area_m2 * jnp.where(added_m >= 0.0, added_m, 0.0) * accelerators
+
+
 def dose_rate(field: Field, activity: Scalar) -> tuple[Array, Array]:
     """Trapped and solar part of the dose rate at a solar activity, 0 to 1 and 1/2 in the mean of a cycle. [Gy/s]"""
     fall = field.trapped_maximum_gy_per_s - field.trapped_minimum_gy_per_s
@@ -166,6 +182,11 @@ def anomaly(altitude_m: Array, inclination_rad: Array, *, anomaly_fraction: Frac
     bells = jax.vmap(lambda node: jnp.exp(-inverse_width * (node * jnp.sin(inclination_rad) - centre) ** 2))(nodes)
     across = jnp.mean(bells, axis=0)
     return Anomaly(concentration, centre, inverse_width, i0e(concentration) * across, jnp.asarray(anomaly_fraction))
+
+
+def over_longitudes(place: Anomaly) -> Anomaly:
+    """The anomaly as orbits of many days meet it, at all longitudes alike: a belt of the same mean."""
+    return place._replace(concentration=0.0 * place.concentration, mean=place.mean / i0e(place.concentration))
 
 
 def exposure(field: Field, place: Anomaly, activity: Scalar) -> Exposure:

@@ -17,6 +17,7 @@ from kernels.quantity import (
     Fraction,
     Lifetime,
     Optics,
+    PositiveCount,
     Temperature,
     Thickness,
 )
@@ -57,6 +58,12 @@ def panel(
         min_temperature_k=jnp.asarray(min_temperature_k),
         max_temperature_k=jnp.asarray(max_temperature_k),
     )
+
+
+@part("radiator")
+def folded_area_m2(area_m2: Array, *, folded_layers: PositiveCount) -> Array:
+    """Area of the panels at launch, folded or rolled into so many layers. [m2]"""
+    return area_m2 / folded_layers
 
 
 @part("radiator")

@@ -13,6 +13,7 @@ from kernels.quantity import (
     Efficiency,
     Fraction,
     Optics,
+    PositiveCount,
     RatePerYear,
     TimeConstant,
 )
@@ -58,6 +59,12 @@ def panel(
         substrate_absorptivity=jnp.asarray(substrate_absorptivity),
         rear=Optics(jnp.asarray(rear_absorptivity), jnp.asarray(rear_emissivity)),
     )
+
+
+@part("array")
+def folded_area_m2(area_m2: Array, *, folded_layers: PositiveCount) -> Array:
+    """Area of the blanket or the panels at launch, folded or rolled into so many layers. [m2]"""
+    return area_m2 / folded_layers
 
 
 @part("array")

@@ -1,24 +1,40 @@
-"""Work asked of the fleet: steady, or following a trace of demand."""
+"""Work asked of the fleet: steady, following a trace of demand, or by the place of a satellite in its orbit."""
 
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Character, Efficiency, Fraction, PositiveRatio, Scalar
+from kernels.quantity import Character, Efficiency, Fraction, Fractions, PositiveRatio, Scalar
 from kernels.registry import model, part
 
 
 @model("workload")
-def steady(nominal_flops: Array, traced_flops: Array, *, utilization: Fraction) -> Array:
+def steady(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None, *, utilization: Fraction) -> Array:
     """Constant demand: a fraction of what the fleet can do when new, cool and powered. [flop/s]"""
-    del traced_flops
+    del traced_flops, phase_rad
     return nominal_flops * utilization
 
 
 @model("workload")
-def trace(nominal_flops: Array, traced_flops: Array) -> Array:
+def trace(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None) -> Array:
     """Demand of a request trace, already in operations per second. [flop/s]"""
-    del nominal_flops
+    del nominal_flops, phase_rad
     return traced_flops
+
+
+@model("workload")
+def orbit_schedule(nominal_flops: Array, traced_flops: Array, phase_rad: Array, *, schedule: Fractions) -> Array:
+    """Demand of a satellite by its place in the orbit: a fraction of what it can do when new and cool. [flop/s]
+
+    `schedule` has the fractions at equal steps of phase from orbit noon on (`orbit.sun_phase_rad`), linear between
+    them; the last leads back to the first.
+    """
+    del traced_flops
+    count = len(schedule)
+    place = phase_rad * (count / (2.0 * jnp.pi))
+    before = jnp.floor(place)
+    left = before.astype(jnp.int32) % count
+    share = place - before
+    return nominal_flops * ((1.0 - share) * schedule[left] + share * schedule[(left + 1) % count])
 
 
 @part("workload")

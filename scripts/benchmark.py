@@ -53,7 +53,7 @@ def loop(case: Case) -> Case:
 
     import twin
     from twin import programs, rollout, run
-    from twin.structure import Moment, moment
+    from twin.structure import moment
 
     n, length_s = case["satellites"], case["duration_s"]
     overrides = [f"constellation.satellites={n}", f"precision={case.get('precision', 'float32')}", *QUIET]
@@ -66,7 +66,7 @@ def loop(case: Case) -> Case:
     compile_s = time.perf_counter() - began
     tiles = programs.tiles_of(model.structure, run.prepared(model))
     environment = programs.of_any_length(model).environment
-    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in moment(schedule, 1.0, 0)))
+    now = jax.tree.map(lambda number: jnp.asarray(number, dtype=jnp.float64), moment(schedule, 1.0, 0))
     demand, carry = jnp.asarray(model.environment.traced_flops), [tiles.carry]
 
     def once() -> None:

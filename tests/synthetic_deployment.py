@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from twin.deployment import folder as deployment_folder
-from twin.deployment.tables import Table
+from twin import answer_folder
 from twin.reporting import deployment_facts as facts
+from twin.tables import Table
 
 MONTHS, YEARS = 36, 3
 SITE = "gas & <i>steam</i>"
@@ -181,5 +181,5 @@ def answers() -> dict[str, Table]:
 
 def write(folder: Path, **more: Table) -> Path:
     """A folder with the tables that every deployment has, and more."""
-    deployment_folder.write(folder, configuration(), summary(), tables() | more)
+    answer_folder.write(folder, configuration(), summary(), tables() | more)
     return folder

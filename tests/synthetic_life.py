@@ -18,6 +18,7 @@ PARTS_KG = {
     "hosts": 400.0,
     "power_electronics": 500.0,
     "harness": 200.0,
+    "shield": 0.0,
     "radiator": 600.0,
     "coolant_loop": 300.0,
     "bus": 300.0,

@@ -67,7 +67,23 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "wrong model": (["solar_cell.model=nope"], ("solar_cell.model = 'nope'", "current_voltage, linear_efficiency")),
     "short curve": (
         ["battery.open_circuit_voltage_v=[3,4]"],
-        ("battery.open_circuit_voltage_v = [3, 4]: ", "21 items"),
+        ("battery.open_circuit_voltage_v = [3, 4]: ", "21 items, not 2"),
+    ),
+    "schedule of one value": (
+        ["workload=orbit_schedule", "workload.schedule=[0.5]"],
+        ("workload.schedule = [0.5]: must have at least 2 items, not 1",),
+    ),
+    "schedule of too many values": (
+        ["workload=orbit_schedule", f"workload.schedule={[0.5] * 129}"],
+        ("must have at most 128 items, not 129",),
+    ),
+    "schedule above what there is": (
+        ["workload=orbit_schedule", "workload.schedule=[0.5,1.2]"],
+        ("workload.schedule.1 = 1.2: must be at least 0 and at most 1",),
+    ),
+    "number for a schedule": (
+        ["workload=orbit_schedule", "workload.schedule=0.5"],
+        ("workload.schedule = 0.5: input should be a valid list",),
     ),
     "unequal columns of a sheet": (
         ["solar_cell.max_power_voltage_v=[2.39,2.17]"],

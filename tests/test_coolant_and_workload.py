@@ -217,5 +217,5 @@ def test_nothing_is_lost_or_invented_when_everything_waits(steps):
 def test_demand_models():
     """Steady work is a part of what the fleet can do; a trace is taken as it comes."""
     nominal, traced = jnp.asarray(2e18), jnp.asarray(7e17)
-    assert float(workload.steady(nominal, traced, utilization=0.9)) == pytest.approx(1.8e18)
-    assert float(workload.trace(nominal, traced)) == 7e17
+    assert float(workload.steady(nominal, traced, None, utilization=0.9)) == pytest.approx(1.8e18)
+    assert float(workload.trace(nominal, traced, None)) == 7e17

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 import twin
 from kernels import mass_and_cost as mass
-from kernels import propulsion
+from kernels import propulsion, radiation
 from kernels.constants import YEAR_S
 from twin.prepare import prepare
 from twin.refusal import ConfigError
@@ -142,3 +142,11 @@ def test_a_design_that_no_propellant_carries_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"propulsion.specific_impulse_s = 70: no launch mass of reference carries"):
         twin.simulate(config, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_thicker_shield_is_weighed_beyond_what_the_structure_brings() -> None:
+    profile = {"structure_shielding_m": 0.01, "shielded_area_m2": 0.15}
+    assert float(radiation.shield_kg(96.0, 0.01, **profile)) == 0.0
+    assert float(radiation.shield_kg(96.0, 0.012, **profile)) == pytest.approx(2700.0 * 0.15 * 0.002 * 96.0)
+    slope = jax.grad(lambda shielding_m: radiation.shield_kg(96.0, shielding_m, **profile))
+    assert float(slope(0.01)) == pytest.approx(2700.0 * 0.15 * 96.0) and float(slope(0.009)) == 0.0

@@ -120,7 +120,9 @@ EXPERIMENTS = {
 PROJECTS = sorted(
     name for name, path in EXPERIMENTS.items() if "override /deployment" in path.read_text(encoding="utf-8")
 )
-OF_A_RUN = [c for c in CHOICES if c[0] not in DEPLOYMENT and not (c[0] == "experiment" and c[1] in PROJECTS)]
+OF_A_RUN = [
+    c for c in CHOICES if c[0] not in (*DEPLOYMENT, "design") and not (c[0] == "experiment" and c[1] in PROJECTS)
+]
 OF_A_DEPLOYMENT = [choice for choice in CHOICES if choice[0] in DEPLOYMENT]
 
 
@@ -166,6 +168,11 @@ def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
         assert own.profiles[group].accelerator_price_usd == own.resolved["accelerator"]["price_usd"] > 0.0
     else:
         assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
+
+
+@pytest.mark.parametrize("name", profiles("design"))
+def test_problem_of_design_composes(name: str) -> None:
+    assert twin.compose_design([f"design={name}"]).design.name
 
 
 @pytest.mark.parametrize("name", PROJECTS)

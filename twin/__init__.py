@@ -52,10 +52,12 @@ if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
 
 if TYPE_CHECKING:
     from twin.composing import compose as compose
+    from twin.composing import compose_design as compose_design
     from twin.composing import compose_project as compose_project
     from twin.config import Config as Config
     from twin.config import ConfigError as ConfigError
     from twin.deployment.findings import deploy as deploy
+    from twin.design.optimize import optimize as optimize
     from twin.ensembles import ensemble as ensemble
     from twin.health import HealthError as HealthError
     from twin.metrics import objective as objective
@@ -71,11 +73,13 @@ _HOME = {
     "Model": "model",
     "build": "model",
     "compose": "composing",
+    "compose_design": "composing",
     "compose_project": "composing",
     "deploy": "deployment.findings",
     "ensemble": "ensembles",
     "objective": "metrics",
     "open_run": "store",
+    "optimize": "design.optimize",
     "simulate": "run",
 }
 __all__ = sorted(_HOME)

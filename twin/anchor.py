@@ -74,6 +74,14 @@ def in_air(
 
     The perigee keeps its rate: it matters to no circular orbit, and eccentric ones keep their shape.
     """
+    elements, rates = _lowered(each, anchor, slow)
+    activity = activity_at(structure, shared.profiles, environment, environment.start_days + time_s / orbit.const.DAY_S)
+    force_n = mean_force_n(cohort, shared.profiles, shared.surfaces, elements, rates, anchor.sun, environment, activity)
+    return anchor._replace(elements=elements, rates=rates, drag_n=force_n)
+
+
+def _lowered(each: Each, anchor: Anchor, slow: Slow) -> tuple[orbit.Elements, orbit.Rates]:
+    """Elements and rates of the orbit that the drag has left."""
     stretch = drag.stretch(each.elements.semi_major_axis_m, slow.semi_major_axis_loss_m)
     rates = anchor.rates._replace(
         node_rad_per_s=anchor.rates.node_rad_per_s * stretch**3.5,
@@ -84,6 +92,11 @@ def in_air(
         node_rad=anchor.elements.node_rad + slow.node_lead_rad,
         mean_anomaly_rad=jnp.remainder(anchor.elements.mean_anomaly_rad + slow.phase_lead_rad, 2.0 * jnp.pi),
     )
-    activity = activity_at(structure, shared.profiles, environment, environment.start_days + time_s / orbit.const.DAY_S)
-    force_n = mean_force_n(cohort, shared.profiles, shared.surfaces, elements, rates, anchor.sun, environment, activity)
-    return anchor._replace(elements=elements, rates=rates, drag_n=force_n)
+    return elements, rates
+
+
+def sun_phase_rad(each: Each, slow: Slow, start_days: Array, time_s: Array, flown_s: Array) -> Array:
+    """Angle of each satellite from its orbit noon at a date, float64, on the orbit that drag has left; `anchor_at`."""
+    anchor = anchor_at(each, start_days, time_s, flown_s)
+    place = orbit.place(*_lowered(each, anchor, slow), 0.0)
+    return orbit.sun_phase_rad(place.direction, place.orbit_normal, sunlight.sun(anchor.sun, 0.0).direction)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, failures, propulsion, registry, solar_cell
+from kernels import accelerator, failures, propulsion, radiation, registry, solar_cell
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -78,6 +78,12 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: A
         "hosts": modules["host_mass_kg"],
         "power_electronics": registry.call(bus_kernel.converter_mass, params["power_bus"], carried_w),
         "harness": registry.call(bus_kernel.harness_mass, params["power_bus"], carried_w),
+        "shield": registry.call(
+            radiation.shield_kg,
+            params["radiation"],
+            params["accelerator"]["count"],
+            params["radiation"]["shielding_m"],
+        ),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -99,7 +100,7 @@ def through(
     model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry
 ) -> tuple[rollout.Carry, dict[str, rollout.Frames]]:
     """Carry after a chunk and its frames; the carry before it is used up."""
-    now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
+    now = jax.tree.map(partial(jnp.asarray, dtype=jnp.float64), chunk.now)
     program = programs.chunk(model, chunk.segment).result()
     environment = programs.of_any_length(model).environment
     return program(tiles.shared, tiles.each, environment, now, jnp.asarray(chunk.demand_flops), carry)

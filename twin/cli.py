@@ -59,16 +59,16 @@ def _check_first(arguments: Any, session: _Session) -> None:
 
     name = arguments.config_name or "simulate"
     try:
-        check_config_dir(arguments.config_dir)
+        found_in = check_config_dir(arguments.config_dir)
         from twin import processes, resume
         from twin.model import use_devices
         from twin.run import write_missing_report
 
         if arguments.multirun:
             for overrides in sweep(arguments.overrides):
-                processes.refuse_sweep(load(name, overrides)[0].distributed)
+                processes.refuse_sweep(load(name, [*overrides, *found_in])[0].distributed)
             return
-        config, folder = load(name, arguments.overrides)
+        config, folder = load(name, [*arguments.overrides, *found_in])
         use_devices(config.distributed)
         with processes.together():
             folder = Path(processes.of_first(str(folder)))

@@ -13,6 +13,7 @@ from twin.conf_path import conf_dir
 if TYPE_CHECKING:
     from twin.config import Config
     from twin.deployment.project import ProjectConfig
+    from twin.design.setup import DesignConfig
 
 
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
@@ -33,6 +34,28 @@ def load_project(overrides: Sequence[str], config_name: str = "deploy") -> tuple
 
     plain, run_dir = composed(config_name, overrides)
     return validate(plain), run_dir
+
+
+def compose_design(overrides: Sequence[str] = ()) -> "DesignConfig":
+    """Compose and validate a problem of design; ConfigError as for `compose`."""
+    _refuse_hydra(overrides)
+    return load_design(overrides)[0]
+
+
+def load_design(overrides: Sequence[str], config_name: str = "optimize") -> tuple["DesignConfig", Path]:
+    """Validated problem of design, each scenario composed with its own overrides, and Hydra's run directory."""
+    from twin.config import ConfigError
+    from twin.design.setup import overrides_of, validate
+
+    plain, run_dir, chosen = _composition(config_name, overrides)
+    scenarios = {}
+    for name, own in overrides_of(plain).items():
+        try:
+            _refuse_hydra(own)
+            scenarios[name] = composed(config_name, [*overrides, *own])[0]
+        except ConfigError as error:
+            raise ConfigError(f"design.scenarios.{name}: {error}") from None
+    return validate(plain, scenarios, chosen), run_dir
 
 
 def load(config_name: str, overrides: Sequence[str]) -> tuple["Config", Path]:
@@ -80,7 +103,18 @@ def _of_cohort(
 
 
 def composed(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
-    """Plain dict of a composition; ConfigError in one sentence for whatever Hydra refuses."""
+    """Plain dict of a composition and Hydra's run directory; ConfigError as for `compose`."""
+    plain, run_dir, _ = _composition(config_name, overrides)
+    return plain, run_dir
+
+
+def choices(config_name: str, overrides: Sequence[str]) -> dict[str, str]:
+    """The profile that was chosen for each group, by the command line, a satellite or an experiment."""
+    return _composition(config_name, overrides)[2]
+
+
+def _composition(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], Path, dict[str, str]]:
+    """Plain dict, run directory and choices; ConfigError in one sentence for whatever Hydra refuses."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
@@ -96,6 +130,7 @@ def composed(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
         else:
             with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 config = hydra.compose(config_name, list(overrides), return_hydra_config=True)
+        chosen = dict(config.hydra.runtime.choices)
         run_dir = Path(str(config.hydra.run.dir)) if "job.num" not in str(config.hydra.run.dir) else Path()
         plain = OmegaConf.to_container(
             OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]), resolve=True
@@ -107,15 +142,19 @@ def composed(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any]
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}, run_dir
+    profiles = {group: name for group, name in chosen.items() if isinstance(name, str) and "hydra" not in group}
+    return {str(key): value for key, value in plain.items()}, run_dir, profiles
 
 
-def check_config_dir(folder: str | None) -> None:
-    """ConfigError when the folder that --config-dir names is not there."""
+def check_config_dir(folder: str | None) -> list[str]:
+    """The override by which profiles are found in the folder that --config-dir names; ConfigError without such one."""
     from twin.config import ConfigError
 
-    if folder and not Path(folder).is_dir():
+    if not folder:
+        return []
+    if not Path(folder).is_dir():
         raise ConfigError(f"--config-dir {folder}: no such folder")
+    return [f"hydra.searchpath=['file://{Path(folder).absolute()}']"]
 
 
 def quoted(override: str) -> str:

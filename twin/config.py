@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 
 import kernels
 from kernels import registry
-from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
+from kernels.quantity import Quantity
 from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
 from twin.refusal import ConfigError, nearest, sentence
 from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
@@ -115,10 +115,9 @@ def _field(quantity: Quantity, default: float | None) -> tuple[Any, Any]:
         return value
 
     number = Annotated[float, AfterValidator(check)]
-    if quantity.knots == PRINTED:
-        number = Annotated[list[number], Field(min_length=1, max_length=PRINTED_MOST)]
-    elif quantity.knots:
-        number = Annotated[list[number], Field(min_length=quantity.knots, max_length=quantity.knots)]
+    if quantity.knots:
+        fewest, most = quantity.lengths
+        number = Annotated[list[number], Field(min_length=fewest, max_length=most)]
     return (number, ... if default is None else default)
 
 

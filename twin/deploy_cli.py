@@ -49,21 +49,21 @@ def deploy_main() -> None:
 
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit 0 when the deployment is already there."""
+    from twin import answer_folder
     from twin.config import ConfigError
-    from twin.deployment import folder
     from twin.deployment.project import build_project
     from twin.reporting import deployment_console, deployment_report
     from twin.run_folder import REPORT
 
     name = arguments.config_name or "deploy"
     try:
-        check_config_dir(arguments.config_dir)
+        found_in = check_config_dir(arguments.config_dir)
         if arguments.multirun:
             for overrides in sweep(arguments.overrides):
-                build_project(load_project(overrides, name)[0])
+                build_project(load_project([*overrides, *found_in], name)[0])
             return
-        config, run_dir = load_project(arguments.overrides, name)
-        if folder.finished(run_dir, config.resolved):
+        config, run_dir = load_project([*arguments.overrides, *found_in], name)
+        if answer_folder.finished(run_dir, config.resolved):
             if not (run_dir / REPORT).is_file():
                 deployment_report.write(run_dir)
             deployment_console.show(run_dir)
@@ -78,6 +78,7 @@ def _job(session: _Session) -> None:
     """One run of Hydra: deploy into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
+    from twin import answer_folder
     from twin.config import ConfigError
     from twin.deployment.findings import deploy
     from twin.deployment.project import build_project
@@ -98,6 +99,7 @@ def _job(session: _Session) -> None:
         deployment_console.show(folder)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
+        answer_folder.refuse(folder, str(error))
         session.failed += 1
     except OSError as error:
         print(f"error: {folder}: cannot be written ({error.strerror or error})", file=sys.stderr)

@@ -1,7 +1,9 @@
 """Many designs of one model: a column of values for each number that varies, checked before anything runs."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -14,12 +16,13 @@ from kernels.quantity import Quantity
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.cross_checks import check_numbers
 from twin.model import Model, check_plane
+from twin.network_numbers import NETWORK, network_quantities
 from twin.refusal import ConfigError, nearest
 from twin.structure import Params, Structure
 
 
 class Place(NamedTuple):
-    """Where a number of a design lies in Params: the same in all these cohorts."""
+    """Where a number of a design lies in Params, the same in all these cohorts; keys have dots in what is nested."""
 
     cohorts: tuple[str, ...]
     slot: str
@@ -57,25 +60,52 @@ def places(structure: Structure, paths: Iterable[str]) -> dict[str, Place]:
 
 def placed(params: Params, places: tuple[Place, ...], numbers: tuple[Any, ...]) -> Params:
     """Parameters with one design's numbers at their places."""
-    design = {name: {slot: dict(profile) for slot, profile in own.items()} for name, own in params.items()}
+    design = {name: dict(own) for name, own in params.items()}
     for place, number in zip(places, numbers, strict=True):
         for cohort in place.cohorts:
-            design[cohort][place.slot][place.key] = number
+            design[cohort][place.slot] = _with(design[cohort][place.slot], place.key.split("."), number)
     return design
 
 
+def number(params: Params, place: Place) -> Any:
+    """The number at a place, in the first of its cohorts."""
+    return reduce(_inside, place.key.split("."), params[place.cohorts[0]][place.slot])
+
+
+def _inside(held: Any, key: str) -> Any:
+    return held[key] if isinstance(held, Mapping) else held[int(key)]
+
+
+def _with(held: Any, keys: Sequence[str], number: Any) -> Any:
+    first, *rest = keys
+    if not isinstance(held, Mapping):
+        return held.at[int(first)].set(number)
+    return {**held, first: _with(held[first], rest, number) if rest else number}
+
+
 def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
-    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first."""
+    """Place and quantity of every number of the slots by path; with several cohorts, a cohort's name comes first.
+
+    A value of an orbit's schedule has its number behind it: "workload.schedule.3".
+    """
     names = tuple(cohort.name for cohort in structure.cohorts)
     models = {"workload": structure.workload_model, "atmosphere": structure.atmosphere_model}
     slots = [("", names, slot, models.get(slot)) for slot in FLEET_SLOTS]
     for cohort in structure.cohorts:
         prefix = f"{cohort.name}." if len(names) > 1 else ""
         slots += [(prefix, (cohort.name,), slot, cohort.model(slot) or None) for slot in COHORT_SLOTS]
-    return {
+    own = {
         f"{prefix}{slot}.{key}": (Place(cohorts, slot, key), parameter.quantity)
         for prefix, cohorts, slot, model in slots
         for key, parameter in registry.schema(slot, model).items()
+    }
+    for k in range(structure.workload_values):
+        place, quantity = own["workload.schedule"]
+        own[f"workload.schedule.{k}"] = place._replace(key=f"schedule.{k}"), replace(quantity, knots=0)
+    return own | {
+        f"{cohort.name + '.' if len(names) > 1 else ''}{NETWORK}.{key}": (Place((cohort.name,), NETWORK, key), quantity)
+        for cohort in structure.cohorts
+        for key, quantity in network_quantities(cohort).items()
     }
 
 
@@ -84,7 +114,8 @@ def _found(path: str, known: Mapping[str, tuple[Place, Quantity]]) -> tuple[Plac
         raise ConfigError(f"{path}: no number that a design can vary{nearest(path, known)}")
     place, quantity = known[path]
     if quantity.knots:
-        raise ConfigError(f"{path}: is a curve; designs vary single numbers")
+        single = f", such as {path}.0" if f"{path}.0" in known else ""
+        raise ConfigError(f"{path}: is a curve; designs vary single numbers{single}")
     return place, quantity
 
 

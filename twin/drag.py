@@ -46,7 +46,9 @@ def mean_force_n(
     """
     sun = sunlight.sun(sun_angles, 0.0).direction
     log_density = atmosphere.log_profile(environment.density, activity)
-    # From node to node, so that every latitude counts once: the force would change with the phase of the start by 4e-4.
+    # From node to node, so that every latitude counts once, and from the node on: the force would change with the phase
+    # of the start by 4e-4, and that of a date years away with every metre of altitude.
+    elements = elements._replace(mean_anomaly_rad=-elements.argument_of_perigee_rad)
     step_s = 2.0 * jnp.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s) / POINTS
 
     def one_point(power_w: Array, k: Array) -> tuple[Array, None]:

@@ -42,11 +42,11 @@ def margins(flat: Flat, budget: Budget) -> dict[str, float]:
     for name, limit in budget.limits.items():
         value = flat[name]
         if value is not None:
-            found[_margin_name(name)] = float(limit) - value if name.startswith("max") else value - float(limit)
+            found[margin_name(name)] = float(limit) - value if name.startswith("max") else value - float(limit)
     return found
 
 
-def _margin_name(limit: str) -> str:
+def margin_name(limit: str) -> str:
     """max_battery_temperature_k becomes battery_temperature_upper_margin_k."""
     side, _, quantity = limit.partition("_")
     word = "upper" if side == "max" else "lower"

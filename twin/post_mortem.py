@@ -7,6 +7,7 @@ failure.json for a bug report; `replay` runs the step of these two files again, 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,8 +154,8 @@ def _reads(
     weight = jnp.asarray(chunk.now.weight, dtype=jnp.float64)
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
-        now = Moment(*(jnp.asarray(number, dtype=jnp.float64) for number in chunk.now))
-        place = now, jnp.asarray(interval), chunk.demand_flops[interval]
+        now = jax.tree.map(partial(jnp.asarray, dtype=jnp.float64), chunk.now)
+        place = now, model.environment.start_days, jnp.asarray(interval), chunk.demand_flops[interval]
         inputs = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, *place, fleet)[name])
         state, slow = mine.of((fleet.state[name], fleet.slow[name]))
         for block in range(segment.blocks):

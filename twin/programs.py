@@ -14,7 +14,7 @@ from twin.model import Model
 from twin.placement import devices_of, shardings
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
-from twin.structure import Moment, Structure
+from twin.structure import Structure, moment
 
 prepare = jax.jit(_prepare, static_argnums=0)
 lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
@@ -76,7 +76,7 @@ def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
     def placed(tree: Any, where: Sharding | None) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
 
-    now = Moment(*[jax.ShapeDtypeStruct((), jnp.float64)] * len(Moment._fields))
+    now = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), jnp.float64), moment(structure.schedule, 1.0, 0))
     demand = jax.ShapeDtypeStruct((segment.exchanges,), jnp.float64)
     laid = placed(tiles.shared, whole), placed(tiles.each, split)
     fixed = structure, segment, devices_of(structure)

@@ -43,6 +43,9 @@ def sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_n
         return f"{path}: missing{needs}"
     if kind in ("float_type", "float_parsing"):
         message = "must be a number, in the unit that its key names, without a unit of its own"
+    if kind in ("too_short", "too_long"):
+        least, most, has = (error["ctx"].get(key) for key in ("min_length", "max_length", "actual_length"))
+        message = f"must have at {f'least {least}' if kind == 'too_short' else f'most {most}'} items, not {has}"
     if kind in ("int_from_float", "int_type"):
         message = "must be a whole number"
     return f"{path} = {given!r}: {message[:1].lower()}{message[1:]}"

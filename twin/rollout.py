@@ -16,12 +16,12 @@ from jax import Array, lax
 
 from twin import energy, servicing, variables
 from twin.ageing import Condition, condition, slow_rates
-from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air
+from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air, sun_phase_rad
 from twin.block_steps import block_steps
 from twin.carry import Carry, closed
 from twin.day_ends import days_ended
 from twin.energy import Ledger
-from twin.exchange import Inputs, even_split
+from twin.exchange import Inputs, work_asked
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import FRAMES, TILES, WHOLE, on_all, placed, shardings, sum_over_devices, to_every_process
@@ -149,7 +149,8 @@ def run_chunk(
     ) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
         (carry, opened), (number, demand) = before, interval
         span_s = _span_s(segment.length_s(step_s), now, number)
-        inputs = inputs_of(structure, segment, shared, each, now, number, demand, carry, fleet_sum)
+        given = (now, environment.start_days, number, demand)
+        inputs = inputs_of(structure, segment, shared, each, *given, carry, fleet_sum)
         states, slow, totals, frames = {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
@@ -183,15 +184,22 @@ def inputs_of(
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     now: Moment,
+    start_days: Array,
     number: Array,
     demand_flops: Array,
     carry: Carry,
     fleet_sum: Callable[[Array], Array] = jnp.sum,
 ) -> dict[str, Inputs]:
-    """What each satellite is given in an exchange interval of a segment, by its number there."""
+    """What each satellite is given in an exchange interval of a segment, by its number there.
+
+    Work by the place in the orbit is that of the middle of the interval.
+    """
     interval_s = segment.length_s(step_length_s(structure, now))
     span_s = _span_s(interval_s, now, number)
-    return even_split(
+    middle_s = (number + 0.5) * interval_s
+    middle = start_days, now.date_s + middle_s, now.flown_s + middle_s
+    placed = structure.cohorts if structure.workload_model == "orbit_schedule" else ()
+    return work_asked(
         structure,
         shared,
         each,
@@ -202,6 +210,7 @@ def inputs_of(
         interval_s,
         fleet_sum,
         {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
+        {c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
     )
 
 

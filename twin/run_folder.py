@@ -13,11 +13,12 @@ import yaml
 
 from twin.refusal import ConfigError
 
-CONFIG, SUMMARY, TELEMETRY = "config.yaml", "summary.json", "telemetry.zarr"
+CONFIG, SUMMARY, DESIGN, TELEMETRY = "config.yaml", "summary.json", "design.json", "telemetry.zarr"
 REPORT, CHECKPOINTS, LOCK = "report.html", "checkpoints", "run.lock"
 FAILURE = ("failure.npz", "failure.json")
-# What a run that was ended while it began may have left before its configuration.
-BEFORE = {".hydra", "run.log", LOCK, f"{CONFIG}.partial"}
+REASON = "refused.json"  # why there is no answer
+# What a run that was ended while it began, or refused, may have left before its configuration.
+BEFORE = {".hydra", "run.log", LOCK, REASON, f"{CONFIG}.partial"}
 
 
 def named(folder: Path) -> str:
@@ -65,10 +66,10 @@ def check_writable(folder: Path) -> None:
         raise ConfigError(f"{named(folder)}: cannot be written ({error.strerror})") from None
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path, name: str = SUMMARY) -> dict[str, Any]:
     """The summary of a run that has reached its end; empty without one, or when it cannot be read."""
     try:
-        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

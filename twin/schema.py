@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import inf, nextafter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -156,7 +157,7 @@ class Step(Strict):
     @field_validator("values", mode="before")
     @classmethod
     def _by_path(cls, given: Any) -> Any:
-        return _flat(given)
+        return flat(given)
 
 
 class Analysis(Strict):
@@ -183,7 +184,7 @@ class Analysis(Strict):
     @field_validator("parity", "ranges", mode="before")
     @classmethod
     def _by_path(cls, given: Any) -> Any:
-        return _flat(given)
+        return flat(given)
 
     @field_validator("quantiles")
     @classmethod
@@ -191,13 +192,13 @@ class Analysis(Strict):
         return _rising(given)
 
 
-def _flat(given: Any, path: str = "") -> Any:
+def flat(given: Any, path: str = "") -> Any:
     """Nested mappings as one by dotted path; a mapping with bounds, or what is none, is a leaf."""
     if not isinstance(given, Mapping) or {"low", "high"} & given.keys():
         return {path: given} if path else given
     found = {}
     for key, value in given.items():
-        found |= _flat(value, f"{path}.{key}" if path else str(key))
+        found |= flat(value, f"{path}.{key}" if path else str(key))
     return found
 
 
@@ -205,6 +206,15 @@ def _rising(given: list[float]) -> list[float]:
     if any(low >= high for low, high in pairwise(given)):
         raise ValueError("must rise from each to the next")
     return given
+
+
+def range_of(model: type[Strict], key: str) -> tuple[float, float]:
+    """Least and greatest value that a number of a model may have."""
+    low, high = -inf, inf
+    for bound in model.model_fields[key].metadata:
+        low, high = getattr(bound, "ge", low), getattr(bound, "le", high)
+        high = nextafter(bound.lt, low) if hasattr(bound, "lt") else high
+    return low, high
 
 
 class Node(Strict):

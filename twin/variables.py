@@ -129,6 +129,7 @@ TOTALS = (
     Total("max_vapour_quality", "1", "max", "vapour_quality", "Highest vapour quality at the exit of the evaporator"),
     Total("max_array_temperature_k", "K", "max", "array_temperature_k", "Warmest array of the run"),
     Total("min_state_of_charge", "1", "min", "state_of_charge", "Lowest state of charge of the run"),
+    Total("max_state_of_charge", "1", "max", "state_of_charge", "Highest state of charge of the run"),
 )
 
 # What each window's change of stored energy adds up to, at the weight of its totals.

@@ -117,7 +117,7 @@ def hardware_usd(
     """Parts of a satellite without its computers, with their integration and test. [USD]
 
     Cells by their power, panels (substrate, hinges, glass, lay-down) by area; power electronics with the harness, by
-    the power that they carry; bus: avionics, attitude control and radio; structure with the mass margin.
+    the power that they carry; bus: avionics, attitude control and radio; structure with shield and mass margin.
     """
     kg = satellite.parts_kg
     usd = {
@@ -128,7 +128,7 @@ def hardware_usd(
         + kg["coolant_loop"] * coolant_loop_price_usd_per_kg,
         "power_electronics": satellite.nominal_power_w * power_electronics_price_usd_per_w,
         "bus_and_structure": kg["bus"] * bus_price_usd_per_kg
-        + (kg["structure"] + kg["contingency"]) * structure_price_usd_per_kg,
+        + sum((kg[name] for name in FRAME), jnp.zeros(())) * structure_price_usd_per_kg,
         "propulsion": (kg["propulsion"] + kg["tanks"]) * propulsion_price_usd_per_kg
         + kg["propellant"] * propellant_price_usd_per_kg,
         "laser_terminals": jnp.asarray(laser_terminal_count) * laser_terminal_price_usd,
@@ -137,7 +137,8 @@ def hardware_usd(
 
 
 ELECTRONICS = ("bus", "power_electronics", "harness")
-MECHANICS = ("array", "radiator", "coolant_loop", "propulsion", "tanks", "structure", "contingency", "propellant")
+FRAME = ("structure", "shield", "contingency")
+MECHANICS = ("array", "radiator", "coolant_loop", "propulsion", "tanks", *FRAME, "propellant")
 
 
 @part("manufacture")

@@ -8,8 +8,8 @@ from twin.deployment import futures, ladder, parity, sensitivity
 from twin.deployment.life import Life
 from twin.deployment.project import Project
 from twin.deployment.questions import Inquiry, Watch, of_analysis, unwatched
-from twin.deployment.tables import Table
 from twin.schema import Analysis
+from twin.tables import Table
 
 Rows = list[dict[str, Any]]
 Columns = dict[str, list[float]]

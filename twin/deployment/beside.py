@@ -14,8 +14,8 @@ from twin.deployment.metrics import RUNNING
 from twin.deployment.outcome import ORBIT, Outcome, site_of
 from twin.deployment.project import Project, ProjectConfig
 from twin.deployment.space_prices import CHIPS
-from twin.deployment.tables import Table
 from twin.model import numbers_of
+from twin.tables import Table
 
 NONE = "none"
 BUILT_NOT = ("launch", "insurance", "development", *RUNNING, *CHIPS)

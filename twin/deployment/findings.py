@@ -8,15 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin.deployment import answers, beside, folder, space, verdict
+from twin import answer_folder
+from twin.deployment import answers, beside, space, verdict
 from twin.deployment import life as lives
 from twin.deployment.answers import Answers
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome, outcome
 from twin.deployment.project import Project, ProjectConfig, build_project
 from twin.deployment.questions import Watch, unwatched
-from twin.deployment.tables import Table, tables
+from twin.deployment.tables import tables
 from twin.refusal import ConfigError
+from twin.tables import Table
 
 SERVED = ("sunlit_fraction", "array_health", "chip_failure_per_year", "launch_usd_per_kg", "satellite_usd_per_w")
 
@@ -46,7 +48,7 @@ def deploy(
     ConfigError when the configuration cannot be built, or the folder holds something else.
     """
     if run_dir is not None:
-        folder.finished(Path(run_dir), config.resolved)
+        answer_folder.finished(Path(run_dir), config.resolved)
     project = build_project(config) if project is None else project
     watch("life of a satellite", 0, 1)
     life = jax.block_until_ready(_life(project.model.structure, project.model.params, project.model.environment))
@@ -58,7 +60,7 @@ def deploy(
     drawn = tables(project, life, found) | beside.tables(config, project, life, found) | answers.tables(asked)
     result = Findings(project, life, found, asked, _summary(project, life, found, asked), drawn)
     if run_dir is not None:
-        folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
+        answer_folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
 
 

@@ -76,7 +76,7 @@ def life(structure: Structure, params: Params, environment: Environment) -> Life
     _, later = rollout.run_all(structure, tiles, environment, mark=mark)
     marks = jax.tree.map(lambda *parts: jnp.concatenate(parts), first, later)
     whole = structure.schedule.duration_ms // YEAR_MS
-    return Life(**_made(cohort, params[cohort.name], prepared[cohort.name]), **_yearly(marks, whole))
+    return Life(**made(cohort, params[cohort.name], prepared[cohort.name]), **_yearly(marks, whole))
 
 
 def check(model: Model) -> None:
@@ -132,7 +132,7 @@ def jacobian(model: Model, paths: Iterable[str]) -> dict[str, Life]:
     if not found:
         return {}
     places = tuple(found.values())
-    at = jnp.stack([model.params[place.cohorts[0]][place.slot][place.key] for place in places])
+    at = jnp.stack([designs.number(model.params, place) for place in places])
     slopes = _slopes(model.structure, places, model.params, model.environment, at)
     return {path: jax.tree.map(lambda leaf, k=k: leaf[k], slopes) for k, path in enumerate(found)}
 
@@ -198,7 +198,7 @@ def _yearly(marks: Mark, years: int) -> dict[str, Any]:
     return curves | {name: in_year(integral(leaf)) / const.YEAR_S for name, leaf in marks.held.items()}
 
 
-def _made(cohort: CohortStructure, params: CohortParams, prepared: Cohort) -> dict[str, Any]:
+def made(cohort: CohortStructure, params: CohortParams, prepared: Cohort) -> dict[str, Any]:
     """What a satellite is when it is launched, and where."""
     budget, panel, elements = prepared.budget, prepared.shared.panel, prepared.each.elements
     cells = registry.models("solar_cell")[cohort.model("solar_cell")]

@@ -60,7 +60,7 @@ def present(project: Project, path: str) -> float:
     if key in project.numbers.get(slot, {}):
         return float(project.numbers[slot][key])
     place = designs.places(project.model.structure, [path])[path]
-    return float(project.model.params[place.cohorts[0]][place.slot][place.key])
+    return float(designs.number(project.model.params, place))
 
 
 def bounds(project: Project, path: str, span: Span) -> tuple[float, float]:

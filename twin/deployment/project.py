@@ -76,7 +76,7 @@ def validate(composed: Mapping[str, Any]) -> ProjectConfig:
     if composed.get("cohorts"):
         raise ConfigError("cohorts: a deployment has one design; give its overrides themselves")
     own = {key: value for key, value in composed.items() if key not in OWN_KEYS}
-    fleet = fleet_config.validate({**own, **_of_a_run()})
+    fleet = fleet_config.validate({**own, **of_a_run()})
     profiles = dict(_profiles(composed))
     against, sites = profiles["deployment"].against, composed["ground"]
     if against not in sites:
@@ -92,7 +92,7 @@ def validate(composed: Mapping[str, Any]) -> ProjectConfig:
     )
 
 
-def _of_a_run() -> dict[str, Any]:
+def of_a_run() -> dict[str, Any]:
     """What belongs to a run and its folder, as `simulate` has it: a life is simulated, but nothing of it is kept."""
     values = yaml.safe_load((conf_dir() / "simulate.yaml").read_text(encoding="utf-8"))
     return {key: values[key] for key in ("output", "checkpoint", "resume")}

@@ -1,7 +1,6 @@
 """A deployment as tables: columns by name, whole units where people count them."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -14,8 +13,8 @@ from twin.deployment.course import Course, years_at
 from twin.deployment.life import Life
 from twin.deployment.outcome import ORBIT, Outcome
 from twin.deployment.project import Project
+from twin.tables import Table
 
-Table = dict[str, Sequence[Any]]
 LAUNCH_UNIT = "launches"
 
 

@@ -28,9 +28,13 @@ class Solution:
     slopes: np.ndarray  # (row, variable)
     objective: float
     margins: np.ndarray  # (limit,), 0 or more where the limit holds
-    prices: np.ndarray  # (limit,), 0 or more: by how much a unit more of room would better the objective
+    prices: (
+        np.ndarray
+    )  # (limit,), 0 or more: by how much a unit more of room would better the objective; NaN if infeasible
     bound_prices: np.ndarray  # (variable,): the same for the bounds, above 0 at the upper, below 0 at the lower one
-    kkt_residual: float  # of the scaled problem: largest component of the Lagrangian's gradient
+    kkt_residual: (
+        float  # of the scaled problem: largest of the Lagrangian's gradient and of multipliers times distances
+    )
     status: Status
     message: str  # one sentence: converged, or why not
     iterations: int

@@ -158,6 +158,16 @@ def show(folder: str | Path) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+def two_columns(heading: str, rows: list[tuple[str, str]]) -> Table:
+    """Names and values under a heading."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(heading, overflow="fold", max_width=48)
+    table.add_column("", overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(f"  {name}"), Text(value))
+    return table
+
+
 def show_stopped(folder: Path, data: Any, command: str) -> None:
     """Say how far a run that was asked to stop has come, and the command that goes on."""
     from twin.reporting.report import reached
@@ -312,9 +322,17 @@ def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:
 
 
 def report(path: str | Path) -> None:
-    """Write and name the report of a run or a deployment, or rank a sweep's jobs; ConfigError for another folder."""
+    """Write and name the report of a run, a deployment or a design, or rank a sweep; ConfigError for another folder."""
     from twin.config import ConfigError
-    from twin.reporting import deployment_console, deployment_facts, deployment_report, ranking
+    from twin.reporting import (
+        deployment_console,
+        deployment_facts,
+        deployment_report,
+        design_console,
+        design_facts,
+        design_report,
+        ranking,
+    )
     from twin.reporting.report import write_report
 
     path = Path(path)
@@ -324,6 +342,9 @@ def report(path: str | Path) -> None:
     elif deployment_facts.is_deployment(path):
         deployment_report.write(path)
         deployment_console.show(path)
+    elif design_facts.is_design(path):
+        design_report.write(path)
+        design_console.show(path)
     elif ranking.is_sweep(path):
         _rank(path)
     elif not path.exists():
@@ -331,7 +352,7 @@ def report(path: str | Path) -> None:
     else:
         raise ConfigError(
             f"{path}: holds neither a run (telemetry.zarr), nor a deployment (metrics.csv and months.csv), "
-            "nor finished jobs of a sweep (*/summary.json)"
+            "nor a design (design.json), nor finished jobs of a sweep (*/summary.json)"
         )
 
 

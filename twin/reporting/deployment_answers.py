@@ -10,12 +10,25 @@ from plotly.subplots import make_subplots
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.deployment_figures import colours, dress, log_axis, plain
-from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, RED, faint, scale
+from twin.reporting.deployment_figures import colours
+from twin.reporting.figures import (
+    BESIDE,
+    BLUE,
+    FONT,
+    GREEN,
+    GREY,
+    MOST_BARS,
+    ORANGE,
+    RED,
+    dress,
+    faint,
+    log_axis,
+    plain,
+    scale,
+    signed,
+)
 
 MAP = "map_"
-BESIDE = {"l": 320, "r": 40, "t": 30, "b": 50}  # margins where long names stand beside bars
-MOST_BARS = 16  # of a figure with a bar for each number
 ENDS = {"theirs": "the study's result", "ours": "this deployment"}  # of the waterfall
 CHEAPER = GREEN
 PARITY: Any = {"color": FONT["color"], "dash": "dash", "width": 1.5}
@@ -174,26 +187,14 @@ def drivers(deployment: Deployment) -> go.Figure:
     """Rank correlation of the ratio with each drawn number, the strongest on top."""
     paths = [str(path) for path in deployment.column("drivers", "path")][:MOST_BARS]
     values = deployment.numbers("drivers", "rank_correlation")[: len(paths)]
-    return _signed(paths, values, "Rank correlation with the ratio (Spearman)")
+    return signed(paths, values, "Rank correlation with the ratio (Spearman)")
 
 
 def elasticities(deployment: Deployment) -> go.Figure:
     """Per cent of the ratio for a per cent of each number, by gradients; the strongest on top."""
     paths = [str(path) for path in deployment.column("elasticities", "path")][:MOST_BARS]
     values = deployment.numbers("elasticities", "elasticity")[: len(paths)]
-    return _signed(paths, values, "Per cent of the ratio for 1 % of the number")
-
-
-def _signed(paths: list[str], values: np.ndarray, title: str) -> go.Figure:
-    """A bar for each number: orange where more of it makes orbit dearer."""
-    figure = go.Figure()
-    shades = [ORANGE if value > 0 else BLUE for value in values]
-    figure.add_bar(
-        y=paths, x=plain(values), orientation="h", marker_color=shades, hovertemplate="%{y}: %{x:.3~f}<extra></extra>"
-    )
-    figure.update_xaxes(title_text=title)
-    figure.update_yaxes(autorange="reversed")
-    return dress(figure, 110 + 24 * len(paths), margin=BESIDE)
+    return signed(paths, values, "Per cent of the ratio for 1 % of the number")
 
 
 def waterfall(deployment: Deployment) -> go.Figure:

@@ -80,7 +80,7 @@ def show(folder: str | Path) -> None:
     console.print()
     console.print(result_table(deployment))
     console.print()
-    console.print(_two_columns("Satellite, from its simulation", list(facts.satellite(deployment).items())))
+    console.print(terminals.two_columns("Satellite, from its simulation", list(facts.satellite(deployment).items())))
     for block in _answers(deployment):
         console.print()
         console.print(block)
@@ -102,25 +102,15 @@ def result_table(deployment: Deployment) -> Table:
     return table
 
 
-def _two_columns(heading: str, rows: list[tuple[str, str]]) -> Table:
-    """Names and values under a heading."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(heading, overflow="fold", max_width=48)
-    table.add_column("", overflow="fold")
-    for name, value in rows:
-        table.add_row(Text(f"  {name}"), Text(value))
-    return table
-
-
 def _answers(deployment: Deployment) -> Iterator[Table | Text]:
     """What was asked besides: parity, ladder and futures, where the folder has them."""
     if "parity" in deployment.tables:
         rows = [(path, f"{now}; parity: {words}") for path, now, words, _ in facts.parity_rows(deployment)]
-        yield _two_columns("Break-even, all else as it is", rows)
+        yield terminals.two_columns("Break-even, all else as it is", rows)
     if "ladder" in deployment.tables:
         labels, ratios = deployment.column("ladder", "label"), deployment.numbers("ladder", "ratio")
         rows = [(f"{k} {label}", f"{ratio:.3g}") for k, (label, ratio) in enumerate(zip(labels, ratios, strict=True))]
-        yield _two_columns("Ladder, orbit over ground", rows)
+        yield terminals.two_columns("Ladder, orbit over ground", rows)
         yield Text(facts.ladder_sentence(deployment))
     if "futures" in deployment.tables:
         yield Text("\n".join(facts.futures_sentences(deployment)))

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin import run_folder
-from twin.deployment import folder as deployment_folder
-from twin.deployment.tables import Table
+from twin import run_folder, tables
 from twin.refusal import ConfigError
 from twin.reporting import human
+from twin.tables import Table
 
 ORBIT, BEAMED = "orbit", "beamed_power"
 BASIC = ("months", "costs", "supply", "vintages", "life", "metrics")
@@ -141,7 +140,7 @@ def read(folder: str | Path) -> Deployment:
 
 def _table(folder: Path, name: str) -> Table:
     try:
-        table = deployment_folder.read_table(folder, name)
+        table = tables.read(folder, name)
     except (ValueError, csv.Error) as error:
         raise _damaged(folder, name, str(error)) from None
     assert table is not None

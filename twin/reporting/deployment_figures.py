@@ -11,9 +11,8 @@ from plotly.subplots import make_subplots
 from twin.reporting import deployment_facts as facts
 from twin.reporting import human
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, PURPLE, RED, scale
+from twin.reporting.figures import BLUE, FONT, GREEN, GREY, ORANGE, PURPLE, RED, dress, log_axis, plain, scale
 
-GRID = "#e5e9ee"
 SITES = (ORANGE, GREEN, PURPLE, GREY, "#56b4e9", "#8c6d31", "#5e4fa2")
 PALETTE = (
     BLUE, "#56b4e9", RED, ORANGE, GREEN, PURPLE, "#8c6d31", "#5e4fa2", "#f0e442", "#7fc97f", "#1f2933", "#b15928",
@@ -39,29 +38,6 @@ def colours(deployment: Deployment) -> dict[str, str]:
     """A colour for each place, the same in all figures."""
     sites = [place for place in deployment.places if place != ORBIT]
     return {ORBIT: BLUE, **{place: SITES[k % len(SITES)] for k, place in enumerate(sites)}}
-
-
-def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """Font, light grid and margins of the other figures."""
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor="#c3ccd5", automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor="#c3ccd5", automargin=True)
-    margin = {"l": 70, "r": 30, "t": 30, "b": 50}
-    return figure.update_layout(template="none", font=FONT, height=height, **{"margin": margin, **layout})
-
-
-def log_axis(title: str, values: Any) -> dict[str, Any]:
-    """A logarithmic axis for these values with its ticks written out: the fewer decades, the more of each."""
-    known = [value for value in np.ravel(values) if np.isfinite(value) and value > 0.0] or [1.0]
-    span = max(known) / min(known)
-    close = (1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
-    steps = (1, 2, 5) if span > 30.0 else (1, 1.5, 2, 3, 5, 7) if span > 3.0 else close
-    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
-    return {"type": "log", "title_text": title, "tickvals": ticks, "ticktext": [f"{tick:.7g}" for tick in ticks]}
-
-
-def plain(values: Any) -> np.ndarray:
-    """Numbers in single precision, which keeps the page small; NaN where there is none."""
-    return np.where(np.isfinite(found := np.asarray(values, float)), found, np.nan).astype(np.float32)
 
 
 def comparison(deployment: Deployment) -> go.Figure:

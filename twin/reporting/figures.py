@@ -26,6 +26,9 @@ from twin.reporting.energy_flow import (
 
 FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#1f2933"}
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#7f8c8d"
+GRID = "#e5e9ee"
+BESIDE = {"l": 320, "r": 40, "t": 30, "b": 50}  # margins where long names stand beside bars
+MOST_BARS = 16  # of a figure with a bar for each number
 
 
 class Curve(NamedTuple):
@@ -202,12 +205,12 @@ def _dress(figure: go.Figure, heights: Sequence[float]) -> go.Figure:
     figure.update_xaxes(
         type="date",
         tickformat="%H:%M\n%d %b",
-        gridcolor="#e5e9ee",
+        gridcolor=GRID,
         showspikes=True,
         spikethickness=1,
         spikecolor="#9aa5b1",
     )
-    figure.update_yaxes(gridcolor="#e5e9ee", zerolinecolor="#c3ccd5")
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor="#c3ccd5")
     tops = np.cumsum([0.0, *heights]) / sum(heights)
     legends: dict[str, Any] = {
         _legend(row): {"x": 1.01, "y": 1.0 - top, "xanchor": "left", "yanchor": "top", "font": {"size": 12}}
@@ -262,3 +265,38 @@ def _heights(flows: Sequence[Flow]) -> list[float]:
     centre.update({BATTERY: 1.0 - share[BATTERY] / 2, CONVERSION: conversion, HOUSEKEEPING: housekeeping})
     centre.update({CHIPS: 1.0 - share[CHIPS] / 2, WORK: 1.0 - share[CHIPS] / 2, KEPT: 0.97, TAKEN: 0.98})
     return [min(max(centre[node], 0.01), 0.99) for node in NODES]
+
+
+def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    """Font, light grid and margins that all figures have."""
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor="#c3ccd5", automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor="#c3ccd5", automargin=True)
+    margin = {"l": 70, "r": 30, "t": 30, "b": 50}
+    return figure.update_layout(template="none", font=FONT, height=height, **{"margin": margin, **layout})
+
+
+def log_axis(title: str, values: Any) -> dict[str, Any]:
+    """A logarithmic axis for these values with its ticks written out: the fewer decades, the more of each."""
+    known = [value for value in np.ravel(values) if np.isfinite(value) and value > 0.0] or [1.0]
+    span = max(known) / min(known)
+    close = (1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+    steps = (1, 2, 5) if span > 30.0 else (1, 1.5, 2, 3, 5, 7) if span > 3.0 else close
+    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
+    return {"type": "log", "title_text": title, "tickvals": ticks, "ticktext": [f"{tick:.7g}" for tick in ticks]}
+
+
+def plain(values: Any) -> np.ndarray:
+    """Numbers in single precision, which keeps the page small; NaN where there is none."""
+    return np.where(np.isfinite(found := np.asarray(values, float)), found, np.nan).astype(np.float32)
+
+
+def signed(paths: list[str], values: np.ndarray, title: str) -> go.Figure:
+    """A bar for each number: orange where it is positive, blue where it is negative."""
+    figure = go.Figure()
+    shades = [ORANGE if value > 0 else BLUE for value in values]
+    figure.add_bar(
+        y=paths, x=plain(values), orientation="h", marker_color=shades, hovertemplate="%{y}: %{x:.3~f}<extra></extra>"
+    )
+    figure.update_xaxes(title_text=title)
+    figure.update_yaxes(autorange="reversed")
+    return dress(figure, 110 + 24 * len(paths), margin=BESIDE)

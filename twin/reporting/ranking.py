@@ -1,4 +1,4 @@
-"""The jobs of a sweep, ranked: runs by work for each kilogram launched, deployments by what orbit costs."""
+"""The jobs of a sweep, ranked: runs by work per kilogram, deployments by what orbit costs, designs by their aim."""
 
 import csv
 import io
@@ -11,7 +11,10 @@ import yaml
 
 from twin.refusal import ConfigError
 from twin.reporting import human, ranking_kinds
-from twin.reporting.ranking_kinds import Kind, Result
+from twin.reporting.ranking_kinds import Column, Kind, Result
+from twin.run_folder import DESIGN, SUMMARY
+
+SUMMARIES = (SUMMARY, DESIGN)
 
 
 class Job(NamedTuple):
@@ -29,10 +32,16 @@ class Ranking(NamedTuple):
     kind: Kind
     jobs: Sequence[Job]
 
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Columns for the results that there are."""
+        return self.kind.columns([job.result for job in self.jobs if job.result])
+
 
 def is_sweep(folder: Path) -> bool:
     """Whether a folder holds jobs of a sweep, at least one of them finished."""
-    return folder.is_dir() and any(ranking_kinds.of(path.parent) for path in folder.glob("*/summary.json"))
+    ended = (path.parent for name in SUMMARIES for path in folder.glob(f"*/{name}"))
+    return folder.is_dir() and any(map(ranking_kinds.of, ended))
 
 
 def rank(folder: Path) -> Ranking:
@@ -57,11 +66,11 @@ def _order(path: Path) -> tuple[int, str]:
 
 
 def _is_job(path: Path) -> bool:
-    return any((path / name).exists() for name in ("summary.json", "telemetry.zarr", ".hydra"))
+    return any((path / name).exists() for name in (*SUMMARIES, "telemetry.zarr", ".hydra"))
 
 
 def _job(kind: Kind, path: Path, overrides: Mapping[str, str]) -> Job:
-    if not (path / "summary.json").is_file():
+    if not kind.ended(path):
         return Job(path, kind.status(path), overrides, {})
     try:
         return Job(path, "finished", overrides, kind.read(path))
@@ -106,7 +115,7 @@ def _differences(settings: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 def header(ranking: Ranking) -> list[str]:
     """Column titles: rank and job, what varies, results."""
-    return ["#", "Job", *_varied(ranking), *(column.title for column in ranking.kind.columns)]
+    return ["#", "Job", *_varied(ranking), *(column.title for column in ranking.columns if column.shown)]
 
 
 def _varied(ranking: Ranking) -> list[str]:
@@ -115,7 +124,7 @@ def _varied(ranking: Ranking) -> list[str]:
 
 def cells(ranking: Ranking) -> list[list[str]]:
     """One row of text per job; a job without a result says why in the last column."""
-    varied, columns, rows = _varied(ranking), ranking.kind.columns, []
+    varied, columns, rows = _varied(ranking), [column for column in ranking.columns if column.shown], []
     for place, job in enumerate(ranking.jobs, 1):
         values = [column.take(job.result) if job.result else None for column in columns]
         texts = [human.NOTHING if v is None else c.text(v) for c, v in zip(columns, values, strict=True)]
@@ -145,7 +154,7 @@ def to_csv(ranking: Ranking) -> str:
     """The ranking in SI units."""
     text = io.StringIO()
     writer = csv.writer(text)
-    varied, columns = _varied(ranking), ranking.kind.columns
+    varied, columns = _varied(ranking), ranking.columns
     writer.writerow(["rank", "job", "status", *varied, *(column.key for column in columns)])
     for place, job in enumerate(ranking.jobs, 1):
         values = [column.take(job.result) if job.result else "" for column in columns]

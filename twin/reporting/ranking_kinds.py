@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twin import run_folder
+from twin import answer_folder, run_folder
 from twin.deployment.space import LIMITS
 from twin.deployment.verdict import years_to_target
 from twin.refusal import ConfigError
+from twin.reporting import amounts, design_facts, human
 from twin.reporting import deployment_facts as facts
-from twin.reporting import human
 from twin.store import open_run
 
 Result = Mapping[str, Any]  # of a finished job, in SI
@@ -26,6 +26,7 @@ class Column(NamedTuple):
     key: str
     take: Callable[[Result], Any]
     text: Callable[[Any], str]
+    shown: bool = True  # to people; the CSV has all
 
 
 class Kind(NamedTuple):
@@ -34,7 +35,8 @@ class Kind(NamedTuple):
     name: str
     order: str
     merit: Callable[[Result], float]
-    columns: Sequence[Column]
+    columns: Callable[[Sequence[Result]], Sequence[Column]]  # for these results
+    ended: Callable[[Path], bool]  # whether there is a result to read
     read: Callable[[Path], Result]  # ConfigError where the folder is damaged
     status: Callable[[Path], str]  # of a job without a result
     terms: Callable[[Result], Sequence[str]]  # in which a job counts; those of other terms do not compare
@@ -46,7 +48,13 @@ def of(folder: Path) -> Kind | None:
     summary = run_folder.summary(folder)
     if (folder / run_folder.TELEMETRY).is_dir() or "fleet" in summary:
         return RUNS
+    if design_facts.is_design(folder):
+        return DESIGNS
     return DEPLOYMENTS if facts.is_deployment(folder) or "places" in summary else None
+
+
+def _has_summary(folder: Path) -> bool:
+    return (folder / run_folder.SUMMARY).is_file()
 
 
 # --- Runs ---------------------------------------------------------------------------------------------------------
@@ -77,7 +85,8 @@ RUNS = Kind(
     name="runs",
     order="By work delivered for each kilogram launched",
     merit=_flop_per_kg,
-    columns=(
+    ended=_has_summary,
+    columns=lambda _: (
         Column("Per mass", "flop_per_kg", _flop_per_kg, lambda v: human.si(v, "FLOP/kg")),
         Column(
             "PFLOP/s\neach",
@@ -143,7 +152,8 @@ DEPLOYMENTS = Kind(
     name="deployments",
     order="By what orbit costs over what the ground costs, cheapest first",
     merit=lambda orbit: -math.inf if orbit["orbit_over_ground"] is None else -orbit["orbit_over_ground"],
-    columns=(
+    ended=_has_summary,
+    columns=lambda _: (
         Column("Orbit/\nground", "orbit_over_ground", lambda orbit: orbit["orbit_over_ground"], human.digits),
         _metric("USD per\nPFLOP-day", "levelised_usd_per_pflop_day"),
         _metric("without\nchips", "levelised_usd_per_pflop_day_without_chips"),
@@ -157,7 +167,86 @@ DEPLOYMENTS = Kind(
         Column("Binds", "binding_limit", lambda orbit: orbit["binding_limit"], facts.words),
     ),
     read=_deployment,
-    status=lambda folder: "failed or unfinished",
+    status=answer_folder.reason,
     terms=lambda orbit: [orbit["terms"]],
     unlike="compare by different measures or with different sites",
+)
+
+
+# --- Designs ------------------------------------------------------------------------------------------------------
+
+MOST_NUMBERS = 6  # of a design that a table shows
+
+
+def _design(folder: Path) -> Result:
+    """Objective, mass, numbers and what holds a design."""
+    found = design_facts.read(folder)
+    of, rows = found.summary["objective"], found.summary["before_after"]
+    mass = next((row["after"] for row in found.summary["measures"] if row["measure"] == "mass_kg"), None)
+    holding = dict.fromkeys(design_facts.label(found, row) for row in design_facts.paid(found))
+    return {
+        "sense": of["sense"],
+        "name": found.objective,
+        "unit": of["unit"],
+        "objective": of["after"],
+        "before": of["before"],
+        "mass_kg": mass,
+        "status": found.summary["status"],
+        "binding_limit": ", ".join(holding) or "nothing",
+        "numbers": {row["path"]: (row["after"], row["unit"]) for row in rows},
+    }
+
+
+def _has_design(folder: Path) -> bool:
+    found = run_folder.summary(folder, run_folder.DESIGN)
+    return design_facts.is_design(folder) and ("status" not in found or design_facts.holds(found))
+
+
+def _no_design(folder: Path) -> str:
+    """Which limits conflict, or why the job ended before that was known."""
+    found = run_folder.summary(folder, run_folder.DESIGN)
+    return str(found.get("message") or answer_folder.reason(folder))
+
+
+def _design_columns(results: Sequence[Result]) -> Sequence[Column]:
+    """Objective, change, mass, the numbers of these designs, how the search ended, and what holds them."""
+    name, unit = next(((result["name"], result["unit"]) for result in results), ("objective", ""))
+    units = {path: unit for result in results for path, (_, unit) in result["numbers"].items()}
+    numbers = [_number(place, *number) for place, number in enumerate(units.items())]
+    return (
+        Column(
+            design_facts.measure(name), "objective", lambda r: r["objective"], lambda v: amounts.level(name, unit, v)
+        ),
+        Column("Before", "before", lambda r: r["before"], lambda v: amounts.level(name, unit, v)),
+        Column("Mass", "mass_kg", lambda r: r["mass_kg"], human.mass, shown=name != "mass_kg"),
+        *numbers,
+        Column("Search", "ended", lambda r: r["status"], str),
+        Column("Binds", "binding_limit", lambda r: r["binding_limit"], str),
+    )
+
+
+def _number(place: int, path: str, unit: str) -> Column:
+    def text(value: float) -> str:
+        return amounts.level(path, unit, value)
+
+    title = path.replace(".", ".\n")
+    return Column(title, path, lambda r: r["numbers"].get(path, (None,))[0], text, shown=place < MOST_NUMBERS)
+
+
+def _merit(result: Result) -> float:
+    if not human.known(result["objective"]):
+        return -math.inf
+    return result["objective"] if result["sense"] == "maximize" else -result["objective"]
+
+
+DESIGNS = Kind(
+    name="designs",
+    order="By their objective, best first",
+    merit=_merit,
+    columns=_design_columns,
+    ended=_has_design,
+    read=_design,
+    status=_no_design,
+    terms=lambda result: [f"{result['sense']} {result['name']}"],
+    unlike="have different objectives",
 )

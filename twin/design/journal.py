@@ -1,0 +1,75 @@
+"""Every evaluation on disk, so that a search that was cut off goes on where it stopped.
+
+A file of lines of JSON: the digest of what is evaluated, then designs, rows and slopes, one line per call. Numbers are
+written so that they are read back as they were. A last line that is cut short is dropped; evaluations that are on file
+are not made again, and as the searches are deterministic they come to the same end.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin.design.problem import Evaluate, Evaluation, Problem
+from twin.refusal import ConfigError
+
+FILE = "evaluations.jsonl"
+
+
+class Journal:
+    """The evaluations of one problem in a run's folder."""
+
+    def __init__(self, folder: Path, about: str = "") -> None:
+        """In `folder`, which exists; `about` is whatever else the evaluations depend on, such as the configuration."""
+        self.path, self.about = folder / FILE, about
+
+    def over(self, problem: Problem, evaluate: Evaluate) -> Evaluate:
+        """The same rows and slopes, from the file where it has them; ConfigError when it is of another problem."""
+        known = self._known(self._digest(problem))
+
+        def recorded(designs: np.ndarray) -> Evaluation:
+            key = _key(designs)
+            if key not in known:
+                known[key] = evaluate(designs)
+                self._append({"designs": designs.tolist(), **{k: v.tolist() for k, v in known[key]._asdict().items()}})
+            return known[key]
+
+        return recorded
+
+    def _digest(self, problem: Problem) -> str:
+        text = json.dumps([asdict(problem), self.about], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _known(self, digest: str) -> dict[Any, Evaluation]:
+        """Evaluations on file, with the file cut back to its whole lines, or begun."""
+        text = self.path.read_bytes() if self.path.exists() else b""
+        whole = text[: text.rfind(b"\n") + 1]
+        if not whole:
+            self.path.write_bytes(b"")
+            self._append({"digest": digest})
+            return {}
+        first, *lines = (self._read(number, line) for number, line in enumerate(whole.splitlines(), 1))
+        if first.get("digest") != digest:
+            raise ConfigError(f"{self.path}: holds evaluations of another problem; remove it or choose another folder")
+        if len(whole) < len(text):
+            with self.path.open("r+b") as file:
+                file.truncate(len(whole))
+        entries = ({name: np.array(numbers, float) for name, numbers in line.items()} for line in lines)
+        return {_key(entry["designs"]): Evaluation(entry["values"], entry["slopes"]) for entry in entries}
+
+    def _read(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise ConfigError(f"{self.path}: line {number} is damaged; remove the file to evaluate anew") from None
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        with self.path.open("ab") as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+
+
+def _key(designs: np.ndarray) -> tuple[tuple[int, ...], bytes]:
+    return designs.shape, np.ascontiguousarray(designs, float).tobytes()
