@@ -96,6 +96,8 @@ REFUSED = {
     "+design.limits.x={measure: mass_kg, most: 1, scenarios: [winter]}": r"x.scenarios = 'winter': must be one of",
     '+design.scenarios.b=["thermal_network=station_loop"]': r"scenarios.b: another model, network or duration",
     '+design.scenarios.b=["battery.energy_j=1e8"]': r"scenarios.b: sets battery.energy_j, which is a variable",
+    '+design.scenarios.b=["coolant_loop.fluid_mass_kg=1"]': r"b: sets coolant_loop.fluid_mass_kg, which goes with ",
+    'design.scenarios={longest_eclipse: ["battery.energy_j=2e8"], perihelion: ["battery.energy_j=2e8"]}': r"se: sets battery.energy_j, which is a variable",
     '+design.scenarios.b=["time.strat=1"]': r"scenarios.b: time.strat: unknown key \(did you mean 'time.start'\?\)",
     '+design.scenarios.b=["design.orbits=2"]': r"scenarios.b: design belongs to the whole problem",
     "design.solver.method=newton": r"design.solver.method = 'newton'",

@@ -119,7 +119,7 @@ def front(design: Design) -> go.Figure:
     """The objective against a second measure, each point the best design there; hover tells which."""
     table = design.tables["pareto"]
     measure = front_measure(design)
-    units = facts.unit_of(measure), design.summary["objective"]["unit"]
+    units = facts.unit_of(design, measure), design.summary["objective"]["unit"]
     (factor, unit), (other_factor, other_unit) = (
         _axis(unit, table[name]) for unit, name in zip(units, (measure, "objective"), strict=True)
     )
@@ -165,7 +165,7 @@ def _designs(design: Design) -> list[str]:
     """The design of each point in lines of a hover text."""
     table, measure, of = design.tables["pareto"], front_measure(design), design.summary["objective"]
     units = {row["path"]: row["unit"] for row in design.summary["before_after"]}
-    heads = {measure: facts.unit_of(measure), "objective": of["unit"]} | units
+    heads = {measure: facts.unit_of(design, measure), "objective": of["unit"]} | units
     names = {measure: measure, "objective": design.objective}
     texts = []
     for point in range(len(table[measure])):
