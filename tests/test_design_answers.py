@@ -296,8 +296,10 @@ def test_bullets_count_room_in_sizes_of_the_limits_the_least_on_top(page: str) -
 
 def test_front_shows_the_chosen_design_and_where_none_was_found(page: str) -> None:
     figure = figures_of(page)["pareto"]
-    best, chosen = figure["data"]
-    assert numbers(best["x"]) == pytest.approx([60, 65, 70, 75, 80, 85])
+    best, worse, chosen = figure["data"]
+    assert numbers(best["x"]) == pytest.approx([60, 70, 75, 80, 85]) and "lines" in best["mode"]
+    assert numbers(worse["x"]) == pytest.approx([65]) and numbers(worse["y"]) == pytest.approx([8000.0])
+    assert worse["mode"] == "markers" and worse["marker"]["symbol"] == "circle-open"
     assert numbers(chosen["y"]).tolist() == [7912.0] and numbers(chosen["x"]).tolist() == [75.0]
     assert "array.area_m2: 471.3 m2" in chosen["customdata"][0] and "mass: 7\u202f912 kg" in chosen["customdata"][0]
     assert [shape["x0"] for shape in figure["layout"]["shapes"]] == pytest.approx([90.0])

@@ -159,6 +159,9 @@ def test_tables_of_a_linear_design() -> None:
     assert table["linear"] == [True, True]
     assert asked["uncertainty_causes"]["share_by_slopes"] == pytest.approx([0.8, 0.2, 0.8, 0.2], rel=1e-6)
     assert len(asked["uncertainty_samples"]["a"]) == 16384
+    together = asked["uncertainty_correlations"]
+    assert together["measure"] == ["mass_kg", "margin_k"]
+    assert together["margin_k.day"] == pytest.approx([1.0, 1.0])  # they differ by what is known
 
 
 def test_rows_that_bend_are_said_not_to_be_linear() -> None:
@@ -193,6 +196,24 @@ def test_indices_of_ishigami() -> None:
     assert found.total[0] == pytest.approx(np.array([by_a + by_ac, by_b, by_ac]) / all_of_it, abs=0.01)
     assert (found.total_confidence[0] > 0.0).all()
     assert np.isnan(found.first[1]).all()  # of a row that does not vary
+
+
+def test_a_sample_without_rows_leaves_no_indices_and_is_told(tmp_path: Path) -> None:
+    given = settings({"a": UNIFORM, "b": UNIFORM}, samples=8, indices=True)
+
+    def broken(samples: np.ndarray) -> np.ndarray:
+        rows = np.repeat(samples[:, :1], 10, axis=1)
+        rows[:4] = np.nan
+        return rows
+
+    found, problem = variance.indices(broken, numbers(given), given), synthetic_design.problem()
+    assert np.isnan(found.total).all() and found.without == 4 / 32
+    linear = propagation.propagated(np.ones(10), np.ones((10, 2)), uncertain.covariance(numbers(given), given))
+    table = spread.causes(problem, numbers(given), linear, found)
+    assert table["without"] == [4 / 32] * 20
+    figure = figures.causes(design_facts.read(synthetic_design.write(tmp_path / "run", uncertainty_causes=table)))
+    assert "by slopes: there are no indices, as 12 % of their samples have" in figure.layout.xaxis.title.text
+    assert [bar.x[0] for bar in figure.data] == pytest.approx([50.0, 50.0])
 
 
 def test_indices_need_independent_numbers() -> None:

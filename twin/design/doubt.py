@@ -71,6 +71,7 @@ def asked(doubt: Doubt, design: np.ndarray) -> dict[str, Table]:
         "uncertainty": spread.rows(problem, values, given.interval, linear),
         "uncertainty_limits": spread.limits(problem, values, given.interval),
         "uncertainty_causes": spread.causes(problem, numbers, linear, found),
+        "uncertainty_correlations": spread.correlations(problem, linear),
         "uncertainty_samples": spread.members(problem, numbers, samples, values),
     }
 
