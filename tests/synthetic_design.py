@@ -105,7 +105,7 @@ def pareto() -> Table:
     found[-1] = infeasible()
     found[1] = solution(objective=8000.0, status="stopped")
     dominated = [one.objective == 8000.0 or one.status == "infeasible" for one in found]
-    points = [FrontPoint(w, w, *own) for w, *own in zip(work.tolist(), found, dominated, strict=True)]
+    points = [FrontPoint(w, w, one, worse) for w, one, worse in zip(work.tolist(), found, dominated, strict=True)]
     second = Second("delivered_flops", "worst", "least", "flop/s", 7.5e16)
     return design_folder.pareto(problem(), second, points, solution())
 

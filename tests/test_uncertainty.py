@@ -212,7 +212,10 @@ def test_a_sample_without_rows_leaves_no_indices_and_is_told(tmp_path: Path) -> 
     table = spread.causes(problem, numbers(given), linear, found)
     assert table["without"] == [4 / 32] * 20
     figure = figures.causes(design_facts.read(synthetic_design.write(tmp_path / "run", uncertainty_causes=table)))
-    assert "by slopes: there are no indices, as 12 % of their samples have" in figure.layout.xaxis.title.text
+    assert (
+        "by slopes: there are no indices, as 12 % of their samples have"
+        in figure.to_dict()["layout"]["xaxis"]["title"]["text"]
+    )
     assert [bar.x[0] for bar in figure.data] == pytest.approx([50.0, 50.0])
 
 
