@@ -177,9 +177,9 @@ def nelder_mead(meter: Meter, first: np.ndarray, seed: int) -> None:
 
 def nsga2(meter: Meter, first: np.ndarray, seed: int) -> None:
     """NSGA-II of pymoo, of one objective, limits before it; the start is one of the first population."""
-    from pymoo.algorithms.moo.nsga2 import NSGA2
-    from pymoo.core.problem import Problem as Sought
-    from pymoo.optimize import minimize as evolve
+    from pymoo.algorithms.moo.nsga2 import NSGA2  # pyright: ignore[reportMissingImports]
+    from pymoo.core.problem import Problem as Sought  # pyright: ignore[reportMissingImports]
+    from pymoo.optimize import minimize as evolve  # pyright: ignore[reportMissingImports]
 
     rival = Rival(meter, first)
 
@@ -200,7 +200,7 @@ def nsga2(meter: Meter, first: np.ndarray, seed: int) -> None:
 
 def cma_es(meter: Meter, first: np.ndarray, seed: int) -> None:
     """CMA-ES of cma with its augmented Lagrangian, begun anew where it has ended."""
-    import cma
+    import cma  # pyright: ignore[reportMissingImports]
 
     cma.constraints_handler._Logger = cma.logger.LoggerDummy  # which else writes a folder where it runs
 

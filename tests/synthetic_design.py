@@ -95,7 +95,7 @@ def infeasible() -> Solution:
 
 
 def pareto() -> Table:
-    """A front of mass over work, with one point that was not found."""
+    """A front of mass over work, with one point that was not found and one that another is better than."""
     work = np.linspace(6e16, 9e16, 7)
     mass = 7912.0 * (work / 7.5e16) ** 1.3
     found = [
@@ -103,7 +103,9 @@ def pareto() -> Table:
         for k, m in enumerate(mass)
     ]
     found[-1] = infeasible()
-    points = [FrontPoint(w, w, one, one.status != "converged") for w, one in zip(work.tolist(), found, strict=True)]
+    found[1] = solution(objective=8000.0, status="stopped")
+    dominated = [one.objective == 8000.0 or one.status == "infeasible" for one in found]
+    points = [FrontPoint(w, w, one, worse) for w, one, worse in zip(work.tolist(), found, dominated, strict=True)]
     second = Second("delivered_flops", "worst", "least", "flop/s", 7.5e16)
     return design_folder.pareto(problem(), second, points, solution())
 

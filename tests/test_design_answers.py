@@ -19,6 +19,7 @@ from twin.config import ConfigError
 from twin.design import folder as design_folder
 from twin.design import satellite
 from twin.reporting import amounts, console, design_console, design_facts, design_report
+from twin.reporting import page as page_parts
 
 ALWAYS = {"before_after", "margins", "prices", "starts"}
 DRAWN = {"pareto", "elasticities"}
@@ -81,11 +82,17 @@ def test_what_belongs_to_a_run_stands_in_the_command(tmp_path: Path) -> None:
     overrides = [*synthetic.OVERRIDES, "environment=hot", "constellation.satellites=1", "workload.utilization=0.5"]
     resolved, _ = composing.composed("simulate", overrides)
     chosen = composing.choices("simulate", overrides)
-    line = satellite.command(tmp_path, synthetic.problem(), resolved, chosen)
-    assert line == (
-        f"python scripts/simulate.py --config-dir {tmp_path} satellite=design environment=hot "
-        "constellation.satellites=1 workload.utilization=0.5"
-    )
+    resolved |= {
+        "design": {"scenarios": {"hot_<case>": ['satellite.name="a b"', "workload.utilization=1", "launch=x"]}}
+    }
+    resolved["time"] = resolved["time"] | {"start": "2026-06-21T00:00:00"}
+    lines = satellite.commands(tmp_path, synthetic.problem(), resolved, chosen)
+    begin = f"python scripts/simulate.py --config-dir {tmp_path} satellite=design environment=hot "
+    begin += """'time.start="2026-06-21T00:00:00"' constellation.satellites=1"""
+    assert lines == {
+        "longest_eclipse": f"{begin} workload.utilization=0.5",
+        "hot_<case>": f"""{begin} 'satellite.name="a b"' workload.utilization=1""",  # prices are no part of a run
+    }
 
 
 def test_profiles_that_conf_does_not_have_go_along(tmp_path: Path) -> None:
@@ -121,6 +128,21 @@ def test_values_of_a_curve_have_their_number_behind_them() -> None:
     assert resolved["workload"]["schedule"] == [0.1, 0.2, 0.3]
 
 
+def test_the_source_of_one_coupling_is_not_that_of_all(tmp_path: Path) -> None:
+    resolved, _ = composing.composed("simulate", ())
+    path = "thermal_network.couplings.battery_to_bus.conductance_w_per_k"
+    network = satellite.with_numbers(resolved, {path: 75.0}, "optimised: x")["thermal_network"]
+    before = resolved["thermal_network"]["sources"]
+    own = path.removeprefix("thermal_network.")
+    assert network["sources"] == {**before, own: "optimised: x"}
+    told = page_parts.profile_fold("thermal_network", network)
+    assert told.count("optimised: x") == 1 and "60.0" not in told
+    (tmp_path / "thermal_network").mkdir()
+    (tmp_path / "thermal_network" / "own.yaml").write_text(yaml.safe_dump(network))
+    found_in = composing.check_config_dir(str(tmp_path))
+    assert composing.composed("simulate", ["thermal_network=own", *found_in])[0]["thermal_network"] == network
+
+
 def test_simulate_finds_the_satellite_and_refuses_others(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +162,7 @@ def test_folder_has_every_number_and_versions(folder: Path) -> None:
     assert found["status"] == "converged" and found["objective"]["before"] == 9161.0
     assert found["numbers"]["accelerator.count"] == 61.0 and len(found["numbers"]) == 4
     assert {"jax", "numpy", "scipy", "python"} <= found["versions"].keys()
+    assert [row["unit"] for row in table(folder, "measures")[::2]] == ["kg", "K", "1", "flop/s", "Gy"]
     margins = table(folder, "margins")
     assert [float(row["margin"]) for row in margins] == pytest.approx([5.1, 0.0, 0.0, 0.0, 30.0])
     assert [float(row["margin_before"]) for row in margins] == pytest.approx([-7.2, -12.0, 0.29, 5e15, 30.0])
@@ -187,6 +210,8 @@ def test_prices_are_told_in_plain_words(folder: Path) -> None:
         ("mean_accelerator_power_w", "W", 1e5, "one more kilowatt", 1e3),
         ("state_of_charge_lower_margin", "1", 0.0, "one more point", 0.01),
         ("mass_kg", "kg", 900.0, "one more kilogram", 1.0),
+        ("solar_cell.cover_glass_m", "m", 1e-4, "ten more micrometres", 1e-5),
+        ("shield.thickness_m", "m", 5e-3, "one more millimetre", 1e-3),
         ("orbit.altitude_m", "m", 6.5e5, "ten more kilometres", 1e4),
         ("battery.energy_j", "J", 4e8, "one more kilowatt hour", 3.6e6),
         ("cost_usd", "usd", 4e7, "one more million dollars", 1e6),
@@ -222,7 +247,8 @@ def test_terminal_tells_result_limits_prices_and_how_to_go_on(folder: Path, caps
     assert "radiator.area_m2 110 m2 140 m2 27.3 % more 80 m2 to 140 m2, at the upper bound" in lines
     assert "die, hot <case> 3.00 K at least 3.00 K at its limit" in lines
     assert "One more kelvin of the die limit in hot <case> saves 0.8 kg." in lines
-    assert f"Simulate it: python scripts/simulate.py --config-dir {folder} satellite=design" in lines
+    for where in ("longest eclipse", "hot <case>"):
+        assert f"Simulate it in {where}: python scripts/simulate.py --config-dir {folder} satellite=design" in lines
     assert lines[-1].startswith(f"Report: {folder / 'report.html'}")
 
 
@@ -270,8 +296,10 @@ def test_bullets_count_room_in_sizes_of_the_limits_the_least_on_top(page: str) -
 
 def test_front_shows_the_chosen_design_and_where_none_was_found(page: str) -> None:
     figure = figures_of(page)["pareto"]
-    best, chosen = figure["data"]
-    assert numbers(best["x"]) == pytest.approx([60, 65, 70, 75, 80, 85])
+    best, worse, chosen = figure["data"]
+    assert numbers(best["x"]) == pytest.approx([60, 70, 75, 80, 85]) and "lines" in best["mode"]
+    assert numbers(worse["x"]) == pytest.approx([65]) and numbers(worse["y"]) == pytest.approx([8000.0])
+    assert worse["mode"] == "markers" and worse["marker"]["symbol"] == "circle-open"
     assert numbers(chosen["y"]).tolist() == [7912.0] and numbers(chosen["x"]).tolist() == [75.0]
     assert "array.area_m2: 471.3 m2" in chosen["customdata"][0] and "mass: 7\u202f912 kg" in chosen["customdata"][0]
     assert [shape["x0"] for shape in figure["layout"]["shapes"]] == pytest.approx([90.0])

@@ -98,3 +98,18 @@ def test_a_line_that_is_damaged_in_the_middle_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("".join([lines[0], lines[1][:40] + "\n", *lines[2:]]))
     with pytest.raises(ConfigError, match="line 2 is damaged"):
         solve(task, evaluate, Settings(), Journal(tmp_path))
+
+
+@pytest.mark.parametrize("line", [
+    "[1.0]", "7", "{}", '{"designs": [[1, 2]], "values": 3, "slopes": 4}',
+    '{"designs": [[1], [1, 2]], "values": [[1]], "slopes": [[[1, 2]]]}',
+    '{"designs": [[1, 2]], "values": [[1]], "slopes": [[[1]]]}', '{"designs": {}, "values": {}, "slopes": {}}',
+])  # fmt: skip
+def test_a_line_of_another_shape_is_as_good_as_damaged(tmp_path: Path, line: str) -> None:
+    task, evaluate = quadratic()
+    Journal(tmp_path).over(task, evaluate)
+    (first,) = (tmp_path / FILE).read_text().splitlines()
+    for number, lines in ((1, [line]), (2, [first, line])):
+        (tmp_path / FILE).write_text("".join(f"{own}\n" for own in lines))
+        with pytest.raises(ConfigError, match=f"line {number} is damaged"):
+            Journal(tmp_path).over(task, evaluate)

@@ -73,6 +73,7 @@ def test_every_measure_has_a_meaning_and_a_name_that_ends_in_its_unit() -> None:
         assert name.endswith(ENDINGS.get(measure.unit, "")), name
 
 
+SMALL = '["battery.energy_j=2e8"]'
 REFUSED = {
     "+design.variables.array.aera_m2={low: 1, high: 2}": r"aera_m2: no number .* \(did you mean 'array.area_m2'\?\)",
     "design.variables.array.area_m2.low=1000": r"array.area_m2.high = 900.0: must be at least low = 1000",
@@ -96,6 +97,8 @@ REFUSED = {
     "+design.limits.x={measure: mass_kg, most: 1, scenarios: [winter]}": r"x.scenarios = 'winter': must be one of",
     '+design.scenarios.b=["thermal_network=station_loop"]': r"scenarios.b: another model, network or duration",
     '+design.scenarios.b=["battery.energy_j=1e8"]': r"scenarios.b: sets battery.energy_j, which is a variable",
+    '+design.scenarios.b=["coolant_loop.fluid_mass_kg=1"]': r"b: sets coolant_loop.fluid_mass_kg, which goes with ",
+    f"design.scenarios={{longest_eclipse: {SMALL}, perihelion: {SMALL}}}": r"longest_eclipse: sets battery.energy_j",
     '+design.scenarios.b=["time.strat=1"]': r"scenarios.b: time.strat: unknown key \(did you mean 'time.start'\?\)",
     '+design.scenarios.b=["design.orbits=2"]': r"scenarios.b: design belongs to the whole problem",
     "design.solver.method=newton": r"design.solver.method = 'newton'",

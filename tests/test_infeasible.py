@@ -1,9 +1,12 @@
 """Limits that cannot all hold: which, and by how much."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from closed_forms import Counted, limit, problem, variables
 
+from twin.design import wording
 from twin.design.solve import Settings, solve
 
 
@@ -33,6 +36,16 @@ def test_one_limit_beyond_the_bounds_is_named_alone() -> None:
     solution = solve(toy, Counted(lambda x: (x[0] + x[1], x[0], x[1])), Settings())
     assert solution.status == "infeasible" and solution.kkt_residual < 1e-6
     assert "this limit cannot hold: x (3 m below its least, 5 m), with x0 at its upper bound" in solution.message
+
+
+def test_a_limit_that_holds_at_the_least_violated_design_is_said_to() -> None:
+    broken, held = limit("span", "least", 10.0), limit("mass", "most", 7.0)
+    toy = problem(variables((0, 20, 9)), ("f", "span", "mass"), (broken, held))
+    look = SimpleNamespace(pieces=np.array([[2.0, -3.0, 0.0]]))
+    nothing = SimpleNamespace(lower=np.zeros(1, bool), upper=np.zeros(1, bool))
+    end = SimpleNamespace(look=look, place=None, kkt=SimpleNamespace(holding=lambda *_: nothing))
+    told = wording.of_conflict(toy, end, [0, 1])  # type: ignore[arg-type]
+    assert told.endswith("conflict: span (2 m below its least, 10 m) and mass (holds there, at most 7 m)")
 
 
 def test_three_limits_of_which_any_two_could_hold() -> None:

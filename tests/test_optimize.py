@@ -1,15 +1,18 @@
 """A problem of the configuration from the command line to its folder and exit code; formulas judge its designs."""
 
 import json
+import shlex
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import pytest
 from closed_forms import Counted
 
 import twin
+from twin import composing
 from twin.design import doubt, satellite
 from twin.design.setup import Setup, build_setup
 from twin.optimize_cli import optimize_main
@@ -50,11 +53,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return of
 
 
+def flown_by(line: str) -> dict[str, Any]:
+    """The configuration that a command to simulate composes."""
+    _, script, _, folder, *overrides = shlex.split(line)
+    assert script == "scripts/simulate.py"
+    return composing.composed("simulate", [*overrides, *composing.check_config_dir(folder)])[0]
+
+
 def test_a_design_ends_with_code_0_and_is_not_sought_twice(run, tmp_path: Path) -> None:
     code, told, designs = run(1001.0)
     assert code == 0 and told["status"] == "converged" and designs
     assert told["numbers"]["accelerator.count"] == 100.0 and told["numbers"]["array.area_m2"] == 200.0
     assert (tmp_path / "run/satellite/design.yaml").is_file() and (tmp_path / "run/report.html").is_file()
+    flown = {name: flown_by(line) for name, line in told["commands"].items()}
+    assert {name: own["time"]["start"][:10] for name, own in flown.items()} == {
+        "longest_eclipse": "2026-06-21", "perihelion": "2026-01-03"
+    }  # fmt: skip
+    assert flown["longest_eclipse"]["battery"]["initial_health"] == 0.85
+    assert flown["perihelion"]["coating"]["life_fraction"] == 1.0 and flown["perihelion"]["array"]["area_m2"] == 200.0
+    assert flown["perihelion"]["constellation"]["satellites"] == 1
     code, again, designs = run(1001.0)
     assert code == 0 and again == told and not designs
 

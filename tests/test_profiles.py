@@ -120,8 +120,11 @@ EXPERIMENTS = {
 PROJECTS = sorted(
     name for name, path in EXPERIMENTS.items() if "override /deployment" in path.read_text(encoding="utf-8")
 )
+STUDIES = sorted(name for name, path in EXPERIMENTS.items() if "override /design" in path.read_text(encoding="utf-8"))
 OF_A_RUN = [
-    c for c in CHOICES if c[0] not in (*DEPLOYMENT, "design") and not (c[0] == "experiment" and c[1] in PROJECTS)
+    c
+    for c in CHOICES
+    if c[0] not in (*DEPLOYMENT, "design") and not (c[0] == "experiment" and c[1] in (*PROJECTS, *STUDIES))
 ]
 OF_A_DEPLOYMENT = [choice for choice in CHOICES if choice[0] in DEPLOYMENT]
 
@@ -173,6 +176,11 @@ def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
 @pytest.mark.parametrize("name", profiles("design"))
 def test_problem_of_design_composes(name: str) -> None:
     assert twin.compose_design([f"design={name}"]).design.name
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_experiment_of_a_design_is_a_problem(name: str) -> None:
+    assert twin.compose_design([f"experiment={name}"]).design.variables
 
 
 @pytest.mark.parametrize("name", PROJECTS)

@@ -16,7 +16,8 @@ from twin.config import ConfigError, validated
 from twin.design import doubt, propagation, spread, uncertain, variance
 from twin.design.judge import Judge
 from twin.design.problem import Evaluation, Limit, Objective, Problem, Row, Variable
-from twin.design.robust import harrell_davis, robust
+from twin.design.robust import bad_sides, harrell_davis, robust
+from twin.design.schema import Front
 from twin.design.setup import Setup, build_setup
 from twin.design.spots import Spot, placed
 from twin.design.uncertain import Uncertain
@@ -158,6 +159,9 @@ def test_tables_of_a_linear_design() -> None:
     assert table["linear"] == [True, True]
     assert asked["uncertainty_causes"]["share_by_slopes"] == pytest.approx([0.8, 0.2, 0.8, 0.2], rel=1e-6)
     assert len(asked["uncertainty_samples"]["a"]) == 16384
+    together = asked["uncertainty_correlations"]
+    assert together["measure"] == ["mass_kg", "margin_k"]
+    assert together["margin_k.day"] == pytest.approx([1.0, 1.0])  # they differ by what is known
 
 
 def test_rows_that_bend_are_said_not_to_be_linear() -> None:
@@ -192,6 +196,27 @@ def test_indices_of_ishigami() -> None:
     assert found.total[0] == pytest.approx(np.array([by_a + by_ac, by_b, by_ac]) / all_of_it, abs=0.01)
     assert (found.total_confidence[0] > 0.0).all()
     assert np.isnan(found.first[1]).all()  # of a row that does not vary
+
+
+def test_a_sample_without_rows_leaves_no_indices_and_is_told(tmp_path: Path) -> None:
+    given = settings({"a": UNIFORM, "b": UNIFORM}, samples=8, indices=True)
+
+    def broken(samples: np.ndarray) -> np.ndarray:
+        rows = np.repeat(samples[:, :1], 10, axis=1)
+        rows[:4] = np.nan
+        return rows
+
+    found, problem = variance.indices(broken, numbers(given), given), synthetic_design.problem()
+    assert np.isnan(found.total).all() and found.without == 4 / 32
+    linear = propagation.propagated(np.ones(10), np.ones((10, 2)), uncertain.covariance(numbers(given), given))
+    table = spread.causes(problem, numbers(given), linear, found)
+    assert table["without"] == [4 / 32] * 20
+    figure = figures.causes(design_facts.read(synthetic_design.write(tmp_path / "run", uncertainty_causes=table)))
+    assert (
+        "by slopes: there are no indices, as 12 % of their samples have"
+        in figure.to_dict()["layout"]["xaxis"]["title"]["text"]
+    )
+    assert [bar.x[0] for bar in figure.data] == pytest.approx([50.0, 50.0])
 
 
 def test_indices_need_independent_numbers() -> None:
@@ -280,6 +305,17 @@ def test_a_measure_cannot_be_bad_on_both_sides() -> None:
     problem = PROBLEM.__class__(**{**PROBLEM.__dict__, "limits": twice})
     with pytest.raises(ConfigError, match="margin_k in day is wanted to be both large and small"):
         robust(bent, problem, np.ones((4, 1)), Robust(samples=4, statistic="mean_plus_sigma", k=1.0))
+
+
+def test_the_second_measure_of_a_front_is_robust_too() -> None:
+    free = PROBLEM.__class__(**{**PROBLEM.__dict__, "limits": ()})
+    front = Front(measure=ROWS[1].measure, kind="least", points=3)
+    samples, given = drawn({"s": NORMAL}, samples=64), Robust(samples=64, statistic="mean_plus_sigma", k=2.0)
+    assert bad_sides(free)[1] == 0.0 and bad_sides(free, front)[1] == -1.0
+    found = robust(bent, free, samples, given, front)(np.array([[1.0]])).values[0, 1]
+    assert found == pytest.approx(samples.mean() - 2.0 * samples.std(ddof=1) - 1.0)
+    with pytest.raises(ConfigError, match="is wanted to be both large and small"):
+        bad_sides(PROBLEM, front.model_copy(update={"kind": "most"}))
 
 
 # --- Bad input --------------------------------------------------------------------------------------------------------
@@ -385,6 +421,8 @@ def with_numbers(setup: Setup, parameters: dict[str, Any], **changed: Any) -> Se
     ({"array.area_m2": LIMITED}, "area_m2: is a variable of the design, so that its distribution must be relative"),
     ({"coolant_loop.mass_flow_kg_per_s": LIMITED}, "goes with a variable of the design, so that it must be relative"),
     ({"solar_cell.max_power_voltage_v": LIMITED}, "max_power_voltage_v: is a curve, so that its distribution must be"),
+    ({"solar_cell": {"max_power_voltage_v": FACTOR}, "solar_cell.max_power_voltage_v.0": FACTOR},
+     "max_power_voltage_v.0: solar_cell.max_power_voltage_v is uncertain as a whole"),
     ({"array.wiring_efficiency": {**NORMAL, "mean": 0.95, "sigma": 0.02}},
      "must be above 0 and at most 1; try truncated, with low and high"),
     ({"array.wiring_efficiency": {**LIMITED, "high": 1.25}}, "distribution reaches 1.25; must be above 0 and at most"),
@@ -410,6 +448,16 @@ def test_a_factor_multiplies_what_lies_there(setup: Setup) -> None:
 def test_a_robust_design_needs_something_uncertain() -> None:
     with pytest.raises(ConfigError, match=r"design\.robust = .*: needs design\.uncertainty"):
         compose_design(["design.robust={samples: 32, statistic: quantile, probability: 0.9}"])
+
+
+def test_elasticities_of_nominal_rows_are_not_mixed_with_robust_ones() -> None:
+    with pytest.raises(ConfigError, match=r"design\.robust = .*: goes without design\.sensitivities"):
+        compose_design([
+            "design.robust={samples: 32, statistic: quantile, probability: 0.9}",
+            "design.sensitivities=[array.wiring_efficiency]",
+            "design.uncertainty={samples: 32, method: sobol, seed: 0, interval: 0.9, parameters: "
+            "{array.wiring_efficiency: {distribution: uniform, low: 0.95, high: 0.98, source: 'assumption: a'}}}",
+        ])  # fmt: skip
 
 
 @pytest.mark.slow

@@ -181,7 +181,8 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
     key = re.search(r"Could not override '([^']+)'", text)
     if key and config_name == "simulate" and key.group(1) in _groups():
-        return f"{' '.join(overrides)!r}: {key.group(1)} is a choice of deployments; use scripts/deploy.py"
+        whose = "designs; use scripts/optimize.py" if key.group(1) == "design" else "deployments; use scripts/deploy.py"
+        return f"{' '.join(overrides)!r}: {key.group(1)} is a choice of {whose}"
     if key:
         return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name))}"
     group = re.search(r"Could not find match for '([^']+)'", text)

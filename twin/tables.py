@@ -47,6 +47,18 @@ def finite(values: Any) -> Any:
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
+def at(values: Any, path: str) -> Any:
+    """What lies at a dotted path of nested mappings and lists; None where nothing does."""
+    for key in path.split("."):
+        if isinstance(values, Mapping):
+            values = values.get(key)
+        elif isinstance(values, list) and key.isdecimal() and int(key) < len(values):
+            values = values[int(key)]
+        else:
+            return None
+    return values
+
+
 def as_plain(resolved: Mapping[str, Any]) -> Any:
     """A configuration of nothing but mappings, lists, numbers and text."""
     return json.loads(json.dumps(resolved, default=str))

@@ -42,7 +42,7 @@ def of_setup(setup: Setup, watch: Watch = unwatched) -> Doubt | None:
     if given.indices:
         variance.check(given)
     if setup.design.robust is not None:
-        bad_sides(setup.problem)
+        bad_sides(setup.problem, setup.design.pareto)
     spots, own = [number.spot for number in numbers], len(setup.spots)
     by = range(own, own + len(spots))
     return Doubt(setup.problem, numbers, given, Members(setup, spots, watch), Judge(setup, spots, by))
@@ -55,7 +55,7 @@ def judge_of(setup: Setup) -> Evaluate:
         return Judge(setup)
     numbers = uncertain.of_setup(setup)
     samples = uncertain.samples(numbers, given, own.samples)
-    return robust(Judge(setup, [number.spot for number in numbers]), setup.problem, samples, own)
+    return robust(Judge(setup, [number.spot for number in numbers]), setup.problem, samples, own, setup.design.pareto)
 
 
 def asked(doubt: Doubt, design: np.ndarray) -> dict[str, Table]:
@@ -71,6 +71,7 @@ def asked(doubt: Doubt, design: np.ndarray) -> dict[str, Table]:
         "uncertainty": spread.rows(problem, values, given.interval, linear),
         "uncertainty_limits": spread.limits(problem, values, given.interval),
         "uncertainty_causes": spread.causes(problem, numbers, linear, found),
+        "uncertainty_correlations": spread.correlations(problem, linear),
         "uncertainty_samples": spread.members(problem, numbers, samples, values),
     }
 

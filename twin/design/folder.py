@@ -10,6 +10,7 @@ import numpy as np
 
 from twin import answer_folder
 from twin.design import satellite
+from twin.design.measures import MEASURES
 from twin.design.pareto import FrontPoint, Second
 from twin.design.problem import Problem
 from twin.design.program import margins_of, pieces_of, sign_of
@@ -62,7 +63,7 @@ def summary(folder: Path, answer: Answer) -> dict[str, Any]:
         },
         "scenarios": list(problem.scenarios),
         "numbers": satellite.numbers(problem, found.design, answer.resolved),
-        "command": satellite.command(folder, problem, answer.resolved, answer.choices),
+        "commands": satellite.commands(folder, problem, answer.resolved, answer.choices),
         "kkt_residual": found.kkt_residual,
         "iterations": found.iterations,
         "evaluations": found.evaluations,
@@ -85,6 +86,7 @@ def tables(problem: Problem, found: Solution, before: np.ndarray) -> dict[str, T
         "measures": {
             "measure": [row.measure for row in problem.rows],
             "scenario": [row.scenario for row in problem.rows],
+            "unit": [MEASURES[row.measure].unit for row in problem.rows],
             "before": before.tolist(),
             "after": found.values.tolist(),
         },

@@ -51,20 +51,36 @@ class Journal:
             self.path.write_bytes(b"")
             self._append({"digest": digest})
             return {}
-        first, *lines = (self._read(number, line) for number, line in enumerate(whole.splitlines(), 1))
-        if first.get("digest") != digest:
+        first, *lines = whole.splitlines()
+        if self._read(1, first, {"digest"})["digest"] != digest:
             raise ConfigError(f"{self.path}: holds evaluations of another problem; remove it or choose another folder")
+        known = dict(self._evaluation(number, line) for number, line in enumerate(lines, 2))
         if len(whole) < len(text):
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
-        entries = ({name: np.array(numbers, float) for name, numbers in line.items()} for line in lines)
-        return {_key(entry["designs"]): Evaluation(entry["values"], entry["slopes"]) for entry in entries}
+        return known
 
-    def _read(self, number: int, line: bytes) -> dict[str, Any]:
+    def _evaluation(self, number: int, line: bytes) -> tuple[Any, Evaluation]:
+        entry = self._read(number, line, {"designs", *Evaluation._fields})
         try:
-            return json.loads(line)
+            designs, values, slopes = (np.array(entry[key], float) for key in ("designs", "values", "slopes"))
+        except (TypeError, ValueError):
+            raise self._damaged(number) from None
+        if designs.ndim != 2 or values.ndim != 2 or slopes.shape != (*values.shape, designs.shape[1]):
+            raise self._damaged(number)
+        return _key(designs), Evaluation(values, slopes)
+
+    def _read(self, number: int, line: bytes, keys: set[str]) -> dict[str, Any]:
+        try:
+            entry = json.loads(line)
         except ValueError:
-            raise ConfigError(f"{self.path}: line {number} is damaged; remove the file to evaluate anew") from None
+            raise self._damaged(number) from None
+        if not isinstance(entry, dict) or entry.keys() != keys:
+            raise self._damaged(number)
+        return entry
+
+    def _damaged(self, number: int) -> ConfigError:
+        return ConfigError(f"{self.path}: line {number} is damaged; remove the file to evaluate anew")
 
     def _append(self, entry: dict[str, Any]) -> None:
         with self.path.open("ab") as file:

@@ -9,17 +9,21 @@ import numpy as np
 from scipy import stats
 
 from twin.design.problem import Evaluate, Evaluation, Problem, Row
+from twin.design.schema import Front
 from twin.design.uncertainty_schema import Robust
 from twin.refusal import ConfigError
 
 
-def robust(evaluate: Evaluate, problem: Problem, samples: np.ndarray, given: Robust) -> Evaluate:
+def robust(
+    evaluate: Evaluate, problem: Problem, samples: np.ndarray, given: Robust, front: Front | None = None
+) -> Evaluate:
     """Rows of designs over samples (sample, path) as the statistic has them: an `Evaluate` again.
 
     `evaluate` is given designs with a sample behind, (design, variable + path), and gives slopes by the variables. A
-    row has no value where one of the samples has none. ConfigError for a row that is bad on both sides.
+    row has no value where one of the samples has none. The second measure of a `front` has its bad side too.
+    ConfigError for a row that is bad on both sides.
     """
-    sides = bad_sides(problem)
+    sides = bad_sides(problem, front)
     statistic = {"mean_plus_sigma": _mean_plus_sigma, "quantile": _quantile}[given.statistic]
     number = given.k if given.probability is None else given.probability
 
@@ -33,10 +37,10 @@ def robust(evaluate: Evaluate, problem: Problem, samples: np.ndarray, given: Rob
     return evaluated
 
 
-def bad_sides(problem: Problem) -> np.ndarray:
+def bad_sides(problem: Problem, front: Front | None = None) -> np.ndarray:
     """Of each row, (row,): 1 where more is worse, -1 where less is, 0 where nothing depends on it."""
     sides = np.zeros(len(problem.rows))
-    for row, side in _sides(problem):
+    for row, side in _sides(problem, front):
         place = problem.rows.index(row)
         if sides[place] == -side:
             raise ConfigError(
@@ -47,15 +51,23 @@ def bad_sides(problem: Problem) -> np.ndarray:
     return sides
 
 
-def _sides(problem: Problem) -> Iterator[tuple[Row, float]]:
+def _sides(problem: Problem, front: Front | None) -> Iterator[tuple[Row, float]]:
     """Rows that matter, and to which side each is bad."""
     for limit in problem.limits:
-        yield limit.row, 1.0 if limit.kind == "most" else -1.0
+        yield limit.row, _beyond(limit.kind)
+    for row in problem.rows if front else ():
+        if front and row.measure == front.measure and front.over in ("worst", row.scenario):
+            yield row, _beyond(front.kind)
     sense = 1.0 if problem.objective.sense == "minimize" else -1.0
     weights = dict(problem.objective.terms)
     for row in problem.rows:
         if weights.get(row.measure) and problem.objective.over in ("mean", "worst", row.scenario):
             yield row, sense * float(np.sign(weights[row.measure]))
+
+
+def _beyond(kind: str) -> float:
+    """The side of a bound on which it is broken."""
+    return 1.0 if kind == "most" else -1.0
 
 
 def _mean_plus_sigma(values: np.ndarray, slopes: np.ndarray, sides: np.ndarray, k: float) -> Evaluation:

@@ -14,8 +14,9 @@ from twin import composing
 from twin.conf_path import conf_dir
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.design.problem import Problem
+from twin.design.spots import MONEY
 from twin.refusal import ConfigError
-from twin.tables import as_plain
+from twin.tables import as_plain, at
 
 NAME, BEFORE = "design", "reference"
 FLEET = ("constellation", *FLEET_SLOTS)  # belongs to a run of satellites, not to one
@@ -29,13 +30,11 @@ def check(problem: Problem, resolved: Values) -> None:
     """ConfigError for a number of a profile that only the scenarios choose: the design could not be written."""
     for variable in problem.variables:
         for path in (variable.path, *variable.scales):
-            try:
-                _at(resolved, path)
-            except (KeyError, IndexError, TypeError):
+            if at(resolved, path) is None:
                 raise ConfigError(
                     f"design.variables.{variable.path}: {path} is only in profiles that the scenarios choose; "
                     f"must be in one of the whole problem ({path.partition('.')[0]}=PROFILE)"
-                ) from None
+                )
 
 
 def numbers(problem: Problem, design: Sequence[float] | np.ndarray, resolved: Values) -> dict[str, float]:
@@ -44,7 +43,7 @@ def numbers(problem: Problem, design: Sequence[float] | np.ndarray, resolved: Va
     for variable, value in zip(problem.variables, map(float, design), strict=True):
         found[variable.path] = value
         for path in variable.scales:
-            found[path] = float(_at(resolved, path)) * value / variable.first
+            found[path] = float(at(resolved, path)) * value / variable.first
     return found
 
 
@@ -52,10 +51,14 @@ def with_numbers(resolved: Values, found: Mapping[str, float], source: str) -> d
     """A configuration with numbers at their paths, each with its source."""
     changed = deepcopy(as_plain(resolved))
     for path, value in found.items():
-        slot, *_ = keys = path.split(".")
-        place = _at(changed, ".".join(keys[:-1]))
-        place[int(keys[-1]) if isinstance(place, list) else keys[-1]] = value
-        changed[slot]["sources"] = {**(changed[slot].get("sources") or {}), keys[1]: source}
+        slot, _, key = path.partition(".")
+        parent, _, last = path.rpartition(".")
+        place = at(changed, parent)
+        if isinstance(place, list):
+            place[int(last)], key = value, key.rpartition(".")[0]
+        else:
+            place[last] = value
+        changed[slot]["sources"] = {**(changed[slot].get("sources") or {}), key: source}
     return changed
 
 
@@ -75,15 +78,31 @@ def files(problem: Problem, design: Sequence[float] | np.ndarray, resolved: Valu
     }
 
 
-def command(folder: Path, problem: Problem, resolved: Values, choices: Choices) -> str:
-    """What simulates the design as it was judged: choices and numbers that belong to a run stand in the command."""
-    slots = [slot for slot in FLEET if slot not in _slots(problem)]
+def commands(folder: Path, problem: Problem, resolved: Values, choices: Choices) -> dict[str, str]:
+    """What simulates the design in each scenario: choices and numbers that belong to a run stand in the command."""
+    whole = _run(problem, resolved, choices)
+    given = (resolved.get("design") or {}).get("scenarios") or {}
+    start = ["python", "scripts/simulate.py", "--config-dir", str(folder), f"satellite={NAME}"]
+    found = {}
+    for name in problem.scenarios:
+        own = [override for override in given.get(name, ()) if _key(override).partition(".")[0] not in MONEY]
+        keys = set(map(_key, own))
+        found[name] = shlex.join([*start, *(line for line in whole if _key(line) not in keys), *own])
+    return found
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _run(problem: Problem, resolved: Values, choices: Choices) -> list[str]:
+    """Overrides of what belongs to a run, its dates among it, and not to the satellite."""
+    slots = [slot for slot in ("time", *FLEET) if slot not in _slots(problem)]
     usual = composing.choices("simulate", [f"satellite={_begins(choices)}"])
     chosen = {slot: choices[slot] for slot in slots if slot in choices and choices[slot] != usual.get(slot)}
     base = _base(_begins(choices), chosen)
     changed = [line for slot in slots for line in _overrides(slot, _difference(resolved[slot], base[slot]))]
-    own = [f"satellite={NAME}", *(f"{slot}={name}" for slot, name in chosen.items()), *changed]
-    return shlex.join(["python", "scripts/simulate.py", "--config-dir", str(folder), *own])
+    return [*(f"{slot}={name}" for slot, name in chosen.items()), *changed]
 
 
 def _begins(choices: Choices) -> str:
@@ -114,13 +133,6 @@ def _base(satellite: str, chosen: Choices) -> dict[str, Any]:
 
 def _yaml(values: Values) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def _at(values: Any, path: str) -> Any:
-    """What lies at a dotted path."""
-    for key in path.split("."):
-        values = values[int(key)] if isinstance(values, list) else values[key]
-    return values
 
 
 def _difference(values: Values, base: Values) -> dict[str, Any]:

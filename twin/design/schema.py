@@ -128,6 +128,10 @@ class Design(Strict):
     def _is_against_something(cls, given: Robust | None, info: ValidationInfo) -> Robust | None:
         if given is not None and info.data.get("uncertainty", given) is None:
             raise ValueError("needs design.uncertainty, the numbers against which the design is to be robust")
+        if given is not None and info.data.get("sensitivities"):
+            raise ValueError(
+                "goes without design.sensitivities, which are of nominal rows; one of both must be left out"
+            )
         return given
 
     @field_validator("variables", mode="before")

@@ -18,6 +18,7 @@ from twin.design.spots import MONEY, Held, Numbers, Spot, found, known
 from twin.model import Model, build, numbers_of
 from twin.refusal import nearest
 from twin.structure import Environment, Structure
+from twin.tables import at
 
 ALONE = "run"  # the scenario where none is named
 
@@ -33,10 +34,11 @@ class DesignConfig:
 
 
 class Scenario(NamedTuple):
-    """A validated run, and the profiles that say what its satellite costs."""
+    """A validated run, and the profiles that say what its satellite costs; `resolved` is what it came from."""
 
     fleet: Config
     money: Mapping[str, Any]
+    resolved: Mapping[str, Any]
 
 
 class Setup(NamedTuple):
@@ -92,7 +94,7 @@ def _scenario(values: Mapping[str, Any]) -> Scenario:
     own = {key: value for key, value in values.items() if key not in (*MONEY, "design")}
     fleet = fleet_config.validate({**own, **of_a_run()})
     _check_alone(fleet)
-    return Scenario(fleet, {slot: fleet_config.profile(slot, values[slot]) for slot in MONEY})
+    return Scenario(fleet, {slot: fleet_config.profile(slot, values[slot]) for slot in MONEY}, values)
 
 
 def _check_alone(fleet: Config) -> None:
@@ -124,7 +126,9 @@ def build_setup(config: DesignConfig) -> Setup:
     numbers = {name: _numbers(models[name], scenario) for name, scenario in config.scenarios.items()}
     first, *_ = numbers
     held = known(structure, launchers[first], _profiles(config.scenarios[first]))
-    variables, spots = zip(*_variables(design, held, numbers), strict=True)
+    variables, spots = zip(*_variables(design, held, numbers[first]), strict=True)
+    for variable in variables:
+        _check_given(variable, config)
     _check_together(models[first], variables)
     for path in design.sensitivities:
         found("design.sensitivities", path, held)
@@ -174,11 +178,8 @@ def _profiles(scenario: Scenario) -> dict[str, Any]:
     return {**scenario.fleet.cohorts[0].profiles, **fleet, **scenario.money}
 
 
-def _variables(
-    design: Design, held: Mapping[str, Held], numbers: Mapping[str, Numbers]
-) -> Iterator[tuple[Variable, tuple[Spot, ...]]]:
+def _variables(design: Design, held: Mapping[str, Held], first: Numbers) -> Iterator[tuple[Variable, tuple[Spot, ...]]]:
     """Every variable with the spots of itself and of what it scales."""
-    first = next(iter(numbers.values()))
     taken: set[str] = set()
     for key, bounds in design.variables.items():
         scaled = [spot for path in bounds.scales for spot in found(f"{_at(key)}.scales", path, held)]
@@ -188,7 +189,6 @@ def _variables(
                 if path in taken:
                     raise ConfigError(f"{_at(key)}: {path} is varied or scaled twice")
                 taken.add(path)
-            _check_given(spot, numbers)
             yield variable, (spot, *scaled)
 
 
@@ -225,12 +225,16 @@ def _check_together(model: Model, variables: tuple[Variable, ...]) -> None:
                 raise ConfigError(f"{_at(variable.path)}: between its bounds, {said}") from None
 
 
-def _check_given(spot: Spot, numbers: Mapping[str, Numbers]) -> None:
-    """ConfigError for a scenario that has another value of a variable than the first."""
-    first, *others = numbers
-    for name in others:
-        if float(spot.of(numbers[name])) != float(spot.of(numbers[first])):
-            raise ConfigError(f"design.scenarios.{name}: sets {spot.path}, which is a variable; leave it out of one")
+def _check_given(variable: Variable, config: DesignConfig) -> None:
+    """ConfigError for a scenario that has another value of a variable, or of what it scales, than the whole problem."""
+    for path, word in [(variable.path, "is"), *((path, f"goes with {variable.path},") for path in variable.scales)]:
+        before = at(config.resolved, path)
+        for name, scenario in config.scenarios.items():
+            if before is not None and at(scenario.resolved, path) != before:
+                raise ConfigError(
+                    f"design.scenarios.{name}: sets {path}, which {word} a variable; leave it out of one, "
+                    "or set it for the whole problem"
+                )
 
 
 def _problem(design: Design, boils: bool, variables: tuple[Variable, ...], scenarios: tuple[str, ...]) -> Problem:

@@ -69,7 +69,10 @@ def limits(problem: Problem, values: np.ndarray, interval: float) -> Table:
 def causes(
     problem: Problem, uncertain: tuple[Uncertain, ...], linear: Propagated, found: Indices | None = None
 ) -> Table:
-    """Of each row and number, its part of the variance: by slopes, and by indices where they were asked for."""
+    """Of each row and number, its part of the variance: by slopes, and by indices where they were asked for.
+
+    `without` is the part of the samples without rows, for which there are no indices.
+    """
     paths = [number.path for number in uncertain]
     table: dict[str, Any] = {
         "measure": [row.measure for row in problem.rows for _ in paths],
@@ -78,12 +81,25 @@ def causes(
         "share_by_slopes": linear.shares.ravel().tolist(),
     }
     if found is not None:
-        table |= {name: getattr(found, name).ravel().tolist() for name in found._fields}
+        shape = found.first.shape
+        table |= {name: np.broadcast_to(part, shape).ravel().tolist() for name, part in found._asdict().items()}
     return table
+
+
+def correlations(problem: Problem, linear: Propagated) -> Table:
+    """How each two rows go together, by slopes: a row of the table and a column for each."""
+    return {
+        "measure": [row.measure for row in problem.rows],
+        "scenario": [row.scenario for row in problem.rows],
+        **dict(zip(_names(problem), linear.correlation.T.tolist(), strict=True)),
+    }
 
 
 def members(problem: Problem, uncertain: tuple[Uncertain, ...], samples: np.ndarray, values: np.ndarray) -> Table:
     """Every sample as a row: its numbers, multiples where they are relative, and the rows."""
-    names = [f"{row.measure}.{row.scenario}" for row in problem.rows]
     numbers = dict(zip((number.path for number in uncertain), samples.T.tolist(), strict=True))
-    return numbers | dict(zip(names, values.T.tolist(), strict=True))
+    return numbers | dict(zip(_names(problem), values.T.tolist(), strict=True))
+
+
+def _names(problem: Problem) -> list[str]:
+    return [f"{row.measure}.{row.scenario}" for row in problem.rows]

@@ -57,6 +57,8 @@ def of_setup(setup: Setup) -> tuple[Uncertain, ...]:
     scaled = {path for variable in setup.problem.variables for path in variable.scales}
     numbers = [_uncertain(path, own, setup.known, path in variables) for path, own in given.parameters.items()]
     for number in numbers:
+        if (curve := number.path.rpartition(".")[0]) in given.parameters:
+            raise ConfigError(f"{_at(number.path)}: {curve} is uncertain as a whole; must be left out, or the curve")
         if number.path in scaled and not number.spot.factor:
             raise ConfigError(f"{_at(number.path)}: goes with a variable of the design, so that it must be relative")
         _check_range(number, setup.numbers, variables.get(number.path))

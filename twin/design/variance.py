@@ -17,12 +17,16 @@ LEAST = 1e-12  # deviation over size of a row below which it does not vary
 
 
 class Indices(NamedTuple):
-    """Indices, (row, path), with the half widths of their confidence intervals; NaN of a row that does not vary."""
+    """Indices, (row, path), with the half widths of their confidence intervals.
+
+    NaN of a row that does not vary, and of all where some of the samples have no rows: `without` is their part.
+    """
 
     first: np.ndarray
     first_confidence: np.ndarray
     total: np.ndarray
     total_confidence: np.ndarray
+    without: float
 
 
 def check(given: Uncertainty) -> None:
@@ -45,7 +49,8 @@ def indices(values: Callable[[np.ndarray], np.ndarray], uncertain: Sequence[Unce
     problem = {"num_vars": len(paths), "names": paths, "bounds": [[0.0, 1.0]] * len(paths)}
     points = sampler.sample(problem, given.samples, calc_second_order=False, seed=given.seed)
     rows = values(at_probabilities(uncertain, points))
-    return Indices(*np.stack([_of(analyzer, problem, row, given) for row in rows.T], axis=1))
+    found = np.stack([_of(analyzer, problem, row, given) for row in rows.T], axis=1)
+    return Indices(*found, without=float(np.mean(~np.isfinite(rows).all(axis=1))))
 
 
 def _of(analyzer: Any, problem: dict[str, Any], row: np.ndarray, given: Uncertainty) -> np.ndarray:

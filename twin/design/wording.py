@@ -66,6 +66,8 @@ def of_conflict(problem: Problem, least: Descent, conflict: Sequence[int]) -> st
 def _violated(limit: Limit, by: float) -> str:
     side = "below its least" if limit.kind == "least" else "above its most"
     unit = f" {limit.unit}" if limit.unit else ""
+    if by <= 0.0:  # as a limit that conflicts may, where the others are violated in its place
+        return f"{limit.name} (holds there, at {limit.kind} {limit.bound:.6g}{unit})"
     return f"{limit.name} ({by:.3g}{unit} {side}, {limit.bound:.6g}{unit})"
 
 

@@ -39,7 +39,8 @@ _STEPS: dict[str, tuple[tuple[float, Step], ...]] = {
     "kg": ((0.0, Step(1.0, "one", "kilogram")), (1e4, Step(1e3, "one", "tonne"))),
     "kg/s": ((0.0, Step(0.1, "100", "grams a second")),),
     "m": (
-        (0.0, Step(1e-3, "one", "millimetre")),
+        (0.0, Step(1e-5, "ten", "micrometres")),
+        (2e-3, Step(1e-3, "one", "millimetre")),
         (1.0, Step(1.0, "one", "metre")),
         (1e4, Step(1e3, "one", "kilometre")),
         (1e5, Step(1e4, "ten", "kilometres")),
@@ -145,6 +146,7 @@ _TEXTS: dict[str, Callable[[float], str]] = {
     "flop/kg": lambda value: human.si(value, "FLOP/kg"),
     "flop/usd": lambda value: human.si(value, "FLOP/USD"),
     "flop": human.flop,
+    "per_year": lambda value: f"{number(value)} a year",
     "usd": _money,
     "usd/year": lambda value: f"{_money(value)} a year",
     "usd/h": lambda value: f"{human.digits(value)} USD/h",

@@ -119,6 +119,6 @@ def _where(design: Design) -> Iterator[str]:
         f"{human.whole(told['iterations'])} iterations; KKT residual {facts.residual(design)}"
     )
     if design.feasible:
-        yield f"Simulate it: {told['command']}"
+        yield from (" ".join(line) for line in facts.commands(design))
     rest = f"tables: {design.folder / '*.csv'}"
     yield f"Report: {report}; {rest}" if report.is_file() else f"Result: {design.folder} (no report.html yet); {rest}"

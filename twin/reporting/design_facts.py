@@ -60,7 +60,7 @@ def read(folder: str | Path) -> Design:
     """Read a folder; ConfigError, in one sentence, where it is unfinished or a file of it is damaged."""
     folder = Path(folder)
     summary = run_folder.summary(folder, run_folder.DESIGN)
-    if not {*BASIC, "objective", "status", "message", "scenarios"} <= summary.keys():
+    if not {*BASIC, "objective", "status", "message", "scenarios", "commands"} <= summary.keys():
         raise ConfigError(f"{folder}: this design has not finished, or its {run_folder.DESIGN} is damaged")
     further = {path.stem: _table(folder, path.stem) for path in sorted(folder.glob("*.csv")) if path.stem not in BASIC}
     return Design(folder, summary, run_folder.configuration(folder) or {}, further)
@@ -112,6 +112,12 @@ def change(design: Design) -> str:
 def ending(design: Design) -> str:
     """How the search ended, as a sentence."""
     return f"{str(design.summary['message']).rstrip('.')}."
+
+
+def commands(design: Design) -> Iterator[tuple[str, str]]:
+    """What simulates the design, a line for each scenario: what is said before it, and the command."""
+    for scenario, line in design.summary["commands"].items():
+        yield f"Simulate it in {words(scenario)}:" if design.several else "Simulate it:", str(line)
 
 
 def residual(design: Design) -> str:
@@ -204,6 +210,11 @@ def _room(design: Design, row: Values) -> str:
     return f"{first} required by the {limit} limit{where}"
 
 
+def unit_of(design: Design, measure: str) -> str:
+    """The unit of a measure."""
+    return next(row["unit"] for row in design.summary["measures"] if row["measure"] == measure)
+
+
 def headroom(design: Design) -> Iterator[tuple[str, str, str, str, str]]:
     """Limits as rows: name, value, bound, margin, and how it stands; those that hold the design on top."""
     for row in sorted(design.summary["margins"], key=lambda row: (row["margin"] or -math.inf) / row["scale"]):
@@ -229,33 +240,7 @@ def _equal(one: float, other: float, row: Values) -> bool:
 def measures(design: Design) -> Iterator[tuple[str, str, str, str]]:
     """All that was measured: name, before, after, and change."""
     for row in design.summary["measures"]:
-        unit = unit_of(row["measure"])
+        unit = row["unit"]
         before, after = (amounts.level(row["measure"], unit, row[key]) for key in ("before", "after"))
         told = amounts.is_fraction(row["measure"], unit) or "margin" in row["measure"]
         yield label(design, row), before, after, "" if told else amounts.change(row["before"], row["after"])
-
-
-def unit_of(name: str) -> str:
-    """The unit that the name of a measure ends in."""
-    return next((unit for ending, unit in _ENDINGS.items() if name.endswith(ending)), "")
-
-
-_ENDINGS = {
-    "kg_per_kw": "kg/kW",
-    "usd_per_year": "usd/year",
-    "usd_per_accelerator_hour": "usd/h",
-    "usd_per_pflop_day": "usd",
-    "flop_per_kg": "flop/kg",
-    "flop_per_usd": "flop/usd",
-    "_per_year": "",
-    "_kg": "kg",
-    "_k": "K",
-    "_w": "W",
-    "_j": "J",
-    "_gy": "Gy",
-    "_flops": "flop/s",
-    "_flop": "flop",
-    "_m2": "m2",
-    "_usd": "usd",
-    "_years": "years",
-}

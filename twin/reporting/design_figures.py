@@ -18,6 +18,7 @@ LEVELS = {"good": GREEN, "tight": ORANGE, "broken": RED}
 ENDS = {"converged": GREEN, "stopped": ORANGE, "infeasible": RED}
 # Of SI units those that take a prefix: factor first, then the unit.
 AXES = {"W": (1.0, "W"), "J": (1.0 / 3600.0, "Wh"), "m": (1.0, "m"), "flop/s": (1.0, "FLOP/s"), "flop": (1.0, "FLOP")}
+HOLLOW = {"color": GREY, "symbol": "circle-open", "line": {"width": 2}}
 ZERO: Any = {"color": FONT["color"], "width": 2}
 
 
@@ -119,19 +120,22 @@ def front(design: Design) -> go.Figure:
     """The objective against a second measure, each point the best design there; hover tells which."""
     table = design.tables["pareto"]
     measure = front_measure(design)
-    units = facts.unit_of(measure), design.summary["objective"]["unit"]
+    units = facts.unit_of(design, measure), design.summary["objective"]["unit"]
     (factor, unit), (other_factor, other_unit) = (
         _axis(unit, table[name]) for unit, name in zip(units, (measure, "objective"), strict=True)
     )
     x, y = (by * np.asarray(table[name], float) for by, name in ((factor, measure), (other_factor, "objective")))
     found = np.array([status != facts.INFEASIBLE for status in table["status"]])
-    here = np.array([chosen == "True" for chosen in table["chosen"]])
+    here, dominated = (np.array([told == "True" for told in table[name]]) for name in ("chosen", "dominated"))
     told = _designs(design)
     figure = go.Figure()
     for name, chosen, mode, style in (
-        ("best designs", found & ~here, "lines+markers", {"color": BLUE, "size": 9}),
+        ("best designs", found & ~here & ~dominated, "lines+markers", {"color": BLUE, "size": 9}),
+        ("worse in both than another", found & ~here & dominated, "markers", {**HOLLOW, "size": 9}),
         ("this design", found & here, "markers", {"color": ORANGE, "size": 17, "symbol": "star"}),
     ):
+        if not chosen.any():
+            continue
         figure.add_scatter(
             x=plain(x[chosen]),
             y=plain(y[chosen]),
@@ -165,7 +169,7 @@ def _designs(design: Design) -> list[str]:
     """The design of each point in lines of a hover text."""
     table, measure, of = design.tables["pareto"], front_measure(design), design.summary["objective"]
     units = {row["path"]: row["unit"] for row in design.summary["before_after"]}
-    heads = {measure: facts.unit_of(measure), "objective": of["unit"]} | units
+    heads = {measure: facts.unit_of(design, measure), "objective": of["unit"]} | units
     names = {measure: measure, "objective": design.objective}
     texts = []
     for point in range(len(table[measure])):

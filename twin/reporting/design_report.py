@@ -77,7 +77,7 @@ def _statement(design: Design) -> str:
     if design.summary["status"] == "converged":
         lines.append(escape(facts.ending(design)))
     if design.feasible:
-        lines.append(f"Simulate it: <code>{escape(str(design.summary['command']))}</code>")
+        lines += [f"{escape(said)} <code>{escape(line)}</code>" for said, line in facts.commands(design)]
     return "<br>".join(lines)
 
 

@@ -96,22 +96,33 @@ def causes(design: Design) -> go.Figure:
     rest = [100.0 * sum(part for path, part in parts[key].items() if path not in strongest) for key in names]
     if any(rest):
         figure.add_bar(y=list(names.values()), x=plain(rest), name=OTHERS, orientation="h", marker_color=GREY)
-    figure.update_xaxes(title_text="Part of the variance", ticksuffix=" %")
+    figure.update_xaxes(title_text=f"Part of the variance{_unknown(design)}", ticksuffix=" %")
     figure.update_yaxes(autorange="reversed")
     return dress(figure, 170 + 34 * len(names), barmode="relative", legend=ABOVE, margin={**NAMED, "t": 90})
 
 
 def _parts(design: Design) -> dict[tuple[str, str], dict[str, float]]:
-    """Parts by number, of each row that varies: the total index where there is one, or what the slopes say."""
-    table = design.tables["uncertainty_causes"]
+    """Parts by number, of each row that varies: the total index where there are indices, or what the slopes say."""
+    table, indexed = design.tables["uncertainty_causes"], not _without(design)
     found: dict[tuple[str, str], dict[str, float]] = {}
     columns = (
-        table[name] for name in ("measure", "scenario", "path", "total" if "total" in table else "share_by_slopes")
+        table[name]
+        for name in ("measure", "scenario", "path", "total" if "total" in table and indexed else "share_by_slopes")
     )
     for measure, scenario, path, part in zip(*columns, strict=True):
         if math.isfinite(float(part)):
             found.setdefault((measure, scenario), {})[path] = float(part)
     return found
+
+
+def _without(design: Design) -> float:
+    """Part of the samples without rows where indices were asked for: any of them, and there are none."""
+    return max(map(float, design.tables["uncertainty_causes"].get("without", ())), default=0.0)
+
+
+def _unknown(design: Design) -> str:
+    part = _without(design)
+    return f", by slopes: there are no indices, as {100.0 * part:.2g} % of their samples have no orbit" if part else ""
 
 
 def _strongest(parts: list[dict[str, float]]) -> list[str]:

@@ -346,13 +346,17 @@ def profile_fold(slot: str, profile: Mapping[str, Any]) -> str:
     """A profile as a fold: its name, its values and their sources."""
     sources = profile.get("sources") or {}
     flat = _flat({key: value for key, value in profile.items() if key not in ("name", "sources")})
-    rows = [
-        [_code(k), escape(str(v)), escape(str(sources.get(k.split(".")[0], sources.get("default", ""))))]
-        for k, v in flat.items()
-    ]
+    rows = [[_code(k), escape(str(v)), escape(_source(sources, k))] for k, v in flat.items()]
     name = escape(str(profile.get("name") or ""))
     body = table(["", "Value", "Source"], rows)
     return f"<details><summary><code>{escape(slot)}</code> {name}</summary>{body}</details>"
+
+
+def _source(sources: Mapping[str, Any], key: str) -> str:
+    """The source of a nested key: its own, or that of what it lies in."""
+    while key not in sources and "." in key:
+        key = key.rpartition(".")[0]
+    return str(sources.get(key, sources.get("default", "")))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
