@@ -20,6 +20,8 @@ from twin.model import numbers_of
 from twin.refusal import ConfigError
 from twin.schema import Analysis
 
+pytestmark = pytest.mark.slow
+
 LIFE = life()
 LAUNCH, MASS, SERVICE = "deployment.launch_price_scale", "deployment.mass_scale", "deployment.service_life_years"
 CELLS, CHIPS = "manufacture.cell_price_usd_per_w", "manufacture.accelerator_price_usd"
@@ -475,7 +477,6 @@ SHORT = [
 ]
 
 
-@pytest.mark.slow
 def test_cost_of_compute_by_altitude_and_array_area_through_the_simulation() -> None:
     """Derivatives through two simulated years equal finite differences of whole lives."""
     project = build_project(twin.compose_project([*CHEAP, *SHORT, "analysis=none"]))

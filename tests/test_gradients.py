@@ -93,6 +93,7 @@ def test_gradient_at_default_step_is_that_of_a_fine_step(default_step, fine_step
     np.testing.assert_allclose(gradient, program(values), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_blocks_not_with_steps(compiled, fine_step):
     """Ten times the steps in as many blocks: only the states of one block of one tile are ten times as many."""
     coarse, fine = (program.memory_analysis().temp_size_in_bytes for program in (compiled[-1], fine_step[-1]))

@@ -14,6 +14,8 @@ from twin.design.problem import Row
 from twin.design.setup import build_setup
 from twin.designs import placed, places
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = [
     "design.exchanges=8",
     "time.step_s=60",
@@ -112,7 +114,6 @@ def test_batches_are_those_of_the_single_designs(judge, monkeypatch: pytest.Monk
     assert np.array_equal(found, 2.0 * designs) and widths == [4, 4]
 
 
-@pytest.mark.slow
 def test_rows_without_slopes_are_the_same_and_those_by_a_variable_its_own(config, judge, at_first) -> None:
     first = judge.problem.first
     assert judge.values(first[None]) == pytest.approx(at_first.values, rel=1e-9, abs=1e-9)
@@ -123,7 +124,6 @@ def test_rows_without_slopes_are_the_same_and_those_by_a_variable_its_own(config
     assert by.slopes[mass, 1] == 0.0 and by.slopes[cost, 1] > 0.0
 
 
-@pytest.mark.slow
 def test_rows_are_the_metrics_of_a_steady_run(config, judge, at_first) -> None:
     model = twin.build(config.scenarios["winter"].fleet)
     structure = build_setup(config).structure

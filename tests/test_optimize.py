@@ -97,7 +97,7 @@ def test_no_orbit_at_all_ends_with_code_1(run, capsys: pytest.CaptureFixture[str
 
 
 def test_a_number_that_only_a_scenario_has_is_refused() -> None:
-    config = twin.compose_design(["design=compare_32"])
+    config = twin.compose_design(["design=compare_32", "+design.scenarios.by_phase=['workload=orbit_schedule']"])
     problem = build_setup(config).problem
     with pytest.raises(ConfigError, match=r"schedule.0 is only in profiles that the scenarios choose; .*workload="):
         satellite.check(problem, config.resolved)

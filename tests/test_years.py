@@ -37,7 +37,7 @@ def test_windows_stand_in_the_middle_of_equal_stretches():
 def test_without_weight_time_passes_as_simulated():
     schedule = Schedule(step_ms=500, steps=1000, save_steps=10, exchange_steps=20, chunk_steps=60, settling_chunks=0)
     for done in (0, 60, 130, 990):
-        assert moment(schedule, 1.0, done) == (0.5 * done, 0.5 * done, 0.5 * done, 1.0)
+        assert moment(schedule, 1.0, done) == (0.5 * done, 0.5 * done, 0.5 * done, 1.0, None)
 
 
 def body(bus_k, battery_k):
