@@ -4,7 +4,7 @@ A run of steady orbits is the one loop with its windows settled: each orbit stan
 begins in the state to which it returns. Newton's method finds that state (Keller, Numerical Methods for Two-Point
 Boundary-Value Problems, 1968); the slopes that it needs come from a fleet of copies, each starting a little off in one
 variable. Derivatives by parameters are those of the one orbit, carried to its fixed point by the implicit function
-theorem, in forward and in reverse mode.
+theorem, in forward mode.
 """
 
 from collections.abc import Callable
@@ -134,7 +134,7 @@ def timed(structure: Structure, environment: Environment) -> Environment:
 
 
 def metrics(structure: Structure, params: Params, environment: Environment) -> Metrics:
-    """Metrics of a run of steady orbits, and the widest `gap` of its orbits; pure, for `jit`, `vmap`, `jvp` and `grad`.
+    """Metrics of a run of steady orbits, and the widest `gap` of its orbits; pure, for `jit`, `vmap` and `jvp`.
 
     Structure and environment are those of `scheduled` and `timed`.
     """
