@@ -28,7 +28,7 @@ def judged(setup: Setup, watts: float) -> Counted:
         area = own["array.area_m2"] + 2.0 * own["radiator.area_m2"]
         mass = area + 1e-6 * own["battery.energy_j"] + 30.0 * own["accelerator.count"]
         told = {"mass_kg": mass, "mean_accelerator_power_w": watts * own["accelerator.count"]}
-        return [told.get(row.measure, jnp.asarray(99.0)) for row in setup.problem.rows]
+        return [told.get(row.measure, jnp.asarray(9999.0)) for row in setup.problem.rows]
 
     return Counted(rows)
 
