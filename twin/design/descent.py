@@ -3,10 +3,12 @@
 SLSQP (Kraft, DFVLR-FB 88-28, 1988) and the trust region with a barrier of SciPy (Byrd, Hribar and Nocedal, SIAM J.
 Optim. 9, 1999) are given exact slopes, and one evaluation serves value and slopes. The largest of several pieces is
 minimised as one more variable that no piece may exceed. A design without rows is worse than all others: the step is
-shortened.
+shortened. SLSQP looks at limits only where they hold it, and may go far to where they cannot be met again, or end at a
+kink: it is begun anew at the best design so far, each time kept nearer to it, until the conditions hold.
 """
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -19,9 +21,10 @@ from twin.design.program import Form, Look, Trials
 Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
-PATIENCE = 20  # accepted steps in which the best must get better by more than the tolerance
-IDLE = 40  # looks, those of steps that were not accepted among them, in which it must
-TRIES = 3  # of SLSQP, which begins anew where it finds no better step
+IDLE = {"slsqp": 15, "trust_constr": 40}  # looks in which the best design must get better
+BETTER = 1e-2  # by so much of the tolerance
+ROUNDING = 1e-9
+NEARER, NEAREST = 0.25, 1e-3  # how far SLSQP may go, in 0-1, when it begins anew, and the last such distance
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,12 @@ def rank(look: Look, tolerance: float) -> tuple[float, float]:
     return (violation if violation > tolerance else 0.0, float(look.worst[0]))
 
 
-class _EndError(Exception):
-    """The search is over; its text says why, nothing where the conditions of an optimum hold."""
+class _OverError(Exception):
+    """The conditions of an optimum hold."""
+
+
+class _IdleError(Exception):
+    """Looks have found nothing better for long."""
 
 
 class _Scipy:
@@ -67,22 +74,20 @@ class _Scipy:
     def __init__(self, form: Form, trials: Trials, first: np.ndarray, settings: Settings) -> None:
         self.form, self.trials, self.settings = form, trials, settings
         self.variables, self.several = form.low.size, form.pieces.offset.size > 1
-        self.place, self.look = first, trials.look(form, first[None])
+        self.place, self.look = first, trials.look(form, first[None])  # the best so far
         self.last = self.look  # of the last design that has rows
-        self.ranks: list[tuple[float, float]] = []  # the best so far, at each accepted step
-        self.unknown = 0
-        self.idle, self.best = 0, rank(self.look, settings.tolerance)
+        self.steps = self.unknown = self.idle = 0
 
     @property
     def begin(self) -> np.ndarray:
         """Variables, and the largest piece where there are several."""
         return np.append(self.place, self.look.worst) if self.several else self.place
 
-    @property
-    def bounds(self) -> Bounds:
-        """0 to 1; the largest piece is free."""
+    def bounds(self, reach: float = 1.0) -> Bounds:
+        """0 to 1, and not further than so much from the best place; the largest piece is free."""
         free = [np.inf] * self.several
-        return Bounds([0.0] * self.variables + [-each for each in free], [1.0] * self.variables + free)  # type: ignore
+        low, high = np.maximum(0.0, self.place - reach), np.minimum(1.0, self.place + reach)
+        return Bounds(np.append(low, [-each for each in free]), np.append(high, free))  # type: ignore
 
     def _at(self, point: np.ndarray) -> Look | None:
         """What the form is worth, or None where a design has no rows."""
@@ -93,29 +98,34 @@ class _Scipy:
         return None
 
     def value(self, point: np.ndarray) -> float:
-        """Objective; ends the search where looks have found nothing better for long."""
+        """Objective; ends the search at an optimum, and where nothing better was found for long."""
         look = self._at(point)
-        self._wait(look)
+        self.idle += 1
+        if look is not None:
+            self._keep(point[: self.variables], look)
+        if self.idle > IDLE[self.settings.method]:
+            raise _IdleError
         if look is None:
             self.unknown += 1
             return WORSE
         return float(point[-1]) if self.several else float(look.worst[0])
 
-    def _wait(self, look: Look | None) -> None:
-        tolerance = self.settings.tolerance
-        found = self.best if look is None else min(self.best, rank(look, tolerance))
-        gained = np.subtract(self.best, found)
-        if gained[0] > tolerance or (gained[0] >= 0.0 and gained[1] > tolerance):
-            self.idle, self.best = 0, found
-        self.idle += 1
-        if self.idle > IDLE:
-            raise _EndError(NO_BETTER)
+    def _keep(self, place: np.ndarray, look: Look) -> None:
+        """Keep the better of two designs, and an optimum whatever it is better than."""
+        over, tolerance = self.optimal(place, look), self.settings.tolerance
+        before, now = rank(self.look, tolerance), rank(look, tolerance)
+        if over or now <= before:
+            self.place, self.look = place.copy(), look
+        if over:
+            raise _OverError
+        better = BETTER * tolerance
+        if now[0] < before[0] - better or (now[0] <= before[0] and now[1] < before[1] - better):
+            self.idle = 0
 
     def slope(self, point: np.ndarray) -> np.ndarray:
         """Slope of the objective, which is asked for where a step was accepted."""
-        look = self._at(point)
-        if look is not None:
-            self.accept(point, look)
+        self._at(point)
+        self.steps += 1
         return np.eye(point.size)[-1] if self.several else self.last.piece_slopes[0, 0]
 
     def constraints(self, point: np.ndarray) -> np.ndarray:
@@ -132,19 +142,6 @@ class _Scipy:
         by_largest = np.append(np.zeros(look.limits.size), np.ones(look.pieces.size))
         return np.column_stack([slopes, by_largest])
 
-    def accept(self, point: np.ndarray, look: Look) -> None:
-        """Keep the better of two designs; end where the conditions of an optimum hold."""
-        place, tolerance = point[: self.variables].copy(), self.settings.tolerance
-        if self.optimal(place, look):
-            self.place, self.look = place, look
-            raise _EndError("")
-        if rank(look, tolerance) <= rank(self.look, tolerance):
-            self.place, self.look = place, look
-        self.ranks.append(rank(self.look, tolerance))
-        before = self.ranks[max(0, len(self.ranks) - 1 - PATIENCE)]
-        if len(self.ranks) > PATIENCE and np.subtract(before, self.ranks[-1]).max() < tolerance:
-            raise _EndError(NO_BETTER)
-
     def optimal(self, place: np.ndarray, look: Look) -> bool:
         """Whether the conditions of an optimum hold."""
         tolerance = self.settings.tolerance
@@ -157,39 +154,38 @@ def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -
     run = _trust_constr if settings.method == "trust_constr" else _slsqp
     try:
         reason = run(search)
-    except _EndError as end:
-        reason = str(end)
+    except _OverError:
+        reason = ""
     if search.unknown and reason:
         reason += f", and {search.unknown} of the designs tried there have no orbit that closes"
     multipliers = kkt(search.place, search.look)
     converged = search.optimal(search.place, search.look)
-    return Descent(search.place, search.look, multipliers, converged, reason, len(search.ranks), trials.count - before)
+    return Descent(search.place, search.look, multipliers, converged, reason, search.steps, trials.count - before)
 
 
 def _slsqp(search: _Scipy) -> str:
     """Why it ended."""
     constraints: Any = {"type": "ineq", "fun": search.constraints, "jac": search.constraint_slopes}
     limited = bool(search.look.limits.size or search.several)
-    reason = OUT_OF_STEPS
-    for _ in range(TRIES):
-        left = search.settings.most_iterations - len(search.ranks)
+    reach = 1.0
+    while reach >= NEAREST:
+        left = search.settings.most_iterations - search.steps
         if left <= 0:
-            break
-        begun = rank(search.look, search.settings.tolerance)
-        found = minimize(
-            search.value,
-            search.begin,
-            jac=search.slope,
-            method="SLSQP",
-            bounds=search.bounds,
-            constraints=constraints if limited else (),
-            options={"maxiter": left, "ftol": 1e-2 * search.settings.tolerance**2},
-        )
-        search.slope(found.x)
-        reason = OUT_OF_STEPS if found.status == 9 else NO_BETTER
-        if rank(search.look, search.settings.tolerance) == begun:
-            break
-    return reason
+            return OUT_OF_STEPS
+        begun, search.idle = search.place, 0
+        with suppress(_IdleError):
+            minimize(
+                search.value,
+                search.begin,
+                jac=search.slope,
+                method="SLSQP",
+                bounds=search.bounds(reach),
+                constraints=constraints if limited else (),
+                options={"maxiter": left, "ftol": 1e-2 * search.settings.tolerance**2},
+            )
+        at_edge = np.abs(search.place - begun).max() >= (1.0 - ROUNDING) * reach
+        reach = min(1.0, reach / NEARER) if at_edge else NEARER * reach
+    return NO_BETTER
 
 
 def _trust_constr(search: _Scipy) -> str:
@@ -199,7 +195,7 @@ def _trust_constr(search: _Scipy) -> str:
     constraint = NonlinearConstraint(search.constraints, 0.0, np.inf, jac=slopes, hess=BFGS())
     small = 1e-2 * search.settings.tolerance  # the gradient's own criterion would end it before the barrier is low
     options = {"maxiter": search.settings.most_iterations, "gtol": 0.0, "xtol": 1e-2 * small, "barrier_tol": small}
-    with warnings.catch_warnings():
+    with suppress(_IdleError), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "delta_grad == 0.0")  # of limits that are linear
         found = minimize(
             search.value,
@@ -207,9 +203,10 @@ def _trust_constr(search: _Scipy) -> str:
             jac=search.slope,
             hess=BFGS(),
             method="trust-constr",
-            bounds=search.bounds,
+            bounds=search.bounds(),
             constraints=constraint if limited else (),
             options=options,
         )
-    search.slope(found.x)
-    return OUT_OF_STEPS if found.status == 0 else NO_BETTER
+        if found.status == 0:
+            return OUT_OF_STEPS
+    return NO_BETTER
