@@ -13,7 +13,7 @@ from synthetic_run import write_run
 
 from twin import answer_folder
 from twin.config import ConfigError
-from twin.optimize_cli import _to_check, _worst
+from twin.optimize_cli import _Optimize
 from twin.reporting import console, ranking
 
 
@@ -105,13 +105,15 @@ def test_designs_and_runs_together_are_refused(sweep: Path) -> None:
 
 def test_sweeper_is_told_worse_than_any_where_there_is_no_design() -> None:
     """Also of a job that was refused before its objective was known to be valid."""
-    assert _worst({"design": {"objective": {"minimize": "mass_kg", "maximize": None}}}) == math.inf
-    assert _worst({"design": {"objective": {"minimize": None, "maximize": "delivered_flops"}}}) == -math.inf
-    assert _worst({}) == math.inf
+    assert _Optimize().nothing({"design": {"objective": {"minimize": "mass_kg", "maximize": None}}}) == math.inf
+    assert (
+        _Optimize().nothing({"design": {"objective": {"minimize": None, "maximize": "delivered_flops"}}}) == -math.inf
+    )
+    assert _Optimize().nothing({}) == math.inf
 
 
 def test_whole_catalogue_is_checked_of_another_sweeper_the_first_alone() -> None:
     axes = ["solar_cell=choice(xtj_prime,azur_3g30c)", "battery=nca_pack,lfp_pack", "design.solver.starts=1"]
-    assert len(_to_check(axes)) == 4
-    (first,) = _to_check([*axes, "hydra/sweeper=optuna"])
+    assert len(_Optimize().to_check(axes)) == 4
+    (first,) = _Optimize().to_check([*axes, "hydra/sweeper=optuna"])
     assert first == ["solar_cell=xtj_prime", "battery=nca_pack", "design.solver.starts=1"]

@@ -14,7 +14,7 @@ FILES = sorted(path for package in ("twin", "kernels") for path in (ROOT / packa
 HEAVY = {"hydra", "omegaconf", "pydantic", "orbax", "xarray", "zarr"}
 TELEMETRY = {"twin/store.py", "twin/run.py", *(f"twin/reporting/{p.name}" for p in (ROOT / "twin/reporting").iterdir())}
 ALLOWED = {
-    "hydra": {"twin/composing.py", "twin/cli.py", "twin/deploy_cli.py", "twin/optimize_cli.py"},
+    "hydra": {"twin/composing.py", "twin/cli.py", "twin/answer_cli.py"},
     "omegaconf": {"twin/composing.py"},
     "pydantic": {"twin/config.py", "twin/schema.py", "twin/design/schema.py", "twin/design/uncertainty_schema.py"},
     "orbax": {"twin/checkpoint.py"},

@@ -18,11 +18,19 @@ def listed(words: Sequence[str]) -> str:
 def of_end(problem: Problem, end: Descent) -> str:
     """How a search ended, and what holds the design."""
     held = end.kkt.holding(end.place, end.look)
-    limits = [problem.limits[limit].name for limit in np.flatnonzero(held.limits)]
-    holding = limits + _bounds(problem, end)
+    holding = _named(problem, np.flatnonzero(held.limits)) + _bounds(problem, end)
     by = f"held by {listed(holding)}" if holding else "held by no limit and no bound"
     how = "Converged" if end.converged else f"Stopped {end.reason}"
     return f"{how}, {by}, KKT residual {end.kkt.residual:.1e}"
+
+
+def _named(problem: Problem, limits: np.ndarray) -> list[str]:
+    """Limits, each once, with the scenarios where it holds if there are several."""
+    scenarios: dict[str, list[str]] = {}
+    for limit in limits:
+        scenarios.setdefault(problem.limits[limit].name, []).append(problem.limits[limit].row.scenario)
+    several = len(problem.scenarios) > 1
+    return [f"{name} ({', '.join(where)})" if several else name for name, where in scenarios.items()]
 
 
 def of_starts(problem: Problem, form: Form, ordered: Sequence[Descent], count: int) -> str:
@@ -37,7 +45,8 @@ def of_starts(problem: Problem, form: Form, ordered: Sequence[Descent], count: i
     worse = 100.0 * (float(other.look.worst[0]) - best) / abs(best) if best else float("inf")
     design = zip(problem.variables, form.design(other.place), strict=True)
     where = ", ".join(f"{variable.path} {value:.4g}" for variable, value in design)
-    return f"{text}; another optimum, {worse:.2g} % worse, at {where}"
+    what = "another optimum" if other.converged else f"another stopped {other.reason}"
+    return f"{text}; {what}, {worse:.2g} % worse, at {where}"
 
 
 def of_rounding(problem: Problem, relaxed: np.ndarray, design: np.ndarray, before: float, after: float) -> str:
@@ -68,7 +77,7 @@ def _violated(limit: Limit, by: float) -> str:
     unit = f" {limit.unit}" if limit.unit else ""
     if by <= 0.0:  # as a limit that conflicts may, where the others are violated in its place
         return f"{limit.name} (holds there, at {limit.kind} {limit.bound:.6g}{unit})"
-    return f"{limit.name} ({by:.3g}{unit} {side}, {limit.bound:.6g}{unit})"
+    return f"{limit.name} ({by:.4g}{unit} {side}, {limit.bound:.6g}{unit})"
 
 
 def _bounds(problem: Problem, end: Descent) -> list[str]:
