@@ -117,6 +117,8 @@ def _stacked(numbers: Sequence[Numbers], environments: Sequence[Environment]) ->
 def over_scenarios(kind: Kind, given: Given, judge: Any, *further: Any) -> Any:
     """What `judge` makes of numbers, environment and the `further` of every scenario, leaves (scenario, ...)."""
     together = (given.numbers, given.environment)
+    if given.scenario.size == 1:
+        return jax.tree.map(lambda leaf: leaf[None], judge(*together, *jax.tree.map(lambda leaf: leaf[0], further)))
     axes = jax.tree.unflatten(jax.tree.structure(together), [0 if differs else None for differs in kind.varies])
     return jax.vmap(lambda own, _, *more: judge(*own, *more), in_axes=(axes, 0, *(0 for _ in further)))(
         together, given.scenario, *further
@@ -131,7 +133,7 @@ def _judged(kind: Kind, given: Given, designs: Array) -> tuple[Array, Array]:
         tangents = jnp.eye(design.size)[jnp.array(kind.sloped)]
         return _with_slopes(lambda x: measured(kind, designed(kind, numbers, x), environment), design, tangents)
 
-    return jax.vmap(lambda design: over_scenarios(kind, given, partial(of, design)))(designs)
+    return _over_designs(lambda design: over_scenarios(kind, given, partial(of, design)), designs)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -141,7 +143,14 @@ def _valued(kind: Kind, given: Given, designs: Array) -> tuple[Array]:
     def of(design: Array, numbers: Numbers, environment: Environment) -> Array:
         return _masked(*measured(kind, designed(kind, numbers, design), environment))
 
-    return (jax.vmap(lambda design: over_scenarios(kind, given, partial(of, design)))(designs),)
+    return (_over_designs(lambda design: over_scenarios(kind, given, partial(of, design)), designs),)
+
+
+def _over_designs(judge: Any, designs: Array) -> Any:
+    """What `judge` makes of every design, (design, ...); of a single one without a batch, which costs to compile."""
+    if len(designs) == 1:
+        return jax.tree.map(lambda leaf: leaf[None], judge(designs[0]))
+    return jax.vmap(judge)(designs)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
