@@ -22,7 +22,7 @@ Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
 IDLE = {"slsqp": 15, "trust_constr": 40}  # looks in which the best design must get better
-BETTER = 1e-2  # by so much of the tolerance
+BETTER = 0.1  # by so much of the tolerance
 ROUNDING = 1e-9
 NEARER, NEAREST = 0.25, 1e-3  # how far SLSQP may go, in 0-1, when it begins anew, and the last such distance
 
