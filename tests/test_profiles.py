@@ -101,6 +101,16 @@ def numbers(node: Any, path: tuple[str, ...] = (), sources: tuple[str, ...] = ()
         yield ".".join(path), key in sources or "default" in sources
 
 
+def unsourced(problem: Mapping[str, Any]) -> list[str]:
+    """Numbers and scenarios of a problem of design without a line of their own: what is chosen differs by key."""
+    sources, found = problem["sources"], []
+    for path, _ in numbers(problem):
+        *above, key = path.split(".")
+        own = (".".join(above[1:]) or above[0]) if key in ("low", "high", "least", "most") else key
+        found += [path] if own not in sources else []
+    return found + [name for name, given in problem.get("scenarios", {}).items() if given and name not in sources]
+
+
 def texts(node: Any) -> Iterator[tuple[str, Any]]:
     """Every entry of every `sources:` mapping below a node."""
     if isinstance(node, Mapping):
@@ -134,13 +144,30 @@ def test_every_number_has_a_source(path: Path) -> None:
     contents = read(path)
     if path.parent.name == "experiment":
         contents.pop("time", None)  # the clock of an experiment is its own definition
-    assert [name for name, covered in numbers(contents) if not covered] == []
+    if path.parent.name != "design":  # whose sources are told by choice, below
+        assert [name for name, covered in numbers(contents) if not covered] == []
     assert [key for key, text in texts(contents) if not (isinstance(text, str) and TRACE.search(text))] == []
 
 
 def test_a_number_without_source_is_found() -> None:
     found = dict(numbers({"a": 1.0, "b": {"c": [2, 3]}, "flag": True, "sources": {"a": "2020"}}))
     assert found == {"a": True, "b.c": False}
+
+
+@pytest.mark.parametrize("name", profiles("design"))
+def test_every_choice_of_a_problem_has_a_source_of_its_own(name: str) -> None:
+    problem = read(CONF / "design" / f"{name}.yaml")
+    assert unsourced(problem) == [] and "default" not in problem["sources"]
+
+
+def test_a_choice_of_a_problem_without_source_is_found() -> None:
+    limits = {"power": {"measure": "mass_kg", "least": 1.0}, "die": {"measure": "mass_kg", "most": 1.0}}
+    problem = {"variables": {"array": {"area_m2": {"low": 1.0, "high": 2.0}}}, "limits": limits, "orbits": 1}
+    problem |= {"scenarios": {"run": [], "winter": ["time=day"]}}
+    found = unsourced(
+        {**problem, "sources": {"default": "2020", "low": "2020", "power": "2020", "array.area_m2": "2020"}}
+    )
+    assert found == ["limits.die.most", "orbits", "winter"]
 
 
 @pytest.mark.parametrize("group", MINIMUM)
