@@ -197,7 +197,7 @@ _LEAST = {"W": 1e3, "kg": 100.0, "usd": 1e5, "m2": 10.0}
 def known(where: str, name: str) -> Measure:
     """A measure by its name; ConfigError with the nearest one."""
     if name not in MEASURES:
-        raise ConfigError(f"{where} = {name!r}: no such measure{nearest(name, MEASURES)}")
+        raise ConfigError(f"{where} = {name!r}: no such measure{nearest(name, MEASURES)}; docs/measures.md has all")
     return MEASURES[name]
 
 
