@@ -12,6 +12,8 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -127,14 +129,25 @@ def compared(size: int, budget: Budget, tell: Callable[[str], None]) -> dict[str
 
 
 def facts() -> dict[str, str]:
-    """Machine, versions and date."""
+    """Machine, versions, date, and what it takes to repeat the runs: the command and the commit, if there is one."""
     versions = {name: importlib.metadata.version(name) for name in ("jax", "scipy", *PEERS)}
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     return {
         "where": f"{os.cpu_count()} cores, {platform.machine()}",
         "versions": f"{told}, Python {platform.python_version()}",
         "date": f"{datetime.now(UTC):%d %B %Y}",
+        "command": shlex.join(["python", "scripts/optimizers.py", *sys.argv[1:]]),
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """Short name of the commit of the tree, with what has changed since as `-dirty`; empty where there is none."""
+    try:
+        described = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+        return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 class Summary(NamedTuple):
@@ -182,7 +195,8 @@ def _introduction(results: Sequence[dict[str, Any]]) -> str:
         for size in sorted(given)
     )
     return (
-        f"Written by `python scripts/optimizers.py` on {told['date']}: {told['where']}; {told['versions']}.\n\n"
+        f"Written by `scripts/optimizers.py` on {told['date']}: {told['where']}; {told['versions']}.\n"
+        f"To repeat it: {_repeated(results)}.\n\n"
         "The problems are `conf/design/compare_*.yaml`: the lightest satellite of the reference's class on its steady\n"
         "orbit of the longest eclipse. All methods see the same judge, starts and bounds. A call of ours, value and\n"
         "slopes, counts as many evaluations as it takes longer than a value.\n\n"
@@ -191,6 +205,16 @@ def _introduction(results: Sequence[dict[str, Any]]) -> str:
         "get there within their budget. The last column tells of the end of the budget.\n"
         f"Budgets of a run, whichever ends first: {budgets}."
     )
+
+
+def _repeated(results: Sequence[dict[str, Any]]) -> str:
+    """The command of each run, the commit that it ran at, and the problems that it had."""
+    sizes: dict[str, list[str]] = {}
+    for result in sorted(results, key=lambda result: result["size"]):
+        told = result["facts"]  # those of older runs have neither
+        at = f" at commit {told['commit']}" if told.get("commit") else ""
+        sizes.setdefault(f"`{told.get('command', 'not kept')}`{at}", []).append(str(result["size"]))
+    return "; ".join(f"{command} ({', '.join(own)} variables)" for command, own in sizes.items())
 
 
 def _costs(newest: dict[int, dict[str, Any]]) -> str:

@@ -81,7 +81,8 @@ def result():
     late = [[90.0, 9.0, 100.5, 0.0]]
     runs = [{"method": "ours, SLSQP", "seed": k, "spent": 20.0, "progress": near} for k in range(3)]
     runs += [{"method": "COBYLA", "seed": k, "spent": 99.0, "progress": p} for k, p in enumerate((late, far, []))]
-    told = {"where": "here", "versions": "none", "date": "today"}
+    told = {"where": "here", "versions": "none", "date": "today", "command": "python scripts/optimizers.py 4"}
+    told["commit"] = "abc1234"
     return {"size": 4, "budget": [3, 200, 9.0, 16], "costs": [0.01, 0.015, 0.02], "runs": runs, "facts": told}
 
 
@@ -101,6 +102,24 @@ def test_section_takes_the_place_of_the_one_before():
     assert once.startswith("# Optimization\n\nFirst.\n\n## Against") and once.endswith("\n## Last\n\nEnd.\n")
     assert "Old." not in once and optimizers.replaced(once, written) == once
     assert optimizers.replaced("# Title\n", written) == f"# Title\n\n{written}"
+
+
+def test_section_says_how_to_repeat_each_run():
+    eight, bare = {**result(), "size": 8}, {**result(), "size": 32}
+    bare["facts"] = {**bare["facts"], "command": "python scripts/optimizers.py 32", "commit": ""}
+    written = optimizers.section([eight, result(), bare])
+    assert (
+        "\nTo repeat it: `python scripts/optimizers.py 4` at commit abc1234 (4, 8 variables); "
+        "`python scripts/optimizers.py 32` (32 variables).\n" in written
+    )
+
+
+def test_facts_have_the_command_and_the_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1")
+    monkeypatch.setattr(sys, "argv", ["optimizers.py", "4", "--seconds", "60"])
+    assert optimizers.facts()["command"] == "python scripts/optimizers.py 4 --seconds 60"
+    monkeypatch.setattr(optimizers, "ROOT", tmp_path)
+    assert optimizers.facts()["commit"] == ""
 
 
 def test_missing_rivals_are_told(monkeypatch):
