@@ -8,6 +8,7 @@ so JAX is switched to them here, for the whole process. Compiled programs are ke
 JAX_COMPILATION_CACHE_DIR names another one, JAX_ENABLE_COMPILATION_CACHE=0 keeps none.
 """
 
+import gc
 import os
 import platform
 import sys
@@ -43,6 +44,10 @@ else:
     os.environ["JAX_ENABLE_X64"] = "1"
     for _name, _value in _SETTINGS.items():
         os.environ.setdefault(_name, _value)
+
+# Tracing makes millions of objects, nearly all of which stay: to look through them every 700 takes a quarter of it.
+if gc.get_threshold() == (700, 10, 10):
+    gc.set_threshold(100_000, 50, 100)
 
 # For XLA on CPU. Without the first it computes the whole step anew for every output: three times slower to run, twice
 # to compile. The second makes the steps of a tile one machine function, without a task per operation: a fifth faster.
