@@ -287,7 +287,7 @@ def test_an_objective_of_0_is_drawn(copied: Path) -> None:
     starts = json.loads((copied / "design.json").read_text())["starts"]
     starts[0]["objective"], starts[1]["objective"] = 0.0, None
     drawn = design_figures.starts(changed(copied, starts=starts))
-    np.testing.assert_array_equal(drawn.to_dict()["data"][0]["y"], [0.0, np.nan])
+    np.testing.assert_array_equal(drawn.data[0]["y"], [0.0, np.nan])
 
 
 def test_bounds_without_a_price_are_no_rows(tmp_path: Path) -> None:
