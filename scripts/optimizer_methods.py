@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from scipy.optimize import minimize
 
+from twin.design.descent import Method, Settings
 from twin.design.problem import Evaluation, Problem
-from twin.design.program import scaled
-from twin.design.solve import Method, Settings, solve
+from twin.design.program import Form, scaled
+from twin.design.solve import solve
 
 WORSE = 10.0  # objective and violation, scaled, of a design without rows
 STEP = 0.2  # first step of a method that wants one, of the bounds
@@ -62,9 +63,10 @@ class Meter:
     evaluations: float = 0.0
     looks: list[Look] = field(default_factory=list)
     begun: float = field(default_factory=time.perf_counter)
+    form: Form = field(init=False)  # the objective in its unit, limits in their scales
 
     def __post_init__(self) -> None:
-        """Size the objective by its bounds, before anything is known of it."""
+        """Objective and limits as functions of the rows."""
         self.form = scaled(self.problem, 1.0)
 
     def with_slopes(self, designs: np.ndarray) -> Evaluation:

@@ -66,6 +66,7 @@ def solution(**changed: Any) -> Solution:
         prices=np.array([0.0, 0.8, 120.0, 1.5e-14, 0.0]),
         bound_prices=np.array([0.0, 2.5, 0.0]),
         kkt_residual=3e-8,
+        tolerance=1e-6,
         status="converged",
         message="Converged, held by die, charge, work and radiator.area_m2 at its upper bound, KKT residual 3.0e-08; "
         "2 of 4 starts lead here; rounded accelerator.count 60.6 -> 61: +0.3 % of mass_kg",

@@ -18,7 +18,7 @@ from twin.cli import simulate_main
 from twin.config import ConfigError
 from twin.design import folder as design_folder
 from twin.design import satellite
-from twin.reporting import amounts, console, design_console, design_facts, design_report
+from twin.reporting import amounts, console, design_console, design_facts, design_figures, design_report
 from twin.reporting import page as page_parts
 
 ALWAYS = {"before_after", "margins", "prices", "starts"}
@@ -223,6 +223,76 @@ def test_step_suits_the_number(name: str, unit: str, size: float, more: str, siz
     step = amounts.step(name, unit, size)
     assert step.more() == more and step.size == pytest.approx(size_si)
     assert step.several == (not more.startswith("one"))
+
+
+@pytest.mark.parametrize(("name", "unit", "value", "text"), [
+    ("served_charge_margin", "1", 0.1, "10.0 %"),
+    ("usd_per_pflop_day", "usd/PFLOP-day", 43.21, "43.2 USD/PFLOP-day"),
+])  # fmt: skip
+def test_level_suits_the_number(name: str, unit: str, value: float, text: str) -> None:
+    assert amounts.level(name, unit, value) == text
+
+
+def changed(folder: Path, **changes: Any) -> design_facts.Designed:
+    """A folder's design with other entries in its summary."""
+    found = json.loads((folder / "design.json").read_text())
+    (folder / "design.json").write_text(json.dumps(found | changes))
+    return design_facts.read(folder)
+
+
+def test_prices_of_a_search_that_stopped_are_called_estimates(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed(copied, status="stopped", kkt_residual=1.2e-4)
+    design_console.show(copied)
+    told = "estimates, as the search stopped at a KKT residual of 1.2e-04"
+    assert f"What limits cost, at the margin, {told}\n" in capsys.readouterr().out
+    page = design_report.write(copied).read_text()
+    assert f"all else solved anew: {told}." in page and "exact slopes, so they hold" not in page
+
+
+def test_a_limit_that_is_missed_by_more_than_the_tolerance_is_broken(copied: Path) -> None:
+    margins = json.loads((copied / "design.json").read_text())["margins"]
+    for missed, feasible, words in ((0.5e-6, True, "at its limit"), (5e-4, False, "0.0050 K short")):
+        margins[1]["margin"] = -missed * margins[1]["scale"]
+        design = changed(copied, status="stopped", margins=margins)
+        assert design.feasible == feasible
+        (told,) = (row for row in design_facts.headroom(design) if row[0] == "die, hot <case>")
+        assert told[3:] == (words, "tight" if feasible else "broken")
+
+
+def test_limits_without_a_number_are_on_top_and_those_at_their_limit_in_order(copied: Path) -> None:
+    margins = json.loads((copied / "design.json").read_text())["margins"]
+    for row, room in zip(margins, (0.0, None, -0.5, 0.1, -1.0), strict=True):
+        row["margin"] = None if room is None else room * row["scale"]
+    rows = design_facts.tightest_first(changed(copied, margins=margins))
+    assert [row["margin"] and row["margin"] / row["scale"] for row in rows] == [None, -1.0, -0.5, 0.0, 0.1]
+
+
+def test_what_is_but_rounding_reads_0(copied: Path) -> None:
+    row = {
+        "measure": "battery_cycle_loss_per_year",
+        "scenario": "a",
+        "unit": "per_year",
+        "before": 0.03,
+        "after": -4e-25,
+    }
+    money = {"measure": "cost_usd", "scenario": "a", "unit": "usd", "before": 1e-3, "after": 1e-5}
+    design = changed(copied, measures=[row, money])
+    assert [told[1:3] for told in design_facts.measures(design)] == [
+        ("0.03 a year", "0 a year"),
+        ("0.00100 USD", "0.0000100 USD"),
+    ]
+
+
+def test_an_objective_of_0_is_drawn(copied: Path) -> None:
+    starts = json.loads((copied / "design.json").read_text())["starts"]
+    starts[0]["objective"], starts[1]["objective"] = 0.0, None
+    drawn = design_figures.starts(changed(copied, starts=starts))
+    np.testing.assert_array_equal(drawn.data[0]["y"], [0.0, np.nan])
+
+
+def test_bounds_without_a_price_are_no_rows(tmp_path: Path) -> None:
+    none = synthetic.solution(status="infeasible", bound_prices=np.full(3, np.nan))
+    assert {row["of"] for row in table(synthetic.write(tmp_path / "run", none), "prices")} == {"limit"}
 
 
 def test_verb_agrees_and_maximised_objectives_gain(copied: Path) -> None:

@@ -12,7 +12,8 @@ from twin.design.problem import Evaluation, Limit, Objective, Problem, Row, Vari
 from twin.design.solution import Solution
 from twin.design.solve import Settings, solve
 
-NUMBERS = {"density": 4.0, "flux": 0.6, "load": 90.0, "drag": 0.3}
+NUMBERS = {"density": 4.0, "flux": 0.6, "load": 90.0, "drag": 0.3, "surroundings": 1.0}
+OTHERS = (1.0, 1.1)  # surroundings of each scenario
 NONE: dict[str, float] = {}
 SETTINGS = Settings(tolerance=1e-10)
 Numbers = dict[str, float]
@@ -33,7 +34,7 @@ def by_differences(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray)
 
 def whole(design: np.ndarray, n: Numbers) -> np.ndarray:
     """Rows of both scenarios, measure by measure."""
-    return np.stack([rows_of(design, n, other) for other in (1.0, 1.1)], axis=1).ravel()
+    return np.stack([rows_of(design, n, n["surroundings"] * other) for other in OTHERS], axis=1).ravel()
 
 
 def evaluate(n: Numbers) -> Callable[[np.ndarray], Evaluation]:
@@ -75,7 +76,7 @@ def solved(of: Problem, n: Numbers = NUMBERS) -> Solution:
 def numbers_at(design: np.ndarray) -> list[Number]:
     names, values = list(NUMBERS), np.array([*NUMBERS.values()])
     slopes = by_differences(lambda v: whole(design, dict(zip(names, v, strict=True))), values)
-    return [Number(name, "", NUMBERS[name], slopes[:, k]) for k, name in enumerate(names)]
+    return [Number(name, "", np.full(len(slopes), NUMBERS[name]), slopes[:, k]) for k, name in enumerate(names)]
 
 
 @pytest.mark.parametrize("over", ["mean", "worst", "hot"])
@@ -120,3 +121,25 @@ def test_table_has_the_strongest_first_and_no_prices_where_no_design_is() -> Non
     assert (np.diff(sizes) <= 0.0).all() and {*table["of"]} == {"variable", "number", "limit"}
     none = elasticities.table(of, replace(here, status="infeasible"), numbers_at(here.design))
     assert {*none["of"]} == {"variable"}
+
+
+@pytest.mark.parametrize("over", ["mean", "worst", "hot"])
+def test_a_number_that_differs_by_scenario_counts_in_each_with_its_own_value(over: str) -> None:
+    of = problem(over)
+    here = solved(of)
+    (together,) = (row for row in numbers_at(here.design) if row.path == "surroundings")
+    own = np.tile(OTHERS, 3)
+    (row,) = elasticities.by_numbers(of, here, [Number("other", "", own, together.slopes / own)])
+    ends = [solved(of, {**NUMBERS, "surroundings": 1.0 + step}).objective for step in (1e-3, -1e-3)]
+    assert row.elasticity == pytest.approx((ends[0] - ends[1]) / 2e-3 / here.objective, rel=1e-4)
+    assert np.isnan(row.value)
+
+
+def test_without_an_orbit_nothing_is_said_of_the_worst() -> None:
+    of = problem("worst")
+    none = solve(
+        of,
+        lambda designs: Evaluation(np.full((len(designs), 6), np.nan), np.full((len(designs), 6, 2), np.nan)),
+        SETTINGS,
+    )
+    assert none.status == "stopped" and np.isnan(elasticities.table(of, none)["elasticity"]).all()

@@ -58,14 +58,14 @@ def test_killed_and_begun_again_it_ends_in_the_same_bits(tmp_path: Path, toy, se
     whole = len(rows.designs)
     rows.designs.clear()
     with pytest.raises(Killed):
-        solve(task, Mortal(rows, calls), settings, Journal(tmp_path))
+        solve(task, Journal(tmp_path).over(task, Mortal(rows, calls)), settings)
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'{"designs": [[1.0, 2.')  # cut off while it was written
-    again = solve(task, rows, settings, Journal(tmp_path))
+    again = solve(task, Journal(tmp_path).over(task, rows), settings)
     assert exact(again) == exact(straight)
     assert len(rows.designs) == whole  # none was made twice
     rows.designs.clear()
-    assert exact(solve(task, rows, settings, Journal(tmp_path))) == exact(straight) and not rows.designs
+    assert exact(solve(task, Journal(tmp_path).over(task, rows), settings)) == exact(straight) and not rows.designs
 
 
 def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_the_journal_of_another_problem_is_refused(tmp_path: Path) -> None:
 
 def test_a_line_that_is_damaged_in_the_middle_is_told(tmp_path: Path) -> None:
     task, evaluate = quadratic()
-    solve(task, evaluate, Settings(), Journal(tmp_path))
+    solve(task, Journal(tmp_path).over(task, evaluate), Settings())
     lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
     (tmp_path / FILE).write_text("".join([lines[0], lines[1][:40] + "\n", *lines[2:]]))
     with pytest.raises(ConfigError, match="line 2 is damaged"):
-        solve(task, evaluate, Settings(), Journal(tmp_path))
+        solve(task, Journal(tmp_path).over(task, evaluate), Settings())
 
 
 @pytest.mark.parametrize("line", [

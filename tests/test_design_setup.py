@@ -2,13 +2,18 @@
 
 import signal
 import sys
+from collections import defaultdict
+from typing import Any
 
+import jax
 import pytest
 
 import twin
-from twin.design import measures
+from kernels import registry
+from twin.design import measures, money
 from twin.design.problem import Row
 from twin.design.setup import Setup, build_setup
+from twin.model import numbers_of
 from twin.optimize_cli import optimize_main
 from twin.refusal import ConfigError
 
@@ -73,6 +78,45 @@ def test_every_measure_has_a_meaning_and_a_name_that_ends_in_its_unit() -> None:
         assert name.endswith(ENDINGS.get(measure.unit, "")), name
 
 
+SCALES = {"usd_per_pflop_day": (40.0, 40.0), "cost_usd": (0.0, 1e5), "shed_energy_j": (0.0, 1e8), "mass_kg": (9e3, 9e3)}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_distances_to_a_bound_are_counted_in_what_is_typical(name: str) -> None:
+    bound, scale = SCALES[name]
+    assert measures.scale(measures.MEASURES[name], bound) == scale
+
+
+SATELLITE = {
+    "parts_kg": defaultdict(lambda: 100.0), "mass_kg": 9e3, "altitude_m": 6e5, "inclination_rad": 1.7,
+    "array_power_w": 1e5, "array_area_m2": 500.0, "battery_energy_j": 1e8, "radiator_area_m2": 100.0,
+    "accelerators": 100.0, "nominal_power_w": 1e5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("launcher", ["starship_bottom_up", "starship_learning"])
+def test_numbers_of_money_that_may_vary_are_those_that_costs_depend_on(launcher: str) -> None:
+    """Each is moved: where volume fills a launch, where mass does, and where pads and floor hold cadence and price."""
+    scenario = twin.compose_design([f"launch={launcher}"]).scenarios["longest_eclipse"]
+    model = scenario.money["launch"].model
+    costs = jax.jit(lambda profiles: money.costs(SATELLITE, model, profiles))
+    dense: dict[str, Any] = {slot: dict(numbers_of(slot, own)) for slot, own in scenario.money.items()}
+    dense["deployment"]["stowed_density_kg_per_m3"] = 1e9
+    bulky = dense | {"deployment": dense["deployment"] | {"stowed_density_kg_per_m3": 1.0}}
+    held = dense | {"launch": dense["launch"] | {"pads": 1e-3, "floor_price_usd_per_kg": 1e9}}
+    bases = [(base, costs(base)) for base in (bulky, dense, held)]
+
+    def depends(slot: str, key: str) -> bool:
+        def moved(base: dict[str, Any]) -> dict[str, Any]:
+            return base | {slot: base[slot] | {key: 1.01 * base[slot][key] + 1e-6}}
+
+        return any(costs(moved(base)) != before for base, before in bases)
+
+    for slot, read in money.read(model).items():
+        keys = registry.schema(slot, model if slot == "launch" else None)
+        assert read == {key for key in keys if depends(slot, key)}
+
+
 SMALL = '["battery.energy_j=2e8"]'
 REFUSED = {
     "+design.variables.array.aera_m2={low: 1, high: 2}": r"aera_m2: no number .* \(did you mean 'array.area_m2'\?\)",
@@ -84,6 +128,9 @@ REFUSED = {
     "+design.variables.accelerator.power_cap_w={low: 10, high: 900}": r"power_cap_w = 10: must be above idle",
     "+design.variables.solar_cell.max_power_voltage_v.99={low: 1, high: 2}": r"has the values 0 to \d",
     "design.sensitivities=[array.aera_m2]": r"design.sensitivities: array.aera_m2: no number that a design can vary",
+    "design.sensitivities=[array.area_m2]": r"array.area_m2 is a variable, whose elasticity is told anyway; leave it",
+    "design.sensitivities=[deployment.loss_per_year]": r"deployment.loss_per_year: no number that a design can vary",
+    "deployment.mass_scale=1.2": r"deployment.mass_scale = 1.2: must be 1: designs are judged by what the twin finds",
     "design.variables=null": r"design.variables = None: input should be a valid dictionary",
     "design.objective.minimize=mas_kg": r"no such measure \(did you mean 'mass_kg'\?\)",
     "design.objective.maximize=mass_kg": r"either minimize or maximize",

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from closed_forms import Counted, limit, problem, variables
@@ -58,10 +59,23 @@ def test_three_limits_of_which_any_two_could_hold() -> None:
     assert all(f"{name} (" in solution.message for name in "abc") and "d (" not in solution.message
 
 
-def test_a_feasible_design_that_no_start_found_is_gone_on_from() -> None:
+@pytest.mark.parametrize("method", ["slsqp", "augmented_lagrangian"])
+def test_a_feasible_design_that_no_start_found_is_gone_on_from(method) -> None:
     """One step is too few from the start, but the least violation needs no more, and the search goes on from there."""
     rows = Counted(lambda x: ((x[0] - 4) ** 2 + 1, x[0] ** 2))
     toy = problem(variables((-10, 10, 9)), ("f", "square"), (limit("square", "most", 1.0),))
-    solution = solve(toy, rows, Settings(most_iterations=3))
+    solution = solve(toy, rows, Settings(method, most_iterations=3))
+    assert {start.status for start in solution.starts} == {"infeasible"}
     assert solution.status != "infeasible" and solution.margins[0] > -1e-6
     assert solution.design[0] == pytest.approx(1.0, abs=0.5)
+    assert "no start led here: found from the least violated design" in solution.message
+
+
+def test_starts_without_an_orbit_are_counted() -> None:
+    """Beyond x = 1 there is no number, and half the way back six times is not enough from where most starts lie."""
+    rows = Counted(lambda x: ((x[0] - 0.5) ** 2 + jnp.where(x[0] > 1.0, jnp.nan, 0.0), x[0]))
+    toy = problem(variables((0, 1e4, 0.6)), ("f", "x"), (limit("x", "most", 2.0),))
+    solution = solve(toy, rows, Settings(starts=4))
+    lost = 4 - len(solution.starts)
+    assert lost > 0 and f"{4 - lost} of 4 starts lead here; of 4 starts {lost} ha" in solution.message
+    assert "no orbit that closes" in solution.message

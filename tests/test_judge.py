@@ -1,7 +1,5 @@
 """Designs judged by steady orbits: rows, slopes, proportions and batches, on one compiled program."""
 
-from functools import partial
-
 import jax
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from twin.design.judge import Judge
 from twin.design.problem import Row
 from twin.design.setup import build_setup
 from twin.designs import placed, places
+from twin.metrics import all_metrics
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +126,12 @@ def test_rows_without_slopes_are_the_same_and_those_by_a_variable_its_own(config
 def test_rows_are_the_metrics_of_a_steady_run(config, judge, at_first) -> None:
     model = twin.build(config.scenarios["winter"].fleet)
     structure = build_setup(config).structure
-    run = jax.jit(partial(steady.metrics, structure))
-    found = run(model.params, steady.timed(structure, model.environment))
+
+    @jax.jit
+    def metrics(params, environment):
+        cohorts = programs.prepare(structure, params, environment)
+        return all_metrics(structure, cohorts, steady.run(structure, cohorts, environment).carry)[0]
+
+    found = metrics(model.params, steady.timed(structure, model.environment))
     for name in ("mass_kg", "sunlit_fraction", "battery_cycle_loss_per_year"):
         assert at_first.values[0, row(judge, name, "winter")] == pytest.approx(float(found[name]), rel=1e-9)

@@ -61,7 +61,7 @@ def flown_by(line: str) -> dict[str, Any]:
 
 
 def test_a_design_ends_with_code_0_and_is_not_sought_twice(run, tmp_path: Path) -> None:
-    code, told, designs = run(1001.0)
+    code, told, designs = run(1001.0, "failures=expected", "seed=7")
     assert code == 0 and told["status"] == "converged" and designs
     assert told["numbers"]["accelerator.count"] == 100.0 and told["numbers"]["array.area_m2"] == 200.0
     assert (tmp_path / "run/satellite/design.yaml").is_file() and (tmp_path / "run/report.html").is_file()
@@ -72,7 +72,9 @@ def test_a_design_ends_with_code_0_and_is_not_sought_twice(run, tmp_path: Path) 
     assert flown["longest_eclipse"]["battery"]["initial_health"] == 0.85
     assert flown["perihelion"]["coating"]["life_fraction"] == 1.0 and flown["perihelion"]["array"]["area_m2"] == 200.0
     assert flown["perihelion"]["constellation"]["satellites"] == 1
-    code, again, designs = run(1001.0)
+    for own in flown.values():
+        assert (own["failures"], own["seed"], own["precision"]["dtype"]) == ("expected", 7, "float64")
+    code, again, designs = run(1001.0, "failures=expected", "seed=7")
     assert code == 0 and again == told and not designs
 
 

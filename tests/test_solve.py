@@ -9,6 +9,7 @@ from closed_forms import Counted, limit, problem, quadratic, variables
 from scipy.optimize import minimize
 
 from twin.design.problem import Evaluate, Problem
+from twin.design.program import Affine
 from twin.design.solve import Settings, solve
 
 METHODS = [Settings("slsqp"), Settings("trust_constr"), Settings("augmented_lagrangian", starts=3)]
@@ -202,6 +203,15 @@ def test_a_row_that_nothing_reads_may_be_missing() -> None:
     toy = problem(variables((0, 1, 0.5)), ("f", "other"))
     solution = solve(toy, Counted(lambda x: ((x[0] - 0.2) ** 2 + 1, jnp.nan * x[0])), Settings())
     assert solution.status == "converged" and np.isnan(solution.values[1])
+
+
+def test_a_row_without_a_number_spoils_what_reads_it_alone() -> None:
+    sums = Affine(np.array([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]]), np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(
+        sums.of(np.array([[np.nan, 1.0, 2.0], [1.0, 1.0, np.inf]])), [[np.nan, 7], [3, np.inf]]
+    )
+    slopes = np.array([[np.nan, 1.0], [1.0, 1.0], [2.0, 4.0]])
+    np.testing.assert_array_equal(sums.slopes(slopes), [[np.nan, 3.0], [6.0, 12.0]])
 
 
 def test_out_of_iterations_is_said(hills) -> None:

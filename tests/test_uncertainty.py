@@ -38,9 +38,7 @@ def settings(parameters: dict[str, Any], **changed: Any) -> Uncertainty:
 
 def numbers(given: Uncertainty) -> tuple[Uncertain, ...]:
     spot = Spot("", Place(("toy",), "slot", "key"), (), Quantity(""))
-    return tuple(
-        Uncertain(spot._replace(path=path), uncertain.frozen(own), own.source) for path, own in given.parameters.items()
-    )
+    return tuple(Uncertain(spot._replace(path=path), uncertain.frozen(own)) for path, own in given.parameters.items())
 
 
 def drawn(parameters: dict[str, Any], **changed: Any) -> np.ndarray:
@@ -171,10 +169,16 @@ def test_rows_that_bend_are_said_not_to_be_linear() -> None:
     assert asked["uncertainty"]["mean_by_slopes"][1] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_rows_that_do_not_vary_are_linear() -> None:
+    values = np.full((1000, 2), [0.1 + 1e-9, -700.3])
+    linear = propagation.propagated(np.array([0.1, -700.3]), np.zeros((2, 1)), np.eye(1))
+    assert spread.rows(PROBLEM, values, 0.9, linear)["linear"] == [True, True]
+
+
 def test_share_of_samples_that_break_a_limit() -> None:
-    values = np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0], [np.nan, np.nan]])
+    values = np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0], [np.nan, 1.0]])
     table = spread.limits(PROBLEM, values, 0.9)
-    assert table["broken"] == [0.5]  # one below its bound, one without a value
+    assert table["broken"] == [0.5]  # one below its bound, one without an orbit in some other row
     assert table["standard_error"] == [0.25]
     assert table["broken_low"][0] < 0.5 < table["broken_high"][0]
 

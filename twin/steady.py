@@ -20,14 +20,13 @@ from jax.custom_derivatives import SymbolicZero
 
 from kernels import radiation
 from kernels.orbit import Rates
-from twin import programs, rollout
+from twin import rollout
 from twin.carry import Carry
-from twin.metrics import Metrics, all_metrics
 from twin.prepare import Cohort, Each, Shared
 from twin.refusal import ConfigError
 from twin.rollout import Segment
 from twin.state import State
-from twin.structure import Environment, Moment, Params, Structure
+from twin.structure import Environment, Moment, Structure
 
 CLOSE = 1e-6  # gap of an orbit that counts as closed
 MOST_TRIES = 60
@@ -131,16 +130,6 @@ def timed(structure: Structure, environment: Environment) -> Environment:
         slow_weight=jnp.asarray(schedule.duration_ms / (schedule.steps * schedule.step_ms)),
         traced_flops=jnp.zeros(schedule.steps // schedule.exchange_steps),
     )
-
-
-def metrics(structure: Structure, params: Params, environment: Environment) -> Metrics:
-    """Metrics of a run of steady orbits, and the widest `gap` of its orbits; pure, for `jit`, `vmap` and `jvp`.
-
-    Structure and environment are those of `scheduled` and `timed`.
-    """
-    cohorts = programs.prepare(structure, params, environment)
-    found = run(structure, cohorts, environment)
-    return all_metrics(structure, cohorts, found.carry)[0] | {"gap": jnp.max(found.gap)}
 
 
 def run(structure: Structure, cohorts: dict[str, Cohort], environment: Environment) -> Steady:

@@ -9,7 +9,7 @@ kink: it is begun anew at the best design so far, each time kept nearer to it, u
 
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -37,6 +37,11 @@ class Settings:
     tolerance: float = 1e-6  # of the conditions of an optimum and of the limits, scaled
     most_iterations: int = 200  # per start
 
+    @property
+    def single(self) -> "Settings":
+        """For one way down: a method of many starts at once leaves that to SLSQP."""
+        return replace(self, method="trust_constr" if self.method == "trust_constr" else "slsqp")
+
 
 class Descent(NamedTuple):
     """Where a search ended."""
@@ -60,7 +65,7 @@ def rank(look: Look, tolerance: float) -> tuple[float, float]:
     return (violation if violation > tolerance else 0.0, float(look.worst[0]))
 
 
-class _OverError(Exception):
+class _OptimalError(Exception):
     """The conditions of an optimum hold."""
 
 
@@ -117,7 +122,7 @@ class _Scipy:
         if over or now <= before:
             self.place, self.look = place.copy(), look
         if over:
-            raise _OverError
+            raise _OptimalError
         better = BETTER * tolerance
         if now[0] < before[0] - better or (now[0] <= before[0] and now[1] < before[1] - better):
             self.idle = 0
@@ -154,7 +159,7 @@ def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -
     run = _trust_constr if settings.method == "trust_constr" else _slsqp
     try:
         reason = run(search)
-    except _OverError:
+    except _OptimalError:
         reason = ""
     if search.unknown and reason:
         reason += f", and {search.unknown} of the designs tried there have no orbit that closes"

@@ -14,7 +14,6 @@ from twin.design.robust import bad_sides, robust
 from twin.design.setup import Setup
 from twin.design.uncertain import Uncertain
 from twin.design.uncertainty_schema import Uncertainty
-from twin.ensembles import Watch, unwatched
 from twin.tables import Table
 
 
@@ -32,7 +31,7 @@ class Doubt(NamedTuple):
     evaluate: Evaluate
 
 
-def of_setup(setup: Setup, watch: Watch = unwatched) -> Doubt | None:
+def of_setup(setup: Setup) -> Doubt | None:
     """What is uncertain of a problem, if anything; ConfigError, before anything runs, for what is refused."""
     given = setup.design.uncertainty
     if given is None:
@@ -45,7 +44,7 @@ def of_setup(setup: Setup, watch: Watch = unwatched) -> Doubt | None:
         bad_sides(setup.problem, setup.design.pareto)
     spots, own = [number.spot for number in numbers], len(setup.spots)
     by = range(own, own + len(spots))
-    return Doubt(setup.problem, numbers, given, Members(setup, spots, watch), Judge(setup, spots, by))
+    return Doubt(setup.problem, numbers, given, Members(setup, spots), Judge(setup, spots, by))
 
 
 def judge_of(setup: Setup) -> Evaluate:

@@ -13,18 +13,18 @@ import numpy as np
 
 from twin.design.kkt import kkt
 from twin.design.problem import Problem
-from twin.design.program import Look, margins_of, pieces_of, scaled, sign_of
+from twin.design.program import Look, margins_of, pieces_of, scaled, sign_of, weighted
 from twin.design.solution import Solution
 from twin.tables import Table
 
 
 class Number(NamedTuple):
-    """A number that is no variable of the problem, with the slopes of all rows by it, (row,)."""
+    """A number that is no variable of the problem, and may differ by scenario."""
 
     path: str
     unit: str
-    value: float
-    slopes: np.ndarray
+    values: np.ndarray  # (row,), in the scenario of the row
+    slopes: np.ndarray  # (row,) of the rows by it
 
 
 class Elasticity(NamedTuple):
@@ -33,37 +33,38 @@ class Elasticity(NamedTuple):
     of: str  # "variable": of the design as it is; "number", "limit", "bound": of the best design anew
     path: str
     unit: str
-    value: float
+    value: float  # NaN where it differs by scenario
     slope: float
     elasticity: float
 
 
 def objective_weights(problem: Problem, found: Solution) -> np.ndarray:
-    """Slope of the objective by each row, (row,): of a worst case, by the shares in which scenarios hold the design."""
+    """Slope of the objective by each row, (row,): of a worst case, by the shares in which scenarios hold the design.
+
+    NaN where the design has no rows to tell the worst by.
+    """
     pieces = pieces_of(problem)
     shares = np.ones(1) if len(pieces.offset) == 1 else _shares(problem, found)
     return sign_of(problem) * shares @ pieces.matrix
 
 
 def _shares(problem: Problem, found: Solution) -> np.ndarray:
+    """Part that each scenario has in the worst of them, (scenario,)."""
     size = float(np.abs(pieces_of(problem).of(found.values)).max()) or 1.0
     whole = np.array([variable.integer for variable in problem.variables])
     low, high = (np.where(whole, found.design, bound) for bound in (problem.low, problem.high))
     form = replace(scaled(problem, size), low=low, high=high)
     parts = ((part.of(found.values), part.slopes(found.slopes * form.span)) for part in (form.pieces, form.limits))
-    shares = kkt(form.place(found.design), Look(*(array[None] for part in parts for array in part))).pieces
+    look = Look(*(array[None] for part in parts for array in part))
+    if not look.known[0]:
+        return np.full(len(problem.scenarios), np.nan)
+    shares = kkt(form.place(found.design), look).pieces
     return shares / shares.sum()
-
-
-def _weighted(weights: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """Weighted sum over rows, of which those without weight may have no slope, (...) of (row, ...)."""
-    (read,) = np.nonzero(weights)
-    return weights[read] @ slopes[read]
 
 
 def by_variables(problem: Problem, found: Solution) -> Iterator[Elasticity]:
     """Of the design as it is, by each of its numbers with nothing else changed."""
-    slopes = _weighted(objective_weights(problem, found), found.slopes)
+    slopes = weighted(objective_weights(problem, found), found.slopes)
     for variable, value, slope in zip(problem.variables, found.design.tolist(), slopes.tolist(), strict=True):
         yield _elasticity("variable", variable.path, variable.unit, value, slope, found.objective)
 
@@ -72,9 +73,11 @@ def by_numbers(problem: Problem, found: Solution, numbers: Sequence[Number]) -> 
     """Of the best design anew, by numbers that are not chosen."""
     held = found.prices @ margins_of(problem).matrix
     weights = objective_weights(problem, found) - sign_of(problem) * held
-    for path, unit, value, slopes in numbers:
-        slope = float(_weighted(weights, slopes))
-        yield _elasticity("number", path, unit, value, slope, found.objective)
+    for path, unit, values, slopes in numbers:
+        slope, change = weighted(weights, np.stack([slopes, values * slopes], axis=-1)).tolist()
+        value = float(values[0]) if np.all(values == values[0]) else float("nan")
+        relative = change / found.objective if found.objective and values.any() else float("nan")
+        yield Elasticity("number", path, unit, value, slope, relative)
 
 
 def by_limits(problem: Problem, found: Solution) -> Iterator[Elasticity]:

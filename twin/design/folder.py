@@ -13,7 +13,7 @@ from twin.design import satellite
 from twin.design.measures import MEASURES
 from twin.design.pareto import FrontPoint, Second
 from twin.design.problem import Problem
-from twin.design.program import margins_of, pieces_of, sign_of
+from twin.design.program import margins_of, objective_at
 from twin.design.solution import Solution
 from twin.run_folder import DESIGN
 from twin.tables import Table
@@ -65,18 +65,14 @@ def summary(folder: Path, answer: Answer) -> dict[str, Any]:
         "numbers": satellite.numbers(problem, found.design, answer.resolved),
         "commands": satellite.commands(folder, problem, answer.resolved, answer.choices),
         "kkt_residual": found.kkt_residual,
+        "tolerance": found.tolerance,
         "iterations": found.iterations,
         "evaluations": found.evaluations,
         "wall_s": found.wall_s,
         "choices": dict(answer.choices),
-        "versions": {name: _version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        "versions": versions(),
         **{name: _rows(table) for name, table in tables(problem, found, answer.before).items()},
     }
-
-
-def objective_at(problem: Problem, values: np.ndarray) -> float:
-    """The objective of rows, (row,)."""
-    return sign_of(problem) * float(pieces_of(problem).of(values).max())
 
 
 def tables(problem: Problem, found: Solution, before: np.ndarray) -> dict[str, Table]:
@@ -137,7 +133,7 @@ def _prices(problem: Problem, found: Solution) -> Table:
     bounds = [
         ("bound", v.path, "", v.path, v.unit, *(("most", v.high) if price > 0.0 else ("least", v.low)), abs(price))
         for v, price in zip(problem.variables, found.bound_prices.tolist(), strict=True)
-        if price
+        if abs(price) > 0.0
     ]
     return _table(("of", "name", "scenario", "measure", "unit", "kind", "bound", "price"), [*limits, *bounds])
 
@@ -175,6 +171,11 @@ def _table(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
 
 def _rows(table: Table) -> list[dict[str, Any]]:
     return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that the numbers depend on."""
+    return {name: _version(name) for name in VERSIONS} | {"python": platform.python_version()}
 
 
 def _version(name: str) -> str:

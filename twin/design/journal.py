@@ -23,11 +23,11 @@ class Journal:
     """The evaluations of one problem in a run's folder."""
 
     def __init__(self, folder: Path, about: str = "") -> None:
-        """In `folder`, which exists; `about` is whatever else the evaluations depend on, such as the configuration."""
+        """In `folder`, which exists; `about` is whatever else the evaluations depend on: configuration, versions."""
         self.path, self.about = folder / FILE, about
 
     def over(self, problem: Problem, evaluate: Evaluate) -> Evaluate:
-        """The same rows and slopes, from the file where it has them; ConfigError when it is of another problem."""
+        """The same rows and slopes, from the file where it has them; ConfigError when it is of another one."""
         known = self._known(self._digest(problem))
 
         def recorded(designs: np.ndarray) -> Evaluation:
@@ -53,7 +53,10 @@ class Journal:
             return {}
         first, *lines = whole.splitlines()
         if self._read(1, first, {"digest"})["digest"] != digest:
-            raise ConfigError(f"{self.path}: holds evaluations of another problem; remove it or choose another folder")
+            raise ConfigError(
+                f"{self.path}: holds evaluations of another problem, or of other versions; "
+                "remove it or choose another folder"
+            )
         known = dict(self._evaluation(number, line) for number, line in enumerate(lines, 2))
         if len(whole) < len(text):
             with self.path.open("r+b") as file:

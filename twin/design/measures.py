@@ -62,7 +62,7 @@ _OTHERS = {
     "battery_cycle_loss_per_year": ("per_year", "Battery capacity that cycling takes"),
     "array_loss_per_year": ("per_year", "Array power lost to particles, light and debris"),
     "dose_gy_per_year": ("Gy/year", "Ionising dose behind the shield"),
-    "accelerators_alive": ("1", "Accelerators that work at the end"),
+    "accelerators_alive": ("accelerators", "Accelerators that work at the end"),
     "drag_delta_v_m_per_s_per_year": ("m/s/year", "Drag met, as a change of speed"),
     "propellant_used_kg": ("kg", "Propellant used"),
     "propellant_life_years": ("years", "How long the rest of the propellant lasts"),
@@ -89,10 +89,6 @@ def _served_charge_margin(seen: Seen) -> Array:
     return _margin("min_state_of_charge", seen) - seen.metrics["shed_energy_j"] / (seen.orbits * seen.battery_j)
 
 
-def _kg_per_kw(seen: Seen) -> Array:
-    return 1e3 * seen.metrics["mass_kg"] / _mean("accelerator_energy_j", seen)
-
-
 def _cost_usd(seen: Seen) -> Array:
     return seen.costs.made_usd + seen.costs.launch_usd
 
@@ -115,7 +111,12 @@ _DERIVED = (
         "Work delivered in a year for each kilogram at launch",
         lambda seen: YEAR_S * _mean("delivered_flop", seen) / seen.metrics["mass_kg"],
     ),
-    Measure("kg_per_kw", "kg/kW", "Mass at launch for the mean power of accelerators and hosts", _kg_per_kw),
+    Measure(
+        "kg_per_kw",
+        "kg/kW",
+        "Mass at launch for the mean power of accelerators and hosts",
+        partial(_metric, "specific_mass_kg_per_kw"),
+    ),
     Measure(
         "power_margin_w",
         "W",
@@ -151,7 +152,7 @@ _DERIVED = (
     ),
     Measure(
         "usd_per_pflop_day",
-        "usd",
+        "usd/PFLOP-day",
         "Cost of a year over the work of a year, for 1e15 flop/s through a day",
         lambda seen: PFLOP_DAY_FLOP * _usd_per_flop(seen),
     ),
@@ -191,7 +192,7 @@ _TOLD = (
     *map(limits.margin_name, MARGINS),
 )
 _TYPICAL = {"K": 10.0, "1": 0.1}
-_LEAST = {"W": 1e3, "kg": 100.0, "usd": 1e5, "m2": 10.0}
+_LEAST = {"W": 1e3, "J": 1e8, "flop": 1e20, "kg": 100.0, "usd": 1e5, "m2": 10.0}
 
 
 def known(where: str, name: str) -> Measure:

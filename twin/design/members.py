@@ -15,7 +15,6 @@ from twin.design import judge
 from twin.design.judge import Given, Judge, Kind
 from twin.design.setup import Setup
 from twin.design.spots import Numbers, Spot
-from twin.ensembles import Watch, unwatched
 from twin.nearby import Neighbour
 from twin.structure import Environment
 
@@ -30,8 +29,8 @@ ValuesAt = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Members:
     """Rows of designs at samples of further numbers: a `ValuesAt`; NaN where no orbit closes or no launch carries."""
 
-    def __init__(self, setup: Setup, further: Sequence[Spot], watch: Watch = unwatched) -> None:
-        self._judge, self._watch = Judge(setup, further), watch
+    def __init__(self, setup: Setup, further: Sequence[Spot]) -> None:
+        self._judge = Judge(setup, further)
         self._mesh = Mesh(np.array(jax.devices()), (_AXIS,))
 
     def __call__(self, designs: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -48,7 +47,6 @@ class Members:
             picked = np.minimum(np.arange(first, first + batch), len(numbers) - 1)
             found = jax.tree.map(np.asarray, _flown(kind, self._mesh, given, beside, numbers[picked]))
             parts.append([leaf[: len(numbers) - first] for leaf in found])
-            self._watch(min(first + batch, len(numbers)), len(numbers))
         values, closes = (np.concatenate(leaves) for leaves in zip(*parts, strict=True))
         rows = self._judge.rows(values)
         (missing,) = np.nonzero(~closes)

@@ -11,6 +11,21 @@ from kernels.economics import finance, launch, manufacture, upkeep, vintages
 
 Profiles = Mapping[str, Mapping[str, Any]]
 
+_PARTS = (manufacture.hardware_usd, manufacture.computers_usd)
+_LAUNCH = (launch.payload_kg, launch.fairing, launch.success_probability)
+_CADENCE = "learning_by_cadence"  # the model of launch prices that counts launches
+# What a price depends on only after the first launch.
+_LATER = {"cadence_growth_per_year", "learning_fraction", "reference_mass_kg", "other_mass_kg_per_year"}
+_DEPLOYMENT = {
+    "service_life_years",
+    "stowed_density_kg_per_m3",
+    "launch_price_scale",
+    "operations_fraction",
+    "ground_segment_usd_per_w_year",
+    "insurance_fraction",
+    "disposal_price_usd",
+}
+
 
 class Costs(NamedTuple):
     """Costs of a satellite, ()."""
@@ -29,9 +44,9 @@ def costs(made: Mapping[str, Any], launcher: str, profiles: Profiles) -> Costs:
     development, spares, losses in orbit, and the fall of prices with production.
     """
     satellite = manufacture.Satellite(**{name: made[name] for name in manufacture.Satellite._fields})
-    first = registry.call(manufacture.produced_ratio, profiles["manufacture"], 0.0)
-    bill = manufacture.satellite_bill(satellite, first, profiles["manufacture"])
-    made_usd = sum(bill.usd.values(), jnp.zeros(()))
+    hardware, computers = (registry.call(kernel, profiles["manufacture"], satellite) for kernel in _PARTS)
+    hardware_usd = sum(hardware.values(), jnp.zeros(()))
+    made_usd = hardware_usd + sum(computers.values(), jnp.zeros(()))
     plan = registry.call(vintages.plan, profiles["deployment"])
     share = made["mass_kg"] / _carried_kg(made, plan, profiles["launch"])
     launch_usd = share * _price_usd(launcher, profiles)
@@ -40,10 +55,22 @@ def costs(made: Mapping[str, Any], launcher: str, profiles: Profiles) -> Costs:
     success = registry.call(launch.success_probability, profiles["launch"])
     at_once_usd = (1.0 + rules.insurance_fraction) * (made_usd + launch_usd) / success
     later_usd = rules.disposal_usd * finance.discount_factor(rate, plan.service_life_years)
-    hardware_usd = made_usd - bill.usd["accelerators"] - bill.usd["hosts"]
     kept_usd = rules.operations_per_year * hardware_usd + rules.ground_segment_usd_per_w_year * made["nominal_power_w"]
     recovered = finance.capital_recovery_per_year(rate, plan.service_life_years)
     return Costs(made_usd, launch_usd, recovered * (at_once_usd + later_usd) + kept_usd, share)
+
+
+def read(launcher: str) -> dict[str, set[str]]:
+    """Numbers of each slot that costs depend on, at the first launch of a model of launch prices."""
+    launching = (*_LAUNCH, registry.models("launch")[launcher])
+    if launcher == _CADENCE:
+        launching += (launch.launches_per_year,)
+    return {
+        "launch": {name for kernel in launching for name in registry.parameters(kernel)} - _LATER,
+        "manufacture": {name for kernel in _PARTS for name in registry.parameters(kernel)},
+        "economics": {"discount_rate_per_year"},
+        "deployment": _DEPLOYMENT,
+    }
 
 
 def _carried_kg(made: Mapping[str, Any], plan: vintages.Plan, profile: Mapping[str, Any]) -> Array:

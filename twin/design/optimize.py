@@ -7,15 +7,17 @@ import numpy as np
 
 from twin import answer_folder
 from twin.design import doubt, elasticities, folder, measures, pareto, satellite
+from twin.design.descent import Settings
 from twin.design.elasticities import Number
 from twin.design.folder import Answer
+from twin.design.journal import Journal
 from twin.design.judge import Judge
 from twin.design.problem import Evaluate, Problem
 from twin.design.program import Watch, unwatched
 from twin.design.schema import Front
 from twin.design.setup import DesignConfig, Setup, build_setup
 from twin.design.solution import Solution
-from twin.design.solve import Journal, Settings, solve
+from twin.design.solve import solve
 from twin.design.spots import found as found_at
 from twin.tables import Table, as_plain
 
@@ -43,16 +45,16 @@ def optimize(
     setup = checked(config) if setup is None else setup
     problem, settings = setup.problem, Settings(**setup.design.solver.model_dump())
     judge, uncertain = doubt.judge_of(setup), doubt.of_setup(setup)
-    journal = None
     if run_dir is not None:
         folder.finished(Path(run_dir), config.resolved)
         answer_folder.begin(Path(run_dir), config.resolved)
-        journal = Journal(Path(run_dir), json.dumps(as_plain(config.resolved), sort_keys=True))
-    found = solve(problem, judge, settings, journal, watch)
+        about = json.dumps([as_plain(config.resolved), folder.versions()], sort_keys=True)
+        judge = Journal(Path(run_dir), about).over(problem, judge)
+    found = solve(problem, judge, settings, watch)
     before = judge(problem.first[None]).values[0]
     asked = {"elasticities": elasticities.table(problem, found, _numbers(setup, found.design))}
     if setup.design.pareto is not None and found.status != "infeasible":
-        asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found, journal, watch)
+        asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found, watch)
     if uncertain is not None and found.status != "infeasible":
         asked |= doubt.asked(uncertain, found.design)
     answer = Answer(problem, found, before, config.resolved, config.choices, asked)
@@ -62,17 +64,16 @@ def optimize(
 
 
 def _numbers(setup: Setup, design: np.ndarray) -> list[Number]:
-    """Numbers whose elasticities are asked for, as the first scenario has them, and the slopes of rows by them."""
+    """Numbers whose elasticities are asked for, and the slopes of rows by them."""
     spots = [
         spot for path in setup.design.sensitivities for spot in found_at("design.sensitivities", path, setup.known)
     ]
     if not spots:
         return []
     by = Judge(setup).slopes_by([spot.path for spot in spots], design)
-    values = by.numbers[0].tolist()
     return [
-        Number(spot.path, spot.quantity.unit, value, slopes)
-        for spot, value, slopes in zip(spots, values, by.slopes.T, strict=True)
+        Number(spot.path, spot.quantity.unit, values, slopes)
+        for spot, values, slopes in zip(spots, by.numbers.T, by.slopes.T, strict=True)
     ]
 
 
@@ -82,7 +83,6 @@ def _front(
     settings: Settings,
     asked: Front,
     chosen: Solution,
-    journal: Journal | None,
     watch: Watch,
 ) -> Table:
     """The best design at each bound of a second measure."""
@@ -90,5 +90,5 @@ def _front(
     size = max(abs(bound or 0.0) for bound in (asked.low, asked.high))
     second = pareto.Second(measure.name, asked.over, asked.kind, measure.unit, measures.scale(measure, size))
     span = asked.points, asked.low, asked.high
-    points = pareto.front(problem, judge, settings, second, *span, journal=journal, watch=watch)
+    points = pareto.front(problem, judge, settings, chosen, second, *span, watch=watch)
     return folder.pareto(problem, second, points, chosen)

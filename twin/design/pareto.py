@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from twin.design.journal import Journal
+from twin.design.descent import Settings
 from twin.design.problem import Evaluate, Limit, Objective, Problem, Row
-from twin.design.program import Watch, pieces_of, sign_of, unwatched
+from twin.design.program import Watch, objective_at, sign_of, unwatched
 from twin.design.solution import Solution
-from twin.design.solve import Settings, solve
+from twin.design.solve import solve
 
 INSIDE = 1e-3  # of the range: how far the tight end that is found lies from the best of the second measure
 ALIKE = 1e-6  # of the range of the front: differences that dominate nothing
@@ -49,8 +49,7 @@ class Second:
 
     def value(self, problem: Problem, values: np.ndarray) -> float:
         """The measure at a design, from its rows."""
-        there = self.as_objective(problem)
-        return sign_of(there) * float(pieces_of(there).of(values).max())
+        return objective_at(self.as_objective(problem), values)
 
 
 class FrontPoint(NamedTuple):
@@ -66,22 +65,20 @@ def front(
     problem: Problem,
     evaluate: Evaluate,
     settings: Settings,
+    free: Solution,
     second: Second,
     points: int,
     low: float | None = None,
     high: float | None = None,
-    journal: Journal | None = None,
     watch: Watch = unwatched,
 ) -> tuple[FrontPoint, ...]:
-    """The front from a low to a high bound of the second measure.
+    """The front from a low to a high bound of the second measure; `free` is the best design without one.
 
     An end that is not given is found: the bound at which the limit begins to cost, or next to the best that the second
     measure can be, where a single design is left. One point alone where no design holds the limits without it.
-    ConfigError when the journal is that of another problem.
     """
-    walk = _Walk(journal.over(problem, evaluate) if journal else evaluate, settings, watch)
+    walk = _Walk(evaluate, settings, free.evaluations, watch)
     loose_given, tight_given = (high, low) if second.kind == "most" else (low, high)
-    free = walk.solved(problem)
     if free.status == "infeasible" or np.isnan(free.objective):
         value = second.value(problem, free.values)
         return (FrontPoint(value, value, free, dominated=True),)
@@ -103,8 +100,8 @@ def front(
 class _Walk:
     """Solves one problem after the other, and counts on."""
 
-    def __init__(self, evaluate: Evaluate, settings: Settings, watch: Watch) -> None:
-        self.evaluate, self.settings, self.watch, self.done = evaluate, settings, watch, 0
+    def __init__(self, evaluate: Evaluate, settings: Settings, done: int, watch: Watch) -> None:
+        self.evaluate, self.settings, self.done, self.watch = evaluate, settings, done, watch
 
     def solved(self, problem: Problem, settings: Settings | None = None) -> Solution:
         """The best design, from all starts."""
@@ -119,8 +116,7 @@ class _Walk:
 
     def nearby(self, problem: Problem, begin: np.ndarray, anchor: np.ndarray | None) -> Solution:
         """The best design next to a neighbour's; where none is found, next to the anchor, which holds all limits."""
-        method = "trust_constr" if self.settings.method == "trust_constr" else "slsqp"
-        near = replace(self.settings, starts=1, method=method)
+        near = replace(self.settings.single, starts=1)
         solution = self.solved(_begun(problem, begin), near)
         if solution.status == "infeasible" and anchor is not None:
             return self.solved(_begun(problem, anchor), near)

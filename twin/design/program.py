@@ -20,6 +20,12 @@ def unwatched(evaluations: int, best_objective: float, violation: float) -> None
     """Tell nobody."""
 
 
+def weighted(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Weighted sums of rows, of which those without weight may have no number, (..., column) of (..., row, column)."""
+    (read,) = np.nonzero(weights)
+    return weights[read] @ rows[..., read, :]
+
+
 class Affine(NamedTuple):
     """Functions that are weighted sums of rows."""
 
@@ -28,16 +34,18 @@ class Affine(NamedTuple):
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """Functions of rows, (..., function) of (..., row); a row without a number spoils only those that read it."""
-        return np.where(self._read, values, 0.0) @ self.matrix.T + self.offset
+        return self._read(values[..., None])[..., 0] + self.offset
 
     def slopes(self, slopes: np.ndarray) -> np.ndarray:
         """Slopes of the functions, (..., function, variable) of (..., row, variable)."""
-        return self.matrix @ np.where(self._read[:, None], slopes, 0.0)
+        return self._read(slopes)
 
-    @property
-    def _read(self) -> np.ndarray:
-        """Which rows any of the functions reads, (row,)."""
-        return np.any(self.matrix != 0.0, axis=0)
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        """Sums over the rows that each function reads, (..., function, column) of (..., row, column)."""
+        sums = np.empty((*rows.shape[:-2], len(self.matrix), rows.shape[-1]))
+        for place, weights in enumerate(self.matrix):
+            sums[..., place, :] = weighted(weights, rows)
+        return sums
 
     def __add__(self, other: "Affine") -> "Affine":  # type: ignore[override]
         """The functions of both."""
@@ -70,6 +78,11 @@ def pieces_of(problem: Problem) -> Affine:
     if over == "mean":
         matrix = matrix.mean(axis=0, keepdims=True)
     return Affine(matrix, np.zeros(len(matrix)))
+
+
+def objective_at(problem: Problem, values: np.ndarray) -> float:
+    """The objective of rows, (row,), in its unit."""
+    return sign_of(problem) * float(pieces_of(problem).of(values).max())
 
 
 def margins_of(problem: Problem) -> Affine:
@@ -138,10 +151,6 @@ class Look(NamedTuple):
     def violation(self) -> np.ndarray:
         """The largest violation, (design,); 0 where all limits hold."""
         return (-self.limits).max(axis=1, initial=0.0)
-
-    def only(self, chosen: int) -> "Look":
-        """One of the designs, as a batch of one."""
-        return Look(*(part[chosen : chosen + 1] for part in self))
 
 
 class Trials:

@@ -21,6 +21,7 @@ from twin.tables import as_plain, at
 NAME, BEFORE = "design", "reference"
 FLEET = ("constellation", *FLEET_SLOTS)  # belongs to a run of satellites, not to one
 SLOTS = (*(slot for slot in COHORT_SLOTS if slot not in FLEET), "thermal_network")
+CHANCE = ("failures", "seed")  # belong to a run too, and are no profiles
 
 Choices = Mapping[str, str]  # profile of each group
 Values = Mapping[str, Any]
@@ -96,13 +97,14 @@ def _key(override: str) -> str:
 
 
 def _run(problem: Problem, resolved: Values, choices: Choices) -> list[str]:
-    """Overrides of what belongs to a run, its dates among it, and not to the satellite."""
-    slots = [slot for slot in ("time", *FLEET) if slot not in _slots(problem)]
+    """Overrides of what belongs to a run, such as dates, failures and precision, and not to the satellite."""
+    slots = [slot for slot in ("time", "precision", *FLEET) if slot not in _slots(problem)]
     usual = composing.choices("simulate", [f"satellite={_begins(choices)}"])
     chosen = {slot: choices[slot] for slot in slots if slot in choices and choices[slot] != usual.get(slot)}
     base = _base(_begins(choices), chosen)
     changed = [line for slot in slots for line in _overrides(slot, _difference(resolved[slot], base[slot]))]
-    return [*(f"{slot}={name}" for slot, name in chosen.items()), *changed]
+    chance = [f"{key}={resolved[key]}" for key in CHANCE if resolved[key] != base[key]]
+    return [*(f"{slot}={name}" for slot, name in chosen.items()), *chance, *changed]
 
 
 def _begins(choices: Choices) -> str:

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kernels import registry
 from kernels.constants import EARTH_GRAVITY_M3_PER_S2, EARTH_RADIUS_M
+from kernels.economics import vintages
 from twin import config as fleet_config
 from twin import designs, steady
 from twin.config import Config, ConfigError
@@ -94,7 +96,11 @@ def _scenario(values: Mapping[str, Any]) -> Scenario:
     own = {key: value for key, value in values.items() if key not in (*MONEY, "design")}
     fleet = fleet_config.validate({**own, **of_a_run()})
     _check_alone(fleet)
-    return Scenario(fleet, {slot: fleet_config.profile(slot, values[slot]) for slot in MONEY}, values)
+    profiles = {slot: fleet_config.profile(slot, values[slot]) for slot in MONEY}
+    for key in registry.parameters(vintages.scaled):
+        if (scale := getattr(profiles["deployment"], key)) != 1.0:
+            raise ConfigError(f"deployment.{key} = {scale:g}: must be 1: designs are judged by what the twin finds")
+    return Scenario(fleet, profiles, values)
 
 
 def _check_alone(fleet: Config) -> None:
@@ -130,8 +136,7 @@ def build_setup(config: DesignConfig) -> Setup:
     for variable in variables:
         _check_given(variable, config)
     _check_together(models[first], variables)
-    for path in design.sensitivities:
-        found("design.sensitivities", path, held)
+    _check_sensitivities(design, held, variables)
     return Setup(
         problem=_problem(design, _boils(models[first]), variables, tuple(models)),
         design=design,
@@ -223,6 +228,17 @@ def _check_together(model: Model, variables: tuple[Variable, ...]) -> None:
             except ConfigError as error:
                 said = str(error).partition(": ")[2]
                 raise ConfigError(f"{_at(variable.path)}: between its bounds, {said}") from None
+
+
+def _check_sensitivities(design: Design, held: Mapping[str, Held], variables: tuple[Variable, ...]) -> None:
+    """ConfigError for what is no number, and for one that is chosen: its elasticity is told of the design as it is."""
+    chosen = {variable.path for variable in variables}
+    for path in design.sensitivities:
+        for spot in found("design.sensitivities", path, held):
+            if spot.path in chosen:
+                raise ConfigError(
+                    f"design.sensitivities: {spot.path} is a variable, whose elasticity is told anyway; leave it out"
+                )
 
 
 def _check_given(variable: Variable, config: DesignConfig) -> None:

@@ -35,6 +35,7 @@ class Solution:
     kkt_residual: (
         float  # of the scaled problem: largest of the Lagrangian's gradient and of multipliers times distances
     )
+    tolerance: float  # of that residual where it converged, and of the limits in their scales
     status: Status
     message: str  # one sentence: converged, or why not
     iterations: int

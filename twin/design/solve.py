@@ -7,31 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from twin.design import first_order, infeasible, rounding, starts, wording
-from twin.design.descent import Descent, Method, Settings, descend
-from twin.design.journal import Journal
+from twin.design.descent import Descent, Settings, descend
 from twin.design.problem import Evaluate, Problem
-from twin.design.program import Form, Trials, Watch, margins_of, pieces_of, scaled, scales_of, sign_of, unwatched
+from twin.design.program import Form, Trials, Watch, margins_of, objective_at, scaled, scales_of, sign_of, unwatched
 from twin.design.solution import Solution, Start, Status
-
-__all__ = ["Journal", "Method", "Settings", "solve", "unwatched"]
 
 CHANGE, NAUGHT = 1e-3, 1e-9
 
 
-def solve(
-    problem: Problem,
-    evaluate: Evaluate,
-    settings: Settings,
-    journal: Journal | None = None,
-    watch: Watch = unwatched,
-) -> Solution:
-    """The best design that the settings find; `status` and `message` say how it ended.
-
-    What the journal holds is not evaluated again: a search that was cut off goes on as if it had not been. ConfigError
-    when the journal is that of another problem.
-    """
+def solve(problem: Problem, evaluate: Evaluate, settings: Settings, watch: Watch = unwatched) -> Solution:
+    """The best design that the settings find; `status` and `message` say how it ended."""
     begun = time.perf_counter()
-    trials = Trials(problem, journal.over(problem, evaluate) if journal else evaluate, watch)
+    trials = Trials(problem, evaluate, watch)
     solution = _Search(problem, trials, settings).solution()
     return replace(solution, evaluations=trials.count, wall_s=time.perf_counter() - begun)
 
@@ -61,16 +48,18 @@ class _Search:
             return self._unknown()
         descents = self._descents()
         told = tuple(self._start(begin, end) for begin, end in zip(self.begins, descents, strict=True))
-        feasible = [descent for descent in descents if self._holds(descent)]
-        if not feasible:
+        found = [descent for descent in descents if self._holds(descent)]
+        lost = wording.of_lost(self.settings.starts - len(self.begins), self.settings.starts)
+        if found:
+            ordered = sorted(found, key=lambda descent: descent.rank(self.settings.tolerance))
+            best, led = ordered[0], wording.of_starts(self.problem, self.form, ordered, self.settings.starts)
+        else:
             least = infeasible.restored(self.problem, self.trials, descents, self.settings)
             if least.look.worst[0] > self.settings.tolerance:
-                return self._infeasible(least, told)
-            feasible = [self._again(least)]
-        ordered = sorted(feasible, key=lambda descent: descent.rank(self.settings.tolerance))
-        form, best, remark = self._whole(ordered[0])
-        others = wording.of_starts(self.problem, self.form, ordered, len(self.begins))
-        return self._told(form, best, told, wording.of_end(self.problem, best) + others + remark)
+                return self._infeasible(least, told, lost)
+            best, led = self._again(least), wording.RESTORED
+        form, end, remark = self._whole(best)
+        return self._told(form, end, told, wording.of_end(self.problem, end) + led + lost + remark)
 
     def _descents(self) -> list[Descent]:
         """Where each start leads."""
@@ -84,7 +73,7 @@ class _Search:
     def _again(self, least: Descent) -> Descent:
         """On from a design that holds all limits, which no start had found; never away from them."""
         stay = replace(self.settings, method="slsqp", most_iterations=0)
-        ends = [descend(self.form, self.trials, least.place, how) for how in (stay, self.settings)]
+        ends = [descend(self.form, self.trials, least.place, how) for how in (stay, self.settings.single)]
         return min(ends, key=lambda end: end.rank(self.settings.tolerance))
 
     def _whole(self, best: Descent) -> tuple[Form, Descent, str]:
@@ -122,10 +111,10 @@ class _Search:
             iterations=end.iterations,
         )
 
-    def _infeasible(self, least: Descent, told: Sequence[Start]) -> Solution:
+    def _infeasible(self, least: Descent, told: Sequence[Start], lost: str) -> Solution:
         """The least violated design; no limit has a price there, and the residual is that of the least violation."""
         conflict = infeasible.conflicting(self.problem, self.trials, least, self.settings)
-        message = wording.of_conflict(self.problem, least, conflict)
+        message = wording.of_conflict(self.problem, least, conflict) + lost
         solution = self._answer(self.form.design(least.place), "infeasible", message, told)
         return replace(solution, kkt_residual=least.kkt.residual, iterations=least.iterations)
 
@@ -140,11 +129,12 @@ class _Search:
             design=design,
             values=values,
             slopes=slopes,
-            objective=sign_of(self.problem) * float(pieces_of(self.problem).of(values).max()),
+            objective=objective_at(self.problem, values),
             margins=margins_of(self.problem).of(values),
             prices=np.full(len(self.problem.limits), np.nan),
             bound_prices=np.full(design.size, np.nan),
             kkt_residual=np.nan,
+            tolerance=self.settings.tolerance,
             status=status,
             message=message,
             iterations=0,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from kernels import registry
 from kernels.quantity import PRINTED, PRINTED_MOST, Quantity
 from twin import designs
+from twin.design import money
 from twin.designs import Place
 from twin.refusal import ConfigError, nearest
 from twin.structure import Params, Structure
@@ -59,16 +60,20 @@ def placed(numbers: Numbers, spots: Sequence[Spot], values: Sequence[Any]) -> Nu
 
 
 def known(structure: Structure, launcher: str, profiles: Mapping[str, Any]) -> dict[str, Held]:
-    """What holds each number or curve, by path; `profiles` are those of the configuration, by slot."""
+    """What holds each number or curve, by path; `profiles` are those of the configuration, by slot.
+
+    Of money, what the cost of a satellite depends on.
+    """
     (cohort,) = structure.cohorts
-    money = {
+    priced = {
         f"{slot}.{key}": (Place((cohort.name,), slot, key), parameter.quantity)
-        for slot in MONEY
+        for slot, read in money.read(launcher).items()
         for key, parameter in registry.schema(slot, launcher if slot == "launch" else None).items()
+        if key in read
     }
     return {
         path: Held(place, quantity, len(getattr(profiles[place.slot], place.key)) if quantity.knots else 0)
-        for path, (place, quantity) in (designs.quantities(structure) | money).items()
+        for path, (place, quantity) in (designs.quantities(structure) | priced).items()
         if not place.key.rpartition(".")[2].isdecimal()  # values of a list are found as those of any curve
     }
 

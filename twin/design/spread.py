@@ -6,12 +6,14 @@ import numpy as np
 from scipy import stats
 
 from twin.design.problem import Problem
+from twin.design.program import margins_of
 from twin.design.propagation import Propagated
 from twin.design.uncertain import Uncertain
 from twin.design.variance import Indices
 from twin.tables import Table
 
 APART = 0.1  # standard deviations by which slopes and samples may differ in mean or deviation and still count as alike
+ROUNDING = 1e-6  # of the mean: by so much two ways to find the same orbit may differ
 
 
 def rows(problem: Problem, values: np.ndarray, interval: float, linear: Propagated) -> Table:
@@ -35,7 +37,7 @@ def rows(problem: Problem, values: np.ndarray, interval: float, linear: Propagat
         "high": ends[2].tolist(),
         "mean_by_slopes": linear.mean.tolist(),
         "sigma_by_slopes": linear.sigma.tolist(),
-        "linear": (apart <= APART * np.maximum(sigma, linear.sigma)).tolist(),
+        "linear": (apart <= APART * np.maximum(sigma, linear.sigma) + ROUNDING * np.abs(mean)).tolist(),
         "without": [float(np.mean(~told))] * len(problem.rows),
     }
 
@@ -45,11 +47,8 @@ def limits(problem: Problem, values: np.ndarray, interval: float) -> Table:
 
     A sample without a value breaks all limits.
     """
-    places = [problem.rows.index(limit.row) for limit in problem.limits]
-    signs = np.array([1.0 if limit.kind == "least" else -1.0 for limit in problem.limits])
-    bounds = np.array([limit.bound for limit in problem.limits])
-    holds = signs * (values[:, places] - bounds) >= 0.0
-    broken, count = np.sum(~holds, axis=0), len(values)
+    told = np.isfinite(values).all(axis=1, keepdims=True)
+    broken, count = np.sum(~(told & (margins_of(problem).of(values) >= 0.0)), axis=0), len(values)
     share = broken / count
     ends = [stats.binomtest(int(k), count).proportion_ci(interval, method="wilson") for k in broken]
     return {
@@ -58,7 +57,7 @@ def limits(problem: Problem, values: np.ndarray, interval: float) -> Table:
         "measure": [limit.row.measure for limit in problem.limits],
         "unit": [limit.unit for limit in problem.limits],
         "kind": [limit.kind for limit in problem.limits],
-        "bound": bounds.tolist(),
+        "bound": [limit.bound for limit in problem.limits],
         "broken": share.tolist(),
         "standard_error": np.sqrt(share * (1.0 - share) / count).tolist(),
         "broken_low": [float(end.low) for end in ends],

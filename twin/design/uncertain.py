@@ -29,17 +29,11 @@ class Uncertain(NamedTuple):
 
     spot: Spot
     distribution: Any  # of scipy.stats, frozen
-    source: str
 
     @property
     def path(self) -> str:
         """Where it lies."""
         return self.spot.path
-
-    @property
-    def unit(self) -> str:
-        """Of its values."""
-        return "1" if self.spot.factor else self.spot.quantity.unit
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -76,7 +70,7 @@ def _uncertain(path: str, given: Distribution, known: Mapping[str, Held], chosen
     if chosen and not given.relative:
         raise ConfigError(f"{_at(path)}: is a variable of the design, so that its distribution must be relative")
     whole = first._replace(path=path, positions=()) if others else first
-    return Uncertain(whole._replace(factor=given.relative), frozen(given), given.source)
+    return Uncertain(whole._replace(factor=given.relative), frozen(given))
 
 
 def frozen(given: Distribution) -> Any:

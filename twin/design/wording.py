@@ -9,6 +9,8 @@ from twin.design.descent import Descent
 from twin.design.problem import Limit, Problem
 from twin.design.program import Form, scales_of
 
+RESTORED = "; no start led here: found from the least violated design"
+
 
 def listed(words: Sequence[str]) -> str:
     """Words as a list in a sentence."""
@@ -47,6 +49,11 @@ def of_starts(problem: Problem, form: Form, ordered: Sequence[Descent], count: i
     where = ", ".join(f"{variable.path} {value:.4g}" for variable, value in design)
     what = "another optimum" if other.converged else f"another stopped {other.reason}"
     return f"{text}; {what}, {worse:.2g} % worse, at {where}"
+
+
+def of_lost(lost: int, count: int) -> str:
+    """How many starts led nowhere, as no orbit closes there or on the way to one that has."""
+    return f"; of {count} starts {lost} {'has' if lost == 1 else 'have'} no orbit that closes" if lost else ""
 
 
 def of_rounding(problem: Problem, relaxed: np.ndarray, design: np.ndarray, before: float, after: float) -> str:

@@ -1,13 +1,15 @@
 """Levels, changes and steps of any number, in words that suit its unit: 130 kWh, 0.8 kg, one more kelvin."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from twin.reporting import human
 
-FRACTIONS = ("fraction", "charge", "charge_lower_margin", "quality", "quality_upper_margin", "share")
+FRACTIONS = ("fraction", "charge", "charge_margin", "charge_lower_margin", "quality", "quality_upper_margin", "share")
 NO_UNIT = ("", "1")
+WHOLE = ("", "1", "per_year")  # of numbers that are parts of a whole
+ROUNDING = 1e-12  # of what a number is compared with: less of it is nothing
 
 
 class Step(NamedTuple):
@@ -80,6 +82,12 @@ def step(name: str, unit: str, size: float) -> Step:
     return Step(0.01 * abs(size), "one", "per cent") if size else Step(1.0, "one", unit)
 
 
+def rounded(value: float | None, unit: str, others: Iterable[float | None]) -> float | None:
+    """A number, or 0 where it is but rounding beside others of its kind, or beside the whole that it is a part of."""
+    sizes = [abs(other) for other in others if other is not None] + [1.0] * (unit in WHOLE)
+    return 0.0 if value is not None and abs(value) <= ROUNDING * max(sizes, default=0.0) else value
+
+
 def level(name: str, unit: str, value: float | None) -> str:
     """A number as it is: 73.2 °C, 130 kWh, 650 km."""
     if value is None or not math.isfinite(value):
@@ -150,4 +158,5 @@ _TEXTS: dict[str, Callable[[float], str]] = {
     "usd": _money,
     "usd/year": lambda value: f"{_money(value)} a year",
     "usd/h": lambda value: f"{human.digits(value)} USD/h",
+    "usd/PFLOP-day": lambda value: f"{human.digits(value)} USD/PFLOP-day",
 }

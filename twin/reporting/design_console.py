@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from rich.text import Text
 
 from twin import run_folder
 from twin.design.problem import Problem
+from twin.design.program import Watch
 from twin.reporting import amounts, human
 from twin.reporting import console as terminals
 from twin.reporting import design_facts as facts
-from twin.reporting.design_facts import Design
+from twin.reporting.design_facts import Designed
 
-Watch = Callable[[int, float, float], None]
 EVERY_S = 5.0  # between lines where there is no terminal
 
 
@@ -89,7 +89,7 @@ def show(folder: str | Path) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _blocks(design: Design) -> Iterator[Table | Text]:
+def _blocks(design: Designed) -> Iterator[Table | Text]:
     """Numbers, limits, prices and measures, one under the other."""
     yield _table(("Number", "before", "after", "", "bounds"), facts.variables(design))
     limits = list(facts.headroom(design))
@@ -98,7 +98,8 @@ def _blocks(design: Design) -> Iterator[Table | Text]:
         yield _table(("Limit", "value", "bound", "margin"), rows)
     if prices := facts.paid(design):
         told = "\n".join(f"  {facts.price(design, row)}" for row in prices)
-        yield Text.assemble(("What limits cost, at the margin\n", "bold"), told)
+        heading = ", ".join(filter(None, ["What limits cost, at the margin", facts.estimated(design)]))
+        yield Text.assemble((f"{heading}\n", "bold"), told)
     yield _table(("Measure", "before", "after", ""), facts.measures(design))
 
 
@@ -111,7 +112,7 @@ def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[
     return table
 
 
-def _where(design: Design) -> Iterator[str]:
+def _where(design: Designed) -> Iterator[str]:
     """How long it took, how to go on, and where the rest is."""
     told, report = design.summary, design.folder / run_folder.REPORT
     yield (

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from twin.reporting import amounts, human
 from twin.reporting import design_facts as facts
-from twin.reporting.design_facts import Design
+from twin.reporting.design_facts import Designed
 from twin.reporting.figures import BESIDE, BLUE, FONT, GREEN, GREY, MOST_BARS, ORANGE, RED, dress, plain, scale, signed
 
 LIGHT = "#c3ccd5"
@@ -22,7 +22,7 @@ HOLLOW = {"color": GREY, "symbol": "circle-open", "line": {"width": 2}}
 ZERO: Any = {"color": FONT["color"], "width": 2}
 
 
-def before_after(design: Design) -> go.Figure:
+def before_after(design: Designed) -> go.Figure:
     """Objective and numbers, after over before, with what they were and are."""
     of = design.summary["objective"]
     rows = [(facts.measure(design.objective), design.objective, of["unit"], of["before"], of["after"])]
@@ -47,15 +47,15 @@ def before_after(design: Design) -> go.Figure:
     return dress(figure, 130 + 48 * len(rows), barmode="group", legend=ABOVE, margin={**BESIDE, "r": 210, "t": 50})
 
 
-def margins(design: Design) -> go.Figure:
+def margins(design: Designed) -> go.Figure:
     """A bullet for each limit: its margin before as a wide bar, after as a narrow one, its bound as the line at 0."""
-    rows = sorted(design.summary["margins"], key=lambda row: _scaled(row, "margin"))
+    rows, tolerance = facts.tightest_first(design), design.tolerance
     names = [facts.label(design, {**row, "name": row["limit"]}).replace("<", "&lt;") for row in rows]
-    told = [f"{amounts.level(r['measure'], r['unit'], r['value'])}, {facts.bound(r)}: {facts.margin(r)}" for r in rows]
+    told = [f"{facts.reached(row)}, {facts.bound(row)}: {facts.margin(row, tolerance)}" for row in rows]
     figure = go.Figure()
     figure.add_bar(
         y=names,
-        x=plain([_scaled(row, "margin_before") for row in rows]),
+        x=plain([facts.room(row, "margin_before") for row in rows]),
         orientation="h",
         name="before",
         width=0.7,
@@ -65,11 +65,11 @@ def margins(design: Design) -> go.Figure:
     )
     figure.add_bar(
         y=names,
-        x=plain([_scaled(row, "margin") for row in rows]),
+        x=plain([facts.room(row) for row in rows]),
         orientation="h",
         name="after",
         width=0.3,
-        marker_color=[LEVELS[facts.level(row)] for row in rows],
+        marker_color=[LEVELS[facts.level(row, tolerance)] for row in rows],
         customdata=told,
         hovertemplate="%{y}: %{customdata}<extra></extra>",
     )
@@ -82,11 +82,7 @@ def margins(design: Design) -> go.Figure:
     return dress(figure, 130 + 38 * len(rows), barmode="overlay", legend=ABOVE, margin=room)
 
 
-def _scaled(row: facts.Values, key: str) -> float:
-    return row[key] / row["scale"] if human.known(row[key]) else math.nan
-
-
-def prices(design: Design) -> go.Figure:
+def prices(design: Designed) -> go.Figure:
     """What a step more of room at each limit and bound is worth, the most on top."""
     rows = facts.paid(design)[:MOST_BARS]
     unit = design.summary["objective"]["unit"]
@@ -108,7 +104,7 @@ def prices(design: Design) -> go.Figure:
     return dress(figure, 110 + 34 * len(rows), margin={**BESIDE, "r": 90})
 
 
-def elasticities(design: Design) -> go.Figure:
+def elasticities(design: Designed) -> go.Figure:
     """Per cent of the objective for a per cent of each number, the strongest on top."""
     table = design.tables["elasticities"]
     paths = [f"{path}".replace("<", "&lt;") for path in table["path"]]
@@ -116,7 +112,7 @@ def elasticities(design: Design) -> go.Figure:
     return signed(paths[:MOST_BARS], np.asarray(table["elasticity"], float)[:MOST_BARS], title)
 
 
-def front(design: Design) -> go.Figure:
+def front(design: Designed) -> go.Figure:
     """The objective against a second measure, each point the best design there; hover tells which."""
     table = design.tables["pareto"]
     measure = front_measure(design)
@@ -158,14 +154,14 @@ def front(design: Design) -> go.Figure:
     )
 
 
-def front_measure(design: Design) -> str:
+def front_measure(design: Designed) -> str:
     """The measure along which the front was sought: the column that is nothing else."""
     paths = [row["path"] for row in design.summary["before_after"]]
     others = {"status", "chosen", "dominated", "bound", "objective", *paths}
     return next(name for name in design.tables["pareto"] if name not in others)
 
 
-def _designs(design: Design) -> list[str]:
+def _designs(design: Designed) -> list[str]:
     """The design of each point in lines of a hover text."""
     table, measure, of = design.tables["pareto"], front_measure(design), design.summary["objective"]
     units = {row["path"]: row["unit"] for row in design.summary["before_after"]}
@@ -181,7 +177,7 @@ def _designs(design: Design) -> list[str]:
     return texts
 
 
-def starts(design: Design) -> go.Figure:
+def starts(design: Designed) -> go.Figure:
     """Where each start led: its objective, coloured by how it ended."""
     rows, of = design.summary["starts"], design.summary["objective"]
     factor, unit = _axis(of["unit"], [row["objective"] for row in rows])
@@ -191,7 +187,7 @@ def starts(design: Design) -> go.Figure:
         if ended:
             figure.add_scatter(
                 x=[number for number, _ in ended],
-                y=plain([factor * (row["objective"] or math.nan) for _, row in ended]),
+                y=plain([factor * row["objective"] if human.known(row["objective"]) else math.nan for _, row in ended]),
                 mode="markers",
                 name=status,
                 marker={"color": colour, "size": 12, "symbol": "x" if status == facts.INFEASIBLE else "circle"},
@@ -206,7 +202,7 @@ def starts(design: Design) -> go.Figure:
     return dress(figure, 320, legend={"x": 1.01})
 
 
-def _led(design: Design, row: facts.Values) -> str:
+def _led(design: Designed, row: facts.Values) -> str:
     """From where to where a start led, number by number."""
     lines = [f"{row['status']}, {row['evaluations']} evaluations"]
     for of in design.summary["before_after"]:

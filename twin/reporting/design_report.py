@@ -10,17 +10,18 @@ from twin.reporting import amounts, human, page
 from twin.reporting import design_facts as facts
 from twin.reporting import design_figures as figures
 from twin.reporting import design_uncertainty as uncertainty
-from twin.reporting.design_facts import Design
+from twin.reporting.design_facts import Designed
 from twin.reporting.report import to_json, write_page
 
 SLOTS = ("design", "launch", "manufacture", "economics", "deployment")
 MOST_CARDS = 8  # for numbers that were chosen
 PRICES = (
-    "What a little more room at each limit is worth, all else solved anew: exact slopes, so they hold for small steps. "
+    "What a little more room at each limit is worth, all else solved anew: {how}. "
     "Grey: a bound of a number, as problem and not nature set it."
 )
+EXACT = "exact slopes, so they hold for small steps"
 # Sections that need a table of their own: table, heading, note, figure.
-ASKED: Mapping[str, tuple[str, str, Callable[[Design], go.Figure]]] = {
+ASKED: Mapping[str, tuple[str, str, Callable[[Designed], go.Figure]]] = {
     "pareto": (
         "What more would cost",
         "Each point is the best design at its value of the measure below; hover over it to see which.",
@@ -65,14 +66,14 @@ def write(folder: str | Path) -> Path:
     return write_page(design.folder, parts)
 
 
-def _status(design: Design) -> str:
+def _status(design: Designed) -> str:
     """A red line where there is no design, or where the search did not end by itself."""
     if design.summary["status"] == "converged":
         return ""
     return f'<p class="status">{escape(facts.ending(design))}</p>'
 
 
-def _statement(design: Design) -> str:
+def _statement(design: Designed) -> str:
     lines = [f"<b>{escape(facts.headline(design))}</b>"]
     if design.summary["status"] == "converged":
         lines.append(escape(facts.ending(design)))
@@ -81,7 +82,7 @@ def _statement(design: Design) -> str:
     return "<br>".join(lines)
 
 
-def _cards(design: Design) -> Iterator[tuple[str, str, str, str]]:
+def _cards(design: Designed) -> Iterator[tuple[str, str, str, str]]:
     """The objective, the limits that hold the design, and the numbers."""
     of = design.summary["objective"]
     value = amounts.level(design.objective, of["unit"], of["after"])
@@ -98,7 +99,7 @@ def _cards(design: Design) -> Iterator[tuple[str, str, str, str]]:
     yield "Optimality", facts.residual(design), f"KKT residual; {evaluations}", "none"
 
 
-def _sections(design: Design) -> Iterator[str]:
+def _sections(design: Designed) -> Iterator[str]:
     """All parts of the page, the most important first; what the folder has no table for is left out."""
     note = "Green: the objective. Each number as a share of what it was."
     body = _figure("before_after", figures.before_after(design)) + _variables(design)
@@ -108,7 +109,8 @@ def _sections(design: Design) -> Iterator[str]:
         yield page.section("Room to the limits", note, _figure("margins", figures.margins(design)))
     if paid := facts.paid(design):
         told = "".join(f"<li>{escape(facts.price(design, row))}</li>" for row in paid)
-        yield page.section("What limits cost", PRICES, f"<ul>{told}</ul>{_figure('prices', figures.prices(design))}")
+        note = PRICES.format(how=facts.estimated(design) or EXACT)
+        yield page.section("What limits cost", note, f"<ul>{told}</ul>{_figure('prices', figures.prices(design))}")
     for table, (heading, note, draw) in ASKED.items():
         if table in design.tables:
             yield page.section(heading, note, _figure(table, draw(design)))
@@ -121,12 +123,12 @@ def _figure(name: str, drawn: go.Figure) -> str:
     return page.figure(name, to_json(drawn), {})
 
 
-def _variables(design: Design) -> str:
+def _variables(design: Designed) -> str:
     rows = [[f"<code>{escape(path)}</code>", *map(escape, cells)] for path, *cells in facts.variables(design)]
     return page.table(["", "Before", "After", "", "Bounds"], rows)
 
 
-def _tables(design: Design) -> Iterator[str]:
+def _tables(design: Designed) -> Iterator[str]:
     """All measures, tables that others have left in the folder, and the configuration with its sources."""
     rows = [[*map(escape, row)] for row in facts.measures(design)]
     yield page.section("All measures", "design.json has them in SI.", page.table(["", "Before", "After", ""], rows))

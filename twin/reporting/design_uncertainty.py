@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from twin.reporting import amounts, human
 from twin.reporting import design_facts as facts
-from twin.reporting.design_facts import Design
+from twin.reporting.design_facts import Designed
 from twin.reporting.design_figures import ABOVE, ZERO
 from twin.reporting.figures import BLUE, GREEN, GREY, MOST_BARS, ORANGE, PURPLE, RED, dress, plain
 
@@ -19,7 +19,7 @@ NAMED = {"l": 220, "r": 60, "t": 50, "b": 50}
 LIKELY = 0.05  # of all samples: a limit that breaks more often is drawn red
 
 
-def room(design: Design) -> go.Figure:
+def room(design: Designed) -> go.Figure:
     """Of each limit, between which quantiles its margin lies; left of the line it is broken."""
     spread = _by_row(design, "uncertainty")
     rows = [row for row in design.summary["margins"] if human.known(spread[_key(row)]["median"])]
@@ -49,7 +49,7 @@ def room(design: Design) -> go.Figure:
     return dress(figure, 130 + 38 * len(rows), margin=NAMED)
 
 
-def failures(design: Design) -> go.Figure:
+def failures(design: Designed) -> go.Figure:
     """Part of the samples that break each limit, with its interval."""
     table = design.tables["uncertainty_limits"]
     rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
@@ -78,7 +78,7 @@ def failures(design: Design) -> go.Figure:
 _ENDS = ("broken", "broken_low", "broken_high")
 
 
-def causes(design: Design) -> go.Figure:
+def causes(design: Designed) -> go.Figure:
     """What part of the variance of the objective and of each limited measure each number makes."""
     parts = _parts(design)
     names = {key: _measured(design, key) for key in _asked(design) if key in parts}
@@ -101,7 +101,7 @@ def causes(design: Design) -> go.Figure:
     return dress(figure, 170 + 34 * len(names), barmode="relative", legend=ABOVE, margin={**NAMED, "t": 90})
 
 
-def _parts(design: Design) -> dict[tuple[str, str], dict[str, float]]:
+def _parts(design: Designed) -> dict[tuple[str, str], dict[str, float]]:
     """Parts by number, of each row that varies: the total index where there are indices, or what the slopes say."""
     table, indexed = design.tables["uncertainty_causes"], not _without(design)
     found: dict[tuple[str, str], dict[str, float]] = {}
@@ -115,12 +115,12 @@ def _parts(design: Design) -> dict[tuple[str, str], dict[str, float]]:
     return found
 
 
-def _without(design: Design) -> float:
+def _without(design: Designed) -> float:
     """Part of the samples without rows where indices were asked for: any of them, and there are none."""
     return max(map(float, design.tables["uncertainty_causes"].get("without", ())), default=0.0)
 
 
-def _unknown(design: Design) -> str:
+def _unknown(design: Designed) -> str:
     part = _without(design)
     return f", by slopes: there are no indices, as {100.0 * part:.2g} % of their samples have no orbit" if part else ""
 
@@ -134,14 +134,14 @@ def _strongest(parts: list[dict[str, float]]) -> list[str]:
     return sorted(most, key=lambda path: -most[path])[: len(SHADES)]
 
 
-def _asked(design: Design) -> list[tuple[str, str]]:
+def _asked(design: Designed) -> list[tuple[str, str]]:
     """Rows of the objective, then of the limits, each once."""
     terms, scenarios = design.summary["objective"]["terms"], design.summary["scenarios"]
     rows = [(measure, scenario) for measure in terms for scenario in scenarios]
     return list(dict.fromkeys([*rows, *map(_key, design.summary["margins"])]))[:MOST_BARS]
 
 
-def _by_row(design: Design, table: str) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _by_row(design: Designed, table: str) -> dict[tuple[str, str], Mapping[str, Any]]:
     columns = design.tables[table]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return {_key(row): row for row in rows}
@@ -156,11 +156,11 @@ def _margin(row: Mapping[str, Any], value: float) -> float:
     return sign * (float(value) - row["bound"]) / row["scale"]
 
 
-def _name(design: Design, row: Mapping[str, Any]) -> str:
+def _name(design: Designed, row: Mapping[str, Any]) -> str:
     return facts.label(design, {**row, "name": row["limit"]}).replace("<", "&lt;")
 
 
-def _measured(design: Design, key: tuple[str, str]) -> str:
+def _measured(design: Designed, key: tuple[str, str]) -> str:
     measure, scenario = key
     return facts.label(design, {"measure": measure, "scenario": scenario}).replace("<", "&lt;")
 
