@@ -66,6 +66,7 @@ def test_dataset_has_units_and_inputs(results):
     np.testing.assert_array_equal(results["orbit.altitude_m"], DESIGNS["orbit.altitude_m"])
 
 
+@pytest.mark.slow
 def test_any_batch_gives_the_same(model, results):
     """One design at a time on two devices, so that the last one runs beside its copy, of which nothing is left."""
     told = []

@@ -79,6 +79,7 @@ def row(found, number):
 # --- What a run gives -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_years_add_up_to_the_summary_of_the_run(model, alone):
     one = alone(model)
     metrics = jax.jit(twin.objective, static_argnums=0)(model.structure, model.params, model.environment)
@@ -230,6 +231,7 @@ def test_sampled_life_is_that_of_dense_windows():
     assert np.all(np.diff(sampled.array_health) < 0.0) and not np.any(sampled.resupply_kg)
 
 
+@pytest.mark.slow
 def test_altitude_and_cell_move_the_money(alone, model):
     """What a deployment pays for its work follows from the simulated satellite: its orbit, its cells."""
     shape, numbers = shape_and_numbers(["deployment.service_life_years=2", "launch=starship_target"], YEARS)

@@ -99,6 +99,7 @@ def test_work_without_bounds_in_a_later_interval(tmp_path: Path) -> None:
     assert replayed(finding, tmp_path) == finding.wrong
 
 
+@pytest.mark.slow
 def test_a_number_that_overflows_in_the_fleet_s_constants(tmp_path: Path) -> None:
     finding, _ = examined(model_of("thermal_network.nodes.bus.heat_capacity_j_per_k=1e300"))
     assert finding.where == "step" and int(finding.read.number) == 0

@@ -137,6 +137,7 @@ def wait_until(reached: Any, run: subprocess.Popen[str], at_most_s: float = 300.
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_all_processes_refuse_what_the_first_one_refuses(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -202,6 +203,7 @@ def supervised(tmp_path: Path, program: str, restarts: int, *given: str) -> subp
     )
 
 
+@pytest.mark.slow
 def test_the_others_are_killed_and_all_start_anew(tmp_path: Path) -> None:
     program = """
 with (here / f"starts{me}").open("a") as file:

@@ -144,6 +144,7 @@ def test_without_a_checkpoint_it_begins_anew(copied: Path, whole: xr.Dataset) ->
     assert_same(run(copied), whole)
 
 
+@pytest.mark.slow
 def test_windows_of_a_longer_time_go_on(tmp_path: Path) -> None:
     windows = ["time.weight=10", "time.settle_s=1200", "time.duration_s=72000", "time.save_every_s=600"]
     expected = run(tmp_path / "whole", *windows)
@@ -154,12 +155,13 @@ def test_windows_of_a_longer_time_go_on(tmp_path: Path) -> None:
 # --- Elsewhere -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [("1", "128"), ("8", "1")])
+@pytest.mark.parametrize("layout", [("1", "128"), pytest.param(("8", "1"), marks=pytest.mark.slow)])
 def test_it_goes_on_with_other_devices_and_tiles(copied: Path, whole: xr.Dataset, layout: tuple[str, str]) -> None:
     devices, tile = layout
     assert_close(run(copied, f"distributed.devices={devices}", f"distributed.tile={tile}"), whole)
 
 
+@pytest.mark.slow
 def test_it_goes_on_in_the_other_precision_with_a_warning(copied: Path, whole: xr.Dataset) -> None:
     data = run(copied, "precision=float64")
     assert_close(data, whole)
@@ -304,6 +306,7 @@ def phase(folder: Path) -> str:
     return "compute" if (folder / "telemetry.zarr").is_dir() else "start"
 
 
+@pytest.mark.slow
 def test_killed_at_random_instants_it_ends_bit_for_bit_the_same(tmp_path: Path) -> None:
     whole, _ = started(tmp_path / "whole")
     whole.join(300)

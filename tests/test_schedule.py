@@ -43,12 +43,12 @@ def assert_same(ours, theirs, tolerance=2e-5):
         np.testing.assert_allclose(ours[name].values / scale, theirs[name].values / scale, atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("tile", [8, 64])
+@pytest.mark.parametrize("tile", [pytest.param(8, marks=pytest.mark.slow), 64])
 def test_tiles_do_not_change_results(untiled, tile):
     assert_same(simulate(ONE_DEVICE, f"distributed.tile={tile}"), untiled)
 
 
-@pytest.mark.parametrize("devices", [2, 8])
+@pytest.mark.parametrize("devices", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_devices_do_not_change_results(untiled, devices):
     """Nor do chunks compile anew: what a chunk leaves is what the next one takes."""
     assert len(jax.devices()) == 8
@@ -59,6 +59,7 @@ def test_devices_do_not_change_results(untiled, devices):
     assert len(programs._chunks) == compiled + 1
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_results(untiled):
     """Phases are anchored anew in each chunk, in float64; drag is held through a chunk and follows the date."""
     short = simulate(ONE_DEVICE, "time.chunk_s=600")
@@ -75,7 +76,9 @@ def test_precisions_agree(untiled):
     np.testing.assert_allclose(untiled.accelerator_temperature_k, double.accelerator_temperature_k, atol=0.02)
 
 
-@pytest.mark.parametrize(("save", "exchange"), [(600, 300), (100, 6000), (300, 4200)])
+@pytest.mark.parametrize(
+    ("save", "exchange"), [(600, 300), (100, 6000), pytest.param(300, 4200, marks=pytest.mark.slow)]
+)
 def test_clocks_nest(untiled, save, exchange):
     """Whatever the save and exchange intervals, steady work gives the same day; a last interval may be shorter."""
     other = simulate(ONE_DEVICE, f"time.save_every_s={save}", f"time.exchange_s={exchange}")

@@ -154,6 +154,7 @@ def test_one_more_orbit_changes_nothing(found, plain):
         np.testing.assert_allclose(mine, others, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_moment_with_the_step_of_the_schedule_changes_nothing(plain):
     orbit, carry, period_s = plain
     own, schedules = (orbit(period_s, carry, step_s) for step_s in (jnp.asarray(STEP_MS / 1000.0), None))

@@ -119,6 +119,7 @@ def test_network_against_radiosities() -> float:
     return float(np.abs(radiation_on_nodes_w(node_temperatures_k(0.0)) - exact).max() / np.abs(exact).max())
 
 
+@pytest.mark.slow
 @row("The same, radiator segments 10 K apart", against="radiosities of every segment", bound=1e-4)
 def test_segments_against_radiosities() -> Measured:
     temperature_k = node_temperatures_k(10.0)

@@ -89,6 +89,7 @@ def listed(seconds: Floats) -> str:
     return "; ".join(f"{c} " + ", ".join(f"{s:+.0f}" for s in row) for c, row in zip(CHANNELS, seconds, strict=True))
 
 
+@pytest.mark.slow
 @row(
     "ISS enters eclipse, 14:30, 16:03 and 17:36",
     against="fall of bus voltage, NASA telemetry (ISS-Mimic)",
@@ -151,6 +152,7 @@ def test_ammonia_outlets() -> Measured:
     return Measured(max(outside, 0.0), "; ".join(words) + "; set points are the telemetry's means")
 
 
+@pytest.mark.slow
 @row(
     "ISS array power of a wing while its sunlit bus stays at 151 V",
     against="load and recharge, NASA telemetry (ISS-Mimic); the logarithm of the ratio, 0.7 is a factor of two",

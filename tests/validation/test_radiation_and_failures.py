@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+import pytest
 from scipy.optimize import minimize
 
 import twin
@@ -342,6 +343,7 @@ def test_llama_rate() -> Measured:
 SATELLITES, DAYS = 2500, 30
 
 
+@pytest.mark.slow
 @row(
     "Mean of random failures and upsets over 2500 satellites, 30 days, 8 failures per accelerator-year",
     against="failures=expected, the same fleet",
