@@ -119,8 +119,8 @@ def test_network_against_radiosities() -> float:
     return float(np.abs(radiation_on_nodes_w(node_temperatures_k(0.0)) - exact).max() / np.abs(exact).max())
 
 
-@pytest.mark.slow
 @row("The same, radiator segments 10 K apart", against="radiosities of every segment", bound=1e-4)
+@pytest.mark.slow
 def test_segments_against_radiosities() -> Measured:
     temperature_k = node_temperatures_k(10.0)
     exact = radiosity_on_nodes_w(temperature_k)

@@ -89,13 +89,13 @@ def listed(seconds: Floats) -> str:
     return "; ".join(f"{c} " + ", ".join(f"{s:+.0f}" for s in row) for c, row in zip(CHANNELS, seconds, strict=True))
 
 
-@pytest.mark.slow
 @row(
     "ISS enters eclipse, 14:30, 16:03 and 17:36",
     against="fall of bus voltage, NASA telemetry (ISS-Mimic)",
     bound=30.0,
     unit="s",
 )
+@pytest.mark.slow
 def test_eclipse_entries() -> Measured:
     """Telemetry less model, which has no air: air dims the Sun before the solid Earth hides it."""
     modelled = modelled_eclipses()[:, 0]
@@ -152,7 +152,6 @@ def test_ammonia_outlets() -> Measured:
     return Measured(max(outside, 0.0), "; ".join(words) + "; set points are the telemetry's means")
 
 
-@pytest.mark.slow
 @row(
     "ISS array power of a wing while its sunlit bus stays at 151 V",
     against="load and recharge, NASA telemetry (ISS-Mimic); the logarithm of the ratio, 0.7 is a factor of two",
@@ -161,6 +160,7 @@ def test_ammonia_outlets() -> Measured:
     target=0.2,
     reason="health of the wings, gimbal angles, shadows and the charge regulator's taper are not in the record.",
 )
+@pytest.mark.slow
 def test_array_limited_power() -> Measured:
     """A sunlit bus at 151 V takes all that its array gives: the load, and the eclipse's energy back in that time."""
     implied, modelled = [], []

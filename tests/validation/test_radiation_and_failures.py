@@ -343,7 +343,6 @@ def test_llama_rate() -> Measured:
 SATELLITES, DAYS = 2500, 30
 
 
-@pytest.mark.slow
 @row(
     "Mean of random failures and upsets over 2500 satellites, 30 days, 8 failures per accelerator-year",
     against="failures=expected, the same fleet",
@@ -351,6 +350,7 @@ SATELLITES, DAYS = 2500, 30
     bound=3.0,
     kind="definition",
 )
+@pytest.mark.slow
 def test_random_means_are_expected() -> Measured:
     overrides = [f"constellation.satellites={SATELLITES}", "accelerator.failure_rate_per_year=8.0", "seed=1"]
     model = twin.build(twin.compose("simulate", ["failures=expected", "distributed.devices=1", *overrides]))
