@@ -22,8 +22,9 @@ Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
 IDLE = {"slsqp": 15, "trust_constr": 40}  # looks in which the best design must get better
-BETTER = 0.1  # by so much of the tolerance
+BETTER = 0.1  # by so much of the tolerance; a design that misses limits by no more counts as one that holds them
 ROUNDING = 1e-9
+KINK = 4e-3  # distance, in 0-1, of designs whose slopes are those of other sides of a kink: the last step of all
 NEARER, NEAREST = 0.25, 1e-3  # how far SLSQP may go, in 0-1, when it begins anew, and the last such distance
 
 
@@ -50,6 +51,7 @@ class Descent(NamedTuple):
     look: Look  # of one design
     kkt: Kkt
     converged: bool
+    kink: bool  # whether slopes of designs beside it were needed to tell
     reason: str  # why it ended where it did not converge
     iterations: int
     evaluations: int  # designs that were new
@@ -80,7 +82,9 @@ class _Scipy:
         self.form, self.trials, self.settings = form, trials, settings
         self.variables, self.several = form.low.size, form.pieces.offset.size > 1
         self.place, self.look = first, trials.look(form, first[None])  # the best so far
+        self.residual = kkt(first, self.look).residual  # of its conditions of an optimum
         self.last = self.look  # of the last design that has rows
+        self.seen = [(first, self.look)]
         self.steps = self.unknown = self.idle = 0
 
     @property
@@ -116,16 +120,18 @@ class _Scipy:
         return float(point[-1]) if self.several else float(look.worst[0])
 
     def _keep(self, place: np.ndarray, look: Look) -> None:
-        """Keep the better of two designs, and an optimum whatever it is better than."""
-        over, tolerance = self.optimal(place, look), self.settings.tolerance
-        before, now = rank(self.look, tolerance), rank(look, tolerance)
-        if over or now <= before:
-            self.place, self.look = place.copy(), look
-        if over:
-            raise _OptimalError
-        better = BETTER * tolerance
-        if now[0] < before[0] - better or (now[0] <= before[0] and now[1] < before[1] - better):
+        """Keep the better of two designs: of equal ones the one nearer to an optimum; at one the search is over."""
+        self.seen.append((place.copy(), look))
+        near, residual = BETTER * self.settings.tolerance, kkt(place, look).residual
+        before, now = rank(self.look, near), rank(look, near)
+        better = now[0] < before[0] - near or (now[0] <= before[0] and now[1] < before[1] - near)
+        nearer = now[0] == before[0] and now[1] < before[1] + near and residual < self.residual
+        if better or (nearer and residual < 0.5 * self.residual):
             self.idle = 0
+        if better or nearer:
+            self.place, self.look, self.residual = place.copy(), look, residual
+        if self.optimal:
+            raise _OptimalError
 
     def slope(self, point: np.ndarray) -> np.ndarray:
         """Slope of the objective, which is asked for where a step was accepted."""
@@ -136,21 +142,38 @@ class _Scipy:
     def constraints(self, point: np.ndarray) -> np.ndarray:
         """Limits, then distances of the pieces from the largest; none may be negative."""
         look = self._at(point) or self.last
-        return np.append(look.limits[0], point[-1] - look.pieces[0]) if self.several else look.limits[0]
+        limits = np.where(self._out_of_reach(point, look), 0.0, look.limits[0])
+        return np.append(limits, point[-1] - look.pieces[0]) if self.several else limits
 
     def constraint_slopes(self, point: np.ndarray) -> np.ndarray:
         """Slopes of the constraints, (constraint, variable)."""
         look = self._at(point) or self.last
+        limits = np.where(self._out_of_reach(point, look)[:, None], 0.0, look.limit_slopes[0])
         if not self.several:
-            return look.limit_slopes[0]
-        slopes = np.vstack([look.limit_slopes[0], -look.piece_slopes[0]])
+            return limits
+        slopes = np.vstack([limits, -look.piece_slopes[0]])
         by_largest = np.append(np.zeros(look.limits.size), np.ones(look.pieces.size))
         return np.column_stack([slopes, by_largest])
 
-    def optimal(self, place: np.ndarray, look: Look) -> bool:
-        """Whether the conditions of an optimum hold."""
+    def _out_of_reach(self, point: np.ndarray, look: Look) -> np.ndarray:
+        """Limits, (limit,), that hold nowhere within the bounds as it looks from here: with them there is no step.
+
+        A battery that runs down in each orbit never gets full, whatever its size, before the others are mended.
+        """
+        place, slopes = point[: self.variables], look.limit_slopes[0]
+        return look.limits[0] + np.maximum(slopes * (1.0 - place), -slopes * place).sum(axis=1) < 0.0
+
+    @property
+    def around(self) -> Look:
+        """The best design, and all that were tried next to it."""
+        beside = [look for place, look in self.seen if 0.0 < np.abs(place - self.place).max() <= KINK]
+        return Look(*(np.concatenate(parts) for parts in zip(self.look, *beside, strict=True)))
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the conditions of an optimum hold at the best design."""
         tolerance = self.settings.tolerance
-        return bool(look.violation[0] <= tolerance) and kkt(place, look).residual <= tolerance
+        return bool(self.look.violation[0] <= tolerance) and self.residual <= tolerance
 
 
 def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -> Descent:
@@ -163,9 +186,13 @@ def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -
         reason = ""
     if search.unknown and reason:
         reason += f", and {search.unknown} of the designs tried there have no orbit that closes"
-    multipliers = kkt(search.place, search.look)
-    converged = search.optimal(search.place, search.look)
-    return Descent(search.place, search.look, multipliers, converged, reason, search.steps, trials.count - before)
+    multipliers, kink = kkt(search.place, search.look), False
+    if not search.optimal and search.look.violation[0] <= settings.tolerance:
+        around = kkt(search.place, search.around)
+        kink = around.residual <= settings.tolerance
+        multipliers = around if kink else multipliers
+    ended = search.optimal or kink, kink, reason, search.steps, trials.count - before
+    return Descent(search.place, search.look, multipliers, *ended)
 
 
 def _slsqp(search: _Scipy) -> str:

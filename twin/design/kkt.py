@@ -3,6 +3,10 @@
 The conditions of Karush, Kuhn and Tucker (Nocedal and Wright, Numerical Optimization, 2006, 12.3) are solved for the
 multipliers as non-negative least squares: the Lagrangian's gradient and each multiplier times its distance are to be 0.
 Limits that depend on each other have no single multipliers; the least squares take as few of them as suffice.
+
+Orbits are computed in steps: where a battery is full, or a load is shed, in another step than before, slopes jump. An
+optimum at such a kink has slopes on its sides of which a mean fulfils the conditions, none alone (Burke, Lewis and
+Overton, SIAM J. Optim. 15, 2005).
 """
 
 from typing import NamedTuple
@@ -33,19 +37,25 @@ class Kkt(NamedTuple):
 
 
 def kkt(place: np.ndarray, look: Look) -> Kkt:
-    """Multipliers at a place in 0-1, (variable,), from what the form is worth there."""
-    pieces, piece_slopes, limits, limit_slopes = (part[0] for part in look)
-    sizes = (len(pieces), len(limits), place.size, place.size)
-    distances = np.concatenate([pieces.max() - pieces, limits, place, 1.0 - place])
-    eye = np.eye(place.size)
-    slopes = np.concatenate([-piece_slopes, limit_slopes, eye, -eye])  # (multiplier, variable)
-    whole = np.concatenate([np.ones(sizes[0]), np.zeros(sum(sizes[1:]))])  # the multipliers of the pieces add up to 1
+    """Multipliers at a place in 0-1, (variable,), from what the form is worth there.
+
+    Slopes of further designs in the look, after the first, are those of other sides of a kink.
+    """
+    pieces, limits = look.pieces[0], look.limits[0]
+    sides, sizes = len(look.pieces), (len(pieces), len(limits), place.size, place.size)
+    own = np.tile(pieces.max() - pieces, sides), np.tile(limits, sides), place, 1.0 - place
+    distances, eye = np.concatenate(own), np.eye(place.size)
+    by_side = [part.reshape(-1, place.size) for part in (-look.piece_slopes, look.limit_slopes)]
+    slopes = np.concatenate([*by_side, eye, -eye])  # (multiplier, variable)
+    whole = (np.arange(distances.size) < own[0].size).astype(float)  # the multipliers of the pieces add up to 1
     matrix = np.vstack([slopes.T, whole, np.diag(distances)])
     target = np.concatenate([np.zeros(place.size), [1.0], np.zeros(distances.size)])
-    multipliers = _solved(matrix, target, single=sizes[0] == 1)
+    multipliers = _solved(matrix, target, single=own[0].size == 1)
     multipliers[multipliers < NOTHING * max(1.0, multipliers.max())] = 0.0
     residual = np.abs(matrix @ multipliers - target).max()
-    return Kkt(*np.split(multipliers, np.cumsum(sizes)[:-1]), residual=float(residual))
+    on_pieces, on_limits, *on_bounds = np.split(multipliers, np.cumsum([part.size for part in own])[:-1])
+    totals = (part.reshape(sides, size).sum(axis=0) for part, size in zip((on_pieces, on_limits), sizes, strict=False))
+    return Kkt(*totals, *on_bounds, residual=float(residual))
 
 
 def _solved(matrix: np.ndarray, target: np.ndarray, single: bool) -> np.ndarray:

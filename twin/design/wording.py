@@ -22,7 +22,7 @@ def of_end(problem: Problem, end: Descent) -> str:
     held = end.kkt.holding(end.place, end.look)
     holding = _named(problem, np.flatnonzero(held.limits)) + _bounds(problem, end)
     by = f"held by {listed(holding)}" if holding else "held by no limit and no bound"
-    how = "Converged" if end.converged else f"Stopped {end.reason}"
+    how = f"Converged{' at a kink' * end.kink}" if end.converged else f"Stopped {end.reason}"
     return f"{how}, {by}, KKT residual {end.kkt.residual:.1e}"
 
 
