@@ -55,7 +55,7 @@ def test_nine_of_ten_starts_of_six_variables_end_in_the_same_optimum() -> None:
 
 @pytest.mark.parametrize(("name", "share"), [("dies", 1e-2), ("power", 1e-2), ("recharge", 1e-3)])
 def test_a_price_foretells_what_a_part_of_its_limit_is_worth(name: str, share: float) -> None:
-    """Of recharge a thousandth: the fuller a battery the slower it fills, and a whole point changes its price by half."""
+    """Of recharge a thousandth: the fuller a battery the slower it fills; a whole point changes its price by half."""
     problem, judge = judged(*ONE_SCENARIO, "design.limits.dies.least=3.0")
     relaxed = replace(problem, variables=tuple(replace(v, integer=False) for v in problem.variables))
     found = solved(relaxed, judge)
