@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import twin
-from twin import stopping
+from twin import composing, stopping
 
 ROOT = Path(__file__).parents[1]
 LONG = [
@@ -59,3 +60,9 @@ def test_a_terminated_command_says_how_it_goes_on(tmp_path: Path) -> None:
     assert data.sizes["time"] == 0 or list((folder / "checkpoints").iterdir())
     (goes_on,) = (line.strip() for line in out.splitlines() if line.strip().startswith("python "))
     assert shlex.split(goes_on)[2:] == [*LONG, f"hydra.run.dir={folder}"]
+
+
+@pytest.mark.parametrize("text", ["runs/a run", "it's = (mine), ü", "C:\\x", "$HOME", " ", "'", "\\'"])
+def test_a_folder_is_read_by_hydra_as_it_was_told(text: str) -> None:
+    (found,) = OverridesParser.create().parse_overrides([f"hydra.run.dir={composing.in_quotes(text)}"])
+    assert found.value() == text
