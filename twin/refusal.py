@@ -55,7 +55,7 @@ def sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_n
     if kind == "missing":
         needs = f"; model {model_name!r} needs it" if model_name else ""
         return f"{path}: missing{needs}"
-    message = WORDS.get(kind, message.replace("Input should be", "must be"))
+    message = WORDS[kind] if kind in WORDS else message.replace("Input should be", "must be")
     if kind in ("too_short", "too_long"):
         least, most, has = (error["ctx"].get(key) for key in ("min_length", "max_length", "actual_length"))
         message = f"must have at {f'least {least}' if kind == 'too_short' else f'most {most}'} items, not {has}"

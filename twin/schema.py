@@ -12,9 +12,15 @@ from twin.variables import BY_NAME
 
 
 class Strict(BaseModel):
-    """Base of all models: frozen, unknown keys forbidden, no silent conversion, numbers finite."""
+    """Base of all models: frozen, unknown keys forbidden, no silent conversion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Finite(Strict):
+    """Of which all numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Time(Strict):
@@ -106,7 +112,7 @@ class Checkpoint(Strict):
     sources: dict[str, str] = {}
 
 
-class Span(Strict):
+class Span(Finite):
     """Bounds of a number; `relative` ones are multiples of the value that it has."""
 
     low: float

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twin.design.uncertainty_schema import Robust, Uncertainty
-from twin.schema import Span, Strict, flat
+from twin.schema import Finite, Span, Strict, flat
 
 OVER = ("mean", "worst")  # of scenarios; none can be called so
 
@@ -24,7 +24,7 @@ class Bounds(Span):
         return self
 
 
-class Aim(Strict):
+class Aim(Finite):
     """A measure, or a weighted sum of some, to be made small or large, `over` the scenarios or in one of them."""
 
     minimize: dict[str, float] | None = None
@@ -57,7 +57,7 @@ class Aim(Strict):
         return (self.maximize if self.minimize is None else self.minimize) or {}
 
 
-class Bound(Strict):
+class Bound(Finite):
     """The least or the most that a measure may be, in some scenarios or in all."""
 
     measure: str
@@ -84,7 +84,7 @@ class Solver(Strict):
     most_iterations: int = Field(ge=1, le=100_000)
 
 
-class Front(Strict):
+class Front(Finite):
     """A second measure, in the worst scenario or in one, whose least or most goes from a `low` to a `high` bound.
 
     At each of the points the best design is sought anew; an end that is not given is found.

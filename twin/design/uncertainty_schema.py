@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from twin.schema import Strict, joined
+from twin.schema import Finite, Strict, joined
 
 Word = Annotated[str, Field(min_length=1)]
 Open = Annotated[float, Field(gt=0, lt=1)]
 NAMES = ("uniform", "triangular", "normal", "lognormal", "truncated")
 
 
-class _Distribution(Strict):
+class _Distribution(Finite):
     """What a number may turn out to be; a `relative` one is a multiple of the value that it has."""
 
     relative: bool = False
