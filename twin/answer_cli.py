@@ -1,7 +1,6 @@
 """Command line of programs whose answer is a folder: Hydra composes, all is checked, and only then anything written."""
 
 import logging
-import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from twin.cli import FAILED, INTERRUPTED, REFUSED, goes_on
 from twin.composing import check_config_dir, sweep
 from twin.conf_path import conf_dir
+from twin.stopping import interrupting
 
 
 class Program(ABC):
@@ -76,17 +76,17 @@ def main(program: Program) -> None:
     arguments = get_args_parser().parse_args()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
     session = _Session(program)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
-        if not any(looking):
-            _check_first(arguments, session)
+        with interrupting():
+            if not any(looking):
+                _check_first(arguments, session)
 
-        @hydra.main(config_path=str(conf_dir()), config_name=program.name, version_base="1.3")
-        def job(composed: Any) -> float | None:
-            told = _job(session)
-            return program.nothing(composed) if told is None else told
+            @hydra.main(config_path=str(conf_dir()), config_name=program.name, version_base="1.3")
+            def job(composed: Any) -> float | None:
+                told = _job(session)
+                return program.nothing(composed) if told is None else told
 
-        job()
+            job()
     except KeyboardInterrupt:
         resumed = program.resumes and session.again
         told = f"it goes on where it stopped with {session.again}" if resumed else "the same command begins anew"
