@@ -424,8 +424,8 @@ def test_progress_is_told(project: Project) -> None:
             },
             r"analysis.maps.a: orbit.altitude_m = 100000: must be at least 150000 and at most 1e\+08 m",
         ),
-        ({"futures": -1}, r"analysis.futures = -1: input should be greater than or equal to 0"),
-        ({"satellite_designs": 0}, r"analysis.satellite_designs = 0: input should be greater than or equal to 1"),
+        ({"futures": -1}, r"analysis.futures = -1: must be greater than or equal to 0"),
+        ({"satellite_designs": 0}, r"analysis.satellite_designs = 0: must be greater than or equal to 1"),
         ({"quantiles": [0.5, 0.1]}, r"analysis.quantiles = \[0.5, 0.1\]: must rise from each to the next"),
         ({"measure": "levelised_usd_per_pflop"}, r"no cost that orbit and ground share \(did you mean 'levelised_usd"),
         (

@@ -54,7 +54,7 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "nothing for a number": (["array.area_m2=null"], (f"array.area_m2 = None: {NUMBER}",)),
     "list for a number": (["array.area_m2=[1,2]"], (f"array.area_m2 = [1, 2]: {NUMBER}",)),
     "unit in the value": (["array.area_m2=12m2"], (f"array.area_m2 = '12m2': {NUMBER}",)),
-    "word for a flag": (["output.report=maybe"], ("output.report = 'maybe': ", "boolean")),
+    "word for a flag": (["output.report=maybe"], ("output.report = 'maybe': must be",)),
     "number for a group": (["battery=5"], (f"battery=5: {PROFILE}",)),
     "null group": (["battery=null"], (f"battery=null: {PROFILE}",)),
     "null workload": (["workload=null"], ("workload=null: must be the name of a profile; there are inference_",)),
@@ -83,7 +83,7 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     ),
     "number for a schedule": (
         ["workload=orbit_schedule", "workload.schedule=0.5"],
-        ("workload.schedule = 0.5: input should be a valid list",),
+        ("workload.schedule = 0.5: must be a list",),
     ),
     "unequal columns of a sheet": (
         ["solar_cell.max_power_voltage_v=[2.39,2.17]"],

@@ -10,6 +10,7 @@ import pytest
 
 import twin
 from kernels import registry
+from twin import composing
 from twin.design import measures, money
 from twin.design.problem import Row
 from twin.design.setup import Setup, build_setup
@@ -131,11 +132,11 @@ REFUSED = {
     "design.sensitivities=[array.area_m2]": r"array.area_m2 is a variable, whose elasticity is told anyway; leave it",
     "design.sensitivities=[deployment.loss_per_year]": r"deployment.loss_per_year: no number that a design can vary",
     "deployment.mass_scale=1.2": r"deployment.mass_scale = 1.2: must be 1: designs are judged by what the twin finds",
-    "design.variables=null": r"design.variables = None: input should be a valid dictionary",
+    "design.variables=null": r"design.variables = None: must be a group of keys, not a single value",
     "design.objective.minimize=mas_kg": r"no such measure \(did you mean 'mass_kg'\?\)",
     "design.objective.maximize=mass_kg": r"either minimize or maximize",
-    "design.limits.power.least=inf": r"design.limits.power.least = inf: input should be a finite number",
-    "design.limits.power.least=nan": r"design.limits.power.least = nan: input should be a finite number",
+    "design.limits.power.least=inf": r"design.limits.power.least = inf: must be a finite number",
+    "design.limits.power.least=nan": r"design.limits.power.least = nan: must be a finite number",
     "+design.scenarios.worst=[]": r"worst cannot be the name of a scenario: it means the worst of them",
     "+design.variables.workload.load_floor={low: 0.5, high: 2, relative: true}": r"multiples of .* = 0 leave no room",
     "design.objective.over=best": r"design.objective.over = 'best': must be one of mean, worst",
@@ -148,6 +149,16 @@ REFUSED = {
     f"design.scenarios={{longest_eclipse: {SMALL}, perihelion: {SMALL}}}": r"longest_eclipse: sets battery.energy_j",
     '+design.scenarios.b=["time.strat=1"]': r"scenarios.b: time.strat: unknown key \(did you mean 'time.start'\?\)",
     '+design.scenarios.b=["design.orbits=2"]': r"scenarios.b: design belongs to the whole problem",
+    "design.scenarios={3: []}": r"design.scenarios.3: unknown key .* takes a \+ in front",
+    "design.scenarios=[]": r"'design.scenarios=\[\]': must be a group of keys, such as",
+    "+design.limits.dies.laest=3": r"design.limits.dies.laest = 3: unknown key \(did you mean 'least'\?\)",
+    "+design.limits.dies.scenarios=[perihelion,perihelion]": r"must name each of its scenarios once",
+    "design.variables.array.area_m2.high=inf": r"design.variables.array.area_m2.high = inf: must be a finite number",
+    "design.variables.array.area_m2=3": r"design.variables.array.area_m2 = 3: must be a group of keys",
+    "design.objective.minimize=[mass_kg]": r"minimize = \['mass_kg'\]: must be a measure, or weights of several",
+    "design.objective.minimize={mass_kg: nan}": r"design.objective.minimize.mass_kg = nan: must be a finite number",
+    "design.objective.minimize={mass_kg: 0}": r"must name at least one measure, with a weight other than 0",
+    "design.pareto={measure: mass_kg, kind: most, points: 3}": r"pareto.measure = 'mass_kg': is the objective; must be",
     "design.solver.method=newton": r"design.solver.method = 'newton'",
     "constellation.satellites=4": r"constellation.satellites = 4: must be 1",
     "precision=float32": r"float32.*must be float64",
@@ -173,3 +184,24 @@ def test_command_line_refuses_with_code_2_and_writes_nothing(tmp_path, monkeypat
     assert ended.value.code == 2 and not list(tmp_path.iterdir())
     error = capsys.readouterr().err
     assert error.startswith("error: design.objective.minimize = 'mas_kg'") and error.count("\n") == 1
+
+
+PROFILES = {
+    "3": r"design=odd .*: a profile must be a group of keys, and is not",
+    "defaults: [odd, _self_]": r"design=odd .*: a profile begins from itself",
+    "defaults: [reference, _self_]\nscenarios: {'': []}": r"'' cannot be the name of a scenario: must be something",
+    "defaults: [reference, _self_]\nscenarios: {null: []}": r"Incompatible key type 'NoneType' full_key: scenarios",
+    "defaults: [reference, _self_]\nvariables: {array.area_m2: {low: 3, high: 9}}": r"array.area_m2 is given twice",
+    "defaults: [reference, _self_]\nvariables: {solar_cell.max_power_voltage_v.03: {low: 1, high: 3}}": r"values 0 to",
+    "defaults: [reference, _self_]\nvariables: {launch: {pads: {}}}": r"design.variables.launch.pads.low: missing",
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_of_ones_own_is_refused_in_one_sentence(tmp_path, profile: str) -> None:
+    (tmp_path / "it's = mine/design").mkdir(parents=True)
+    (tmp_path / "it's = mine/design/odd.yaml").write_text(profile)
+    with pytest.raises(ConfigError, match=PROFILES[profile]) as refusal:
+        found_in = composing.check_config_dir(str(tmp_path / "it's = mine"))
+        build_setup(composing.load_design(["design=odd", *found_in])[0])
+    assert "\n" not in str(refusal.value)

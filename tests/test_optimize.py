@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from closed_forms import Counted
 
 import twin
-from twin import composing
+from twin import composing, run_folder
 from twin.design import doubt, satellite
 from twin.design.setup import Setup, build_setup
 from twin.optimize_cli import optimize_main
 from twin.refusal import ConfigError
+from twin.reporting import console
 
 
 def judged(setup: Setup, watts: float) -> Counted:
@@ -47,7 +49,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             code = 0
         except SystemExit as ended:
             code = ended.code
-        told = json.loads((tmp_path / "run/design.json").read_text())
+        found = tmp_path / "run/design.json"
+        told = json.loads(found.read_text()) if found.is_file() else {}
         return code, told, [design for judge in judges for design in judge.designs]
 
     return of
@@ -103,3 +106,39 @@ def test_a_number_that_only_a_scenario_has_is_refused() -> None:
     problem = build_setup(config).problem
     with pytest.raises(ConfigError, match=r"schedule.0 is only in profiles that the scenarios choose; .*workload="):
         satellite.check(problem, config.resolved)
+
+
+def test_an_interrupted_search_names_the_command_that_goes_on(run, tmp_path: Path, monkeypatch, capsys) -> None:
+    def interrupt(self: Counted, designs: np.ndarray) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Counted, "__call__", interrupt)
+        assert run(1001.0)[0] == 130
+    told = capsys.readouterr().err
+    assert told.startswith("error: interrupted; it goes on where it stopped with ") and "Traceback" not in told
+    assert shlex.split(told)[-1] == f"hydra.run.dir={tmp_path}/run"
+    journal = tmp_path / "run/evaluations.jsonl"
+    whole = journal.read_text()
+    journal.write_text("garbage\n")
+    assert run(1001.0)[0] == 2 and journal.read_text() == "garbage\n"
+    assert "evaluations.jsonl: line 1 is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "run/refused.json").exists()
+    with pytest.raises(ConfigError, match="this design has not finished"):
+        console.report(tmp_path / "run")
+    journal.unlink()
+    journal.mkdir()
+    assert run(1001.0)[0] == 2
+    assert capsys.readouterr().err.endswith("evaluations.jsonl: cannot be read or written (Is a directory)\n")
+    journal.rmdir()
+    journal.write_text(whole)
+    assert run(1001.0)[0] == 0
+
+
+def test_a_folder_in_which_another_search_runs_is_left_alone(run, tmp_path: Path, capsys) -> None:
+    with run_folder.claimed(tmp_path / "run"):
+        assert run(1001.0)[0] == 2
+        assert capsys.readouterr().err.endswith("another process is running in it\n")
+        with pytest.raises(ConfigError, match="another process is running in it"):
+            twin.optimize(twin.compose_design([]), tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [run_folder.LOCK]

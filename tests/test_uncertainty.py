@@ -335,7 +335,7 @@ BAD = [
         {"parameters": {"a": {**NORMAL, "distribution": "gauss"}}},
         "a has the distribution 'gauss', must be one of uniform",
     ),
-    ({"parameters": {"a": {**NORMAL, "sigma": -1.0}}}, "sigma = -1.0: input should be greater than 0"),
+    ({"parameters": {"a": {**NORMAL, "sigma": -1.0}}}, "sigma = -1.0: must be greater than 0"),
     ({"parameters": {"a": {**UNIFORM, "low": 9.0}}}, "low = 9 must be below high = 3.14159"),
     ({"parameters": {"a": {**NORMAL, "source": ""}}}, "source = ''"),
     ({"parameters": {"a": {**NORMAL, "median": 1.0}}}, "median = 1.0: unknown key"),

@@ -1,31 +1,31 @@
 """Command line of programs whose answer is a folder: Hydra composes, all is checked, and only then anything written."""
 
 import logging
-import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twin.cli import FAILED, INTERRUPTED, REFUSED
+from twin.cli import FAILED, INTERRUPTED, REFUSED, goes_on
 from twin.composing import check_config_dir, sweep
 from twin.conf_path import conf_dir
+from twin.stopping import interrupting
 
 
 class Program(ABC):
     """What one of these programs does; it imports what it needs when it is asked, as Hydra's help needs nothing."""
 
     name: str  # of its configuration
-    interrupted: str  # what is said of a run that was interrupted
+    resumes: bool  # whether a run that was interrupted goes on where it stopped
 
     @abstractmethod
     def load(self, overrides: Sequence[str], config_name: str) -> tuple[Any, Path]:
         """Validated configuration and Hydra's run directory; ConfigError."""
 
     @abstractmethod
-    def checked(self, config: Any) -> Any:
-        """What the run needs, built; ConfigError for all that would be refused later."""
+    def checked(self, config: Any, folder: Path | None = None) -> Any:
+        """What the run needs, built; ConfigError for all that would be refused later, its folder too if known."""
 
     @abstractmethod
     def finished(self, folder: Path, config: Any) -> bool:
@@ -60,6 +60,7 @@ class _Session:
         self.ready: tuple[Any, Any] | None = None  # of the only job, where it is no sweep
         self.failed = 0  # jobs that ended in an error
         self.found: list[bool] = []  # of the others, whether what was asked for was found
+        self.again = ""  # the command that goes on with what is under way, once it is
 
     @property
     def unsuccessful(self) -> bool:
@@ -75,19 +76,21 @@ def main(program: Program) -> None:
     arguments = get_args_parser().parse_args()
     looking = (arguments.help, arguments.hydra_help, arguments.cfg, arguments.info, arguments.shell_completion)
     session = _Session(program)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
-        if not any(looking):
-            _check_first(arguments, session)
+        with interrupting():
+            if not any(looking):
+                _check_first(arguments, session)
 
-        @hydra.main(config_path=str(conf_dir()), config_name=program.name, version_base="1.3")
-        def job(composed: Any) -> float | None:
-            told = _job(session)
-            return program.nothing(composed) if told is None else told
+            @hydra.main(config_path=str(conf_dir()), config_name=program.name, version_base="1.3")
+            def job(composed: Any) -> float | None:
+                told = _job(session)
+                return program.nothing(composed) if told is None else told
 
-        job()
+            job()
     except KeyboardInterrupt:
-        print(f"error: interrupted; {program.interrupted}", file=sys.stderr)
+        resumed = program.resumes and session.again
+        told = f"it goes on where it stopped with {session.again}" if resumed else "the same command begins anew"
+        print(f"error: interrupted; {told}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     if session.unsuccessful:
         sys.exit(FAILED)
@@ -96,7 +99,7 @@ def main(program: Program) -> None:
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit when the answer is already there."""
     from twin.refusal import ConfigError
-    from twin.run_folder import REPORT
+    from twin.run_folder import REPORT, check_unclaimed, check_writable
 
     program = session.program
     name = arguments.config_name or program.name
@@ -111,9 +114,14 @@ def _check_first(arguments: Any, session: _Session) -> None:
             if not (run_dir / REPORT).is_file():
                 program.report(run_dir)
             sys.exit(0 if program.show(run_dir) else FAILED)
-        session.ready = config, program.checked(config)
+        check_unclaimed(run_dir)
+        check_writable(run_dir)
+        session.ready = config, program.checked(config, run_dir)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+    except OSError as error:
+        print(f"error: {error.filename}: cannot be read or written ({error.strerror or error})", file=sys.stderr)
         sys.exit(REFUSED)
 
 
@@ -126,6 +134,7 @@ def _job(session: _Session) -> float | None:
 
     logging.raiseExceptions = False  # a full disk has no room for a log; the run says so itself
     program, hydra_config = session.program, HydraConfig.get()
+    session.again = goes_on(hydra_config)
     folder = Path(hydra_config.runtime.output_dir)
     try:
         if session.ready is None:

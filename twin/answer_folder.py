@@ -26,8 +26,7 @@ def finished(folder: Path, resolved: Mapping[str, Any], summary_name: str = SUMM
 
 
 def begin(folder: Path, resolved: Mapping[str, Any]) -> None:
-    """Write what is to be answered, so that work that is kept on the way is known for its own."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write what is to be answered to a claimed folder, so that work that is kept on the way is known for its own."""
     run_folder.write_atomically(folder / CONFIG, _config(resolved))
 
 
@@ -43,10 +42,9 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     written = {CONFIG: _config(resolved), **files}
     written |= {f"{name}.csv": to_csv(table) for name, table in tables.items()}
-    with run_folder.claimed(folder):
-        for name, text in {**written, summary_name: json.dumps(finite(summary), indent=1, allow_nan=False)}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            run_folder.write_atomically(folder / name, text)
+    for name, text in {**written, summary_name: json.dumps(finite(summary), indent=1, allow_nan=False)}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        run_folder.write_atomically(folder / name, text)
 
 
 def refuse(folder: Path, reason: str) -> None:

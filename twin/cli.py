@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twin.composing import check_config_dir, load, quoted, sweep
+from twin.composing import check_config_dir, in_quotes, load, quoted, sweep
 from twin.conf_path import conf_dir
 from twin.stopping import Stopping, on_signals
 
@@ -145,7 +145,7 @@ def _job(session: _Session) -> None:
         with on_signals(session.stop) as stop, console.progress(model, remarks) as watch:
             data = simulate(config, folder, watch, model, start, stop)
         if data.attrs["status"] == "stopped":
-            console.show_stopped(folder, data, _goes_on(hydra_config))
+            console.show_stopped(folder, data, goes_on(hydra_config))
         else:
             console.show(folder)
     except (ConfigError, HealthError, RunError) as error:
@@ -153,14 +153,15 @@ def _job(session: _Session) -> None:
         session.failed += 1
 
 
-def _goes_on(hydra_config: Any) -> str:
+def goes_on(hydra_config: Any) -> str:
     """The command that goes on where this one has been stopped."""
     from twin import processes
 
+    run_dir = f"hydra.run.dir={in_quotes(str(hydra_config.runtime.output_dir))}"
     if processes.count() > 1:
-        return f"the same command, with hydra.run.dir={hydra_config.runtime.output_dir}"
+        return f"the same command, with {run_dir}"
     sweep = str(hydra_config.mode).endswith("MULTIRUN")
-    place = f"hydra.sweep.dir={hydra_config.sweep.dir}" if sweep else f"hydra.run.dir={hydra_config.runtime.output_dir}"
+    place = f"hydra.sweep.dir={in_quotes(str(hydra_config.sweep.dir))}" if sweep else run_dir
     program = ["python", sys.argv[0]] if sys.argv[0].endswith(".py") else [sys.argv[0]]
     own = [a for a in sys.argv[1:] if not a.startswith(("hydra.run.dir=", "hydra.sweep.dir=", "resume="))]
     return shlex.join([*program, *own, place])

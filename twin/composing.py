@@ -141,6 +141,11 @@ def _composition(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, 
         raise ConfigError(f"{where}not YAML: {getattr(error, 'problem', None) or error}") from None
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_one_sentence(error, config_name, overrides)) from None
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})" if error.strerror else "must be a group of keys, and is not"
+        raise ConfigError(f"{error.filename or ' '.join(overrides)}: a profile {what}") from None
+    except RecursionError:
+        raise ConfigError(f"{' '.join(overrides)}: a profile begins from itself, or a value holds itself") from None
     assert isinstance(plain, dict)
     profiles = {group: name for group, name in chosen.items() if isinstance(name, str) and "hydra" not in group}
     return {str(key): value for key, value in plain.items()}, run_dir, profiles
@@ -154,7 +159,15 @@ def check_config_dir(folder: str | None) -> list[str]:
         return []
     if not Path(folder).is_dir():
         raise ConfigError(f"--config-dir {folder}: no such folder")
-    return [f"hydra.searchpath=['file://{Path(folder).absolute()}']"]
+    return [f"hydra.searchpath=[{in_quotes(f'file://{Path(folder).absolute()}')}]"]
+
+
+def in_quotes(text: str) -> str:
+    """A text as Hydra reads it in an override, in quotes where it needs them."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    plain = r"[A-Za-z0-9_./+-]+"
+    return text if re.fullmatch(f"{plain}(?: {plain})*", text) else QuotedString(text, Quote.single).with_quotes()
 
 
 def quoted(override: str) -> str:
@@ -169,7 +182,8 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
 
     from twin.config import nearest
 
-    text = str(error)
+    cause = str(error.__cause__ or "")
+    text = str(error) or cause
     if isinstance(error, OverrideParseException):
         return f"{error.override!r}: cannot be read; write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces or ="
     if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
@@ -184,7 +198,13 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         whose = "designs; use scripts/optimize.py" if key.group(1) == "design" else "deployments; use scripts/deploy.py"
         return f"{' '.join(overrides)!r}: {key.group(1)} is a choice of {whose}"
     if key:
-        return f"{key.group(1)}: unknown key{nearest(key.group(1), _all_keys(config_name))}"
+        inner = re.search(r"full_key: (\S+)", cause)
+        name = inner.group(1) if inner else key.group(1)
+        new = "; what the profile does not have takes a + in front" if name.startswith("design.") else ""
+        return f"{name}: unknown key{nearest(name, _all_keys(config_name))}{new}"
+    merged = re.search(r"Error merging override (.+)", text)
+    if merged:
+        return f"{merged.group(1)!r}: must be a group of keys, such as {{name: value}}"
     group = re.search(r"Could not find match for '([^']+)'", text)
     if group:
         return f"{group.group(1)}: unknown group{nearest(group.group(1), _groups())}"
@@ -246,5 +266,10 @@ def sweep(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def _glob(override: Any) -> list[str]:
-    """Profiles that a glob sweep stands for."""
-    return override.value().filter(_profiles(override.key_or_group))
+    """Profiles that a glob sweep stands for; ConfigError for none."""
+    from twin.config import ConfigError
+
+    profiles = _profiles(override.key_or_group)
+    if not (fitting := override.value().filter(profiles)):
+        raise ConfigError(f"{override.input_line}: fits no profile; there are {', '.join(profiles)}")
+    return fitting

@@ -17,7 +17,7 @@ import kernels
 from kernels import registry
 from kernels.quantity import Quantity
 from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
-from twin.refusal import ConfigError, nearest, sentence
+from twin.refusal import GROUP, ConfigError, nearest, sentence
 from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
 from twin.structure import Ports
 
@@ -133,7 +133,7 @@ def _profile_model(slot: str, model_name: str | None) -> type[Strict]:
 def validated(where: str, model: type[Strict], values: Any, model_name: str | None = None) -> Any:
     """Values as a model of what they may be; ConfigError in one sentence."""
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where} = {values!r}: must be a group of keys, not a single value")
+        raise ConfigError(f"{where} = {values!r}: {GROUP}")
     for key, value in values.items():
         if value == "???":
             raise ConfigError(f"{where}.{key}: missing; give {where}.{key}=VALUE")
@@ -141,7 +141,9 @@ def validated(where: str, model: type[Strict], values: Any, model_name: str | No
         return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
-        known = [field.alias or name for name, field in model.model_fields.items()]
+        schema = model.model_json_schema()
+        parts = (schema, *schema.get("$defs", {}).values())
+        known = [key for part in parts for key in part.get("properties", ())]
         raise ConfigError(sentence(where, first, known, model_name)) from None
 
 

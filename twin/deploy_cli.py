@@ -18,12 +18,12 @@ def deploy_main() -> None:
 
 class _Deploy(answer_cli.Program):
     name = "deploy"
-    interrupted = "the same command begins anew"
+    resumes = False
 
     def load(self, overrides: Sequence[str], config_name: str) -> "tuple[ProjectConfig, Path]":
         return load_project(overrides, config_name)
 
-    def checked(self, config: "ProjectConfig") -> "Project":
+    def checked(self, config: "ProjectConfig", folder: Path | None = None) -> "Project":
         from twin.deployment.project import build_project
 
         return build_project(config)

@@ -19,15 +19,15 @@ def optimize_main() -> None:
 
 class _Optimize(answer_cli.Program):
     name = "optimize"
-    interrupted = "with hydra.run.dir=FOLDER of this run it goes on where it stopped"
+    resumes = True
 
     def load(self, overrides: Sequence[str], config_name: str) -> "tuple[DesignConfig, Path]":
         return load_design(overrides, config_name)
 
-    def checked(self, config: "DesignConfig") -> "Setup":
+    def checked(self, config: "DesignConfig", folder: Path | None = None) -> "Setup":
         from twin.design.optimize import checked
 
-        return checked(config)
+        return checked(config, folder)
 
     def finished(self, folder: Path, config: "DesignConfig") -> bool:
         from twin.design import folder as designs

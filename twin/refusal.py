@@ -5,6 +5,20 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+NUMBER = "must be a number, in the unit that its key names, without a unit of its own"
+WHOLE, GROUP = "must be a whole number", "must be a group of keys, not a single value"
+WORDS = {  # for what Pydantic has its own
+    "float_type": NUMBER,
+    "float_parsing": NUMBER,
+    "int_type": WHOLE,
+    "int_from_float": WHOLE,
+    "dict_type": GROUP,
+    "model_type": GROUP,
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+}
+
 
 class ConfigError(Exception):
     """A refused input; its text is the one sentence, on one line, that the user reads."""
@@ -41,11 +55,8 @@ def sentence(where: str, error: Mapping[str, Any], known: Iterable[str], model_n
     if kind == "missing":
         needs = f"; model {model_name!r} needs it" if model_name else ""
         return f"{path}: missing{needs}"
-    if kind in ("float_type", "float_parsing"):
-        message = "must be a number, in the unit that its key names, without a unit of its own"
+    message = WORDS[kind] if kind in WORDS else message.replace("Input should be", "must be")
     if kind in ("too_short", "too_long"):
         least, most, has = (error["ctx"].get(key) for key in ("min_length", "max_length", "actual_length"))
         message = f"must have at {f'least {least}' if kind == 'too_short' else f'most {most}'} items, not {has}"
-    if kind in ("int_from_float", "int_type"):
-        message = "must be a whole number"
     return f"{path} = {given!r}: {message[:1].lower()}{message[1:]}"

@@ -101,7 +101,6 @@ def _claimed(folder: Path) -> Iterator[None]:
 
         def claim() -> None:
             if processes.is_first():
-                folder.mkdir(parents=True, exist_ok=True)
                 held.enter_context(run_folder.claimed(folder))
 
         processes.in_all(claim)

@@ -14,7 +14,7 @@ import yaml
 from twin.refusal import ConfigError
 
 CONFIG, SUMMARY, DESIGN, TELEMETRY = "config.yaml", "summary.json", "design.json", "telemetry.zarr"
-REPORT, CHECKPOINTS, LOCK = "report.html", "checkpoints", "run.lock"
+REPORT, CHECKPOINTS, LOCK, EVALUATIONS = "report.html", "checkpoints", "run.lock", "evaluations.jsonl"
 FAILURE = ("failure.npz", "failure.json")
 REASON = "refused.json"  # why there is no answer
 # What a run that was ended while it began, or refused, may have left before its configuration.
@@ -77,7 +77,8 @@ def summary(folder: Path, name: str = SUMMARY) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """The folder to ourselves; ConfigError when another process runs in it. The lock ends with its process."""
+    """The folder, made if need be, to ourselves; ConfigError when another process runs in it. The lock ends with it."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
 """What the keys of a run's settings and of a thermal network may be; profiles of hardware: `kernels.registry`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from math import inf, nextafter
 from typing import Annotated, Any, Literal
@@ -15,6 +15,12 @@ class Strict(BaseModel):
     """Base of all models: frozen, unknown keys forbidden, no silent conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Finite(Strict):
+    """Of which all numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Time(Strict):
@@ -106,7 +112,7 @@ class Checkpoint(Strict):
     sources: dict[str, str] = {}
 
 
-class Span(Strict):
+class Span(Finite):
     """Bounds of a number; `relative` ones are multiples of the value that it has."""
 
     low: float
@@ -193,12 +199,19 @@ class Analysis(Strict):
 
 
 def flat(given: Any, path: str = "") -> Any:
-    """Nested mappings as one by dotted path; a mapping with bounds, or what is none, is a leaf."""
-    if not isinstance(given, Mapping) or {"low", "high"} & given.keys():
+    """Nested mappings as one by dotted path; a mapping with bounds or nothing, or what is none, is a leaf."""
+    if not isinstance(given, Mapping) or not given or {"low", "high"} & given.keys():
         return {path: given} if path else given
-    found = {}
-    for key, value in given.items():
-        found |= flat(value, f"{path}.{key}" if path else str(key))
+    return joined(flat(value, f"{path}.{key}" if path else str(key)) for key, value in given.items())
+
+
+def joined(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mappings by path as one; ValueError for a path that two of them have."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        if twice := found.keys() & part.keys():
+            raise ValueError(f"{min(twice)} is given twice; must be given once")
+        found |= part
     return found
 
 

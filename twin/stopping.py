@@ -1,4 +1,7 @@
-"""How a run is asked to stop: SIGTERM or Ctrl-C, to end after the chunks under way; Ctrl-C again, to end at once."""
+"""How a run is asked to stop: SIGTERM or Ctrl-C, to end after the chunks under way; Ctrl-C again, to end at once.
+
+What has no chunks ends at once.
+"""
 
 import contextlib
 import os
@@ -9,6 +12,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STDERR = 2
+AGAIN_S = 1.0
 
 
 class Stopping:
@@ -43,5 +47,34 @@ def on_signals(stopping: Stopping) -> Iterator[Stopping]:
     try:
         yield stopping
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def interrupting() -> Iterator[None]:
+    """Signals end what runs inside as KeyboardInterrupt.
+
+    Where Python ignores that, as in a callback of its collector, it comes again; an extension that was being loaded
+    makes an ImportError of it.
+    """
+    asked = False
+
+    def receive(_: int, __: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        raise KeyboardInterrupt
+
+    heard = [number for number in (*SIGNALS, signal.SIGALRM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, receive) for number in heard}
+    try:
+        yield
+    except Exception:
+        if asked:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in before.items():
             signal.signal(number, handler)

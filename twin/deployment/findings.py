@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin import answer_folder
+from twin import answer_folder, run_folder
 from twin.deployment import answers, beside, space, verdict
 from twin.deployment import life as lives
 from twin.deployment.answers import Answers
@@ -60,7 +60,8 @@ def deploy(
     drawn = tables(project, life, found) | beside.tables(config, project, life, found) | answers.tables(asked)
     result = Findings(project, life, found, asked, _summary(project, life, found, asked), drawn)
     if run_dir is not None:
-        answer_folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
+        with run_folder.claimed(Path(run_dir)):
+            answer_folder.write(Path(run_dir), config.resolved, result.summary, result.tables)
     return result
 
 

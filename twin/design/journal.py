@@ -7,6 +7,7 @@ are not made again, and as the searches are deterministic they come to the same 
 
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import numpy as np
 
 from twin.design.problem import Evaluate, Evaluation, Problem
 from twin.refusal import ConfigError
+from twin.run_folder import EVALUATIONS
 
-FILE = "evaluations.jsonl"
+FILE = EVALUATIONS
 
 
 class Journal:
@@ -28,7 +30,8 @@ class Journal:
 
     def over(self, problem: Problem, evaluate: Evaluate) -> Evaluate:
         """The same rows and slopes, from the file where it has them; ConfigError when it is of another one."""
-        known = self._known(self._digest(problem))
+        known = self.known(problem)
+        self._begin(problem)
 
         def recorded(designs: np.ndarray) -> Evaluation:
             key = _key(designs)
@@ -39,29 +42,33 @@ class Journal:
 
         return recorded
 
-    def _digest(self, problem: Problem) -> str:
-        text = json.dumps([asdict(problem), self.about], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _known(self, digest: str) -> dict[Any, Evaluation]:
-        """Evaluations on file, with the file cut back to its whole lines, or begun."""
-        text = self.path.read_bytes() if self.path.exists() else b""
-        whole = text[: text.rfind(b"\n") + 1]
-        if not whole:
-            self.path.write_bytes(b"")
-            self._append({"digest": digest})
+    def known(self, problem: Problem) -> dict[Any, Evaluation]:
+        """Evaluations on file; ConfigError when it is damaged or of another problem. Nothing is written."""
+        lines = self._whole_lines().splitlines()
+        if not lines:
             return {}
-        first, *lines = whole.splitlines()
-        if self._read(1, first, {"digest"})["digest"] != digest:
+        if self._read(1, lines[0], {"digest"})["digest"] != self._digest(problem):
             raise ConfigError(
                 f"{self.path}: holds evaluations of another problem, or of other versions; "
                 "remove it or choose another folder"
             )
-        known = dict(self._evaluation(number, line) for number, line in enumerate(lines, 2))
-        if len(whole) < len(text):
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
-        return known
+        return dict(self._evaluation(number, line) for number, line in enumerate(lines[1:], 2))
+
+    def _begin(self, problem: Problem) -> None:
+        """Cut the file back to its whole lines, or begin it."""
+        whole = self._whole_lines()
+        self.path.touch()
+        os.truncate(self.path, len(whole))
+        if not whole:
+            self._append({"digest": self._digest(problem)})
+
+    def _whole_lines(self) -> bytes:
+        text = self.path.read_bytes() if self.path.exists() else b""
+        return text[: text.rfind(b"\n") + 1]
+
+    def _digest(self, problem: Problem) -> str:
+        text = json.dumps([asdict(problem), self.about], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _evaluation(self, number: int, line: bytes) -> tuple[Any, Evaluation]:
         entry = self._read(number, line, {"designs", *Evaluation._fields})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twin import answer_folder
+from twin import answer_folder, run_folder
 from twin.design import doubt, elasticities, folder, measures, pareto, satellite
 from twin.design.descent import Settings
 from twin.design.elasticities import Number
@@ -22,11 +22,13 @@ from twin.design.spots import found as found_at
 from twin.tables import Table, as_plain
 
 
-def checked(config: DesignConfig) -> Setup:
+def checked(config: DesignConfig, run_dir: Path | None = None) -> Setup:
     """The problem, built; ConfigError, before anything runs, for all that would be refused later."""
     setup = build_setup(config)
     satellite.check(setup.problem, config.resolved)
     doubt.of_setup(setup)
+    if run_dir is not None:
+        _journal(run_dir, config).known(setup.problem)
     return setup
 
 
@@ -43,13 +45,26 @@ def optimize(
     else.
     """
     setup = checked(config) if setup is None else setup
+    judge = doubt.judge_of(setup)
+    if run_dir is None:
+        return _answer(config, setup, judge, watch)
+    path = Path(run_dir)
+    folder.finished(path, config.resolved)
+    with run_folder.claimed(path):
+        answer_folder.begin(path, config.resolved)
+        answer = _answer(config, setup, _journal(path, config).over(setup.problem, judge), watch)
+        folder.write(path, answer)
+    return answer
+
+
+def _journal(run_dir: Path, config: DesignConfig) -> Journal:
+    return Journal(run_dir, json.dumps([as_plain(config.resolved), folder.versions()], sort_keys=True))
+
+
+def _answer(config: DesignConfig, setup: Setup, judge: Evaluate, watch: Watch) -> Answer:
+    """The best design, and what else is asked of it."""
     problem, settings = setup.problem, Settings(**setup.design.solver.model_dump())
-    judge, uncertain = doubt.judge_of(setup), doubt.of_setup(setup)
-    if run_dir is not None:
-        folder.finished(Path(run_dir), config.resolved)
-        answer_folder.begin(Path(run_dir), config.resolved)
-        about = json.dumps([as_plain(config.resolved), folder.versions()], sort_keys=True)
-        judge = Journal(Path(run_dir), about).over(problem, judge)
+    uncertain = doubt.of_setup(setup)
     found = solve(problem, judge, settings, watch)
     before = judge(problem.first[None]).values[0]
     asked = {"elasticities": elasticities.table(problem, found, _numbers(setup, found.design))}
@@ -57,10 +72,7 @@ def optimize(
         asked["pareto"] = _front(problem, judge, settings, setup.design.pareto, found, watch)
     if uncertain is not None and found.status != "infeasible":
         asked |= doubt.asked(uncertain, found.design)
-    answer = Answer(problem, found, before, config.resolved, config.choices, asked)
-    if run_dir is not None:
-        folder.write(Path(run_dir), answer)
-    return answer
+    return Answer(problem, found, before, config.resolved, config.choices, asked)
 
 
 def _numbers(setup: Setup, design: np.ndarray) -> list[Number]:

@@ -1,13 +1,13 @@
 """What the keys of a problem of design may be."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twin.design.uncertainty_schema import Robust, Uncertainty
-from twin.schema import Span, Strict, flat
+from twin.schema import Finite, Span, Strict, flat
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 OVER = ("mean", "worst")  # of scenarios; none can be called so
 
 
@@ -24,19 +24,26 @@ class Bounds(Span):
         return self
 
 
-class Aim(Strict):
+class Aim(Finite):
     """A measure, or a weighted sum of some, to be made small or large, `over` the scenarios or in one of them."""
 
-    minimize: str | dict[str, Finite] | None = None
-    maximize: str | dict[str, Finite] | None = None
+    minimize: dict[str, float] | None = None
+    maximize: dict[str, float] | None = None
     over: str = "mean"
+
+    @field_validator("minimize", "maximize", mode="before")
+    @classmethod
+    def _by_measure(cls, given: Any) -> Any:
+        if given is not None and not isinstance(given, str | Mapping):
+            raise ValueError("must be a measure, or weights of several, such as {mass_kg: 1, cost_usd: 0.01}")
+        return {given: 1.0} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _has_one_sense(self) -> "Aim":
         if (self.minimize is None) == (self.maximize is None):
             raise ValueError("must have either minimize or maximize; the other is null")
-        if not self.terms:
-            raise ValueError("must name at least one measure")
+        if not any(self.terms.values()):
+            raise ValueError(f"{self.sense} must name at least one measure, with a weight other than 0")
         return self
 
     @property
@@ -47,22 +54,23 @@ class Aim(Strict):
     @property
     def terms(self) -> dict[str, float]:
         """Weights by measure."""
-        given = self.maximize if self.minimize is None else self.minimize
-        return {given: 1.0} if isinstance(given, str) else given or {}
+        return (self.maximize if self.minimize is None else self.minimize) or {}
 
 
-class Bound(Strict):
+class Bound(Finite):
     """The least or the most that a measure may be, in some scenarios or in all."""
 
     measure: str
-    least: Finite | None = None
-    most: Finite | None = None
+    least: float | None = None
+    most: float | None = None
     scenarios: list[str] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _has_one_side(self) -> "Bound":
         if (self.least is None) == (self.most is None):
             raise ValueError(f"must have either least or most for {self.measure}")
+        if len(set(self.scenarios or ())) < len(self.scenarios or ()):
+            raise ValueError("must name each of its scenarios once")
         return self
 
 
@@ -76,7 +84,7 @@ class Solver(Strict):
     most_iterations: int = Field(ge=1, le=100_000)
 
 
-class Front(Strict):
+class Front(Finite):
     """A second measure, in the worst scenario or in one, whose least or most goes from a `low` to a `high` bound.
 
     At each of the points the best design is sought anew; an end that is not given is found.
@@ -85,8 +93,8 @@ class Front(Strict):
     measure: str
     kind: Literal["least", "most"]
     over: str = "worst"
-    low: Finite | None = None
-    high: Finite | None = None
+    low: float | None = None
+    high: float | None = None
     points: int = Field(ge=2, le=1000)
 
     @model_validator(mode="after")
@@ -121,6 +129,8 @@ class Design(Strict):
     def _are_told_apart(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
         if taken := [name for name in OVER if name in given]:
             raise ValueError(f"{taken[0]} cannot be the name of a scenario: it means the {taken[0]} of them")
+        if unnamed := [name for name in given if not (name.strip() and name.isprintable())]:
+            raise ValueError(f"{unnamed[0]!r} cannot be the name of a scenario: must be something that can be printed")
         return given
 
     @field_validator("robust")

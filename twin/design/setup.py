@@ -259,6 +259,8 @@ def _problem(design: Design, boils: bool, variables: tuple[Variable, ...], scena
     limits = tuple(limit for name, bound in design.limits.items() for limit in _limits(name, bound, scenarios))
     wanted = [measure for measure, _ in objective.terms] + [limit.row.measure for limit in limits]
     if design.pareto is not None:
+        if [design.pareto.measure] == wanted[: len(objective.terms)]:
+            raise ConfigError(f"design.pareto.measure = {wanted[0]!r}: is the objective; must be another measure")
         wanted.append(measures.known("design.pareto.measure", design.pareto.measure).name)
         _known_scenario("design.pareto.over", design.pareto.over, ("worst", *scenarios))
     if measures.BOILING in wanted and not boils:

@@ -84,7 +84,7 @@ def found(where: str, path: str, known: Mapping[str, Held]) -> tuple[Spot, ...]:
         return tuple(_spots(path, known[path]))
     curve, _, number = path.rpartition(".")
     if curve in known and known[curve].size:
-        if number.isdecimal() and int(number) < known[curve].size:
+        if number in map(str, range(known[curve].size)):
             return (tuple(_spots(curve, known[curve]))[int(number)],)
         raise ConfigError(f"{where}: {path}: {curve} has the values 0 to {known[curve].size - 1}")
     raise ConfigError(f"{where}: {path}: no number that a design can vary{nearest(path, known)}")

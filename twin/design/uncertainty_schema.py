@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from twin.schema import Strict
+from twin.schema import Finite, Strict, joined
 
 Word = Annotated[str, Field(min_length=1)]
 Open = Annotated[float, Field(gt=0, lt=1)]
 NAMES = ("uniform", "triangular", "normal", "lognormal", "truncated")
 
 
-class _Distribution(Strict):
+class _Distribution(Finite):
     """What a number may turn out to be; a `relative` one is a multiple of the value that it has."""
 
     relative: bool = False
@@ -140,7 +140,7 @@ class Robust(Strict):
 
 def by_path(given: Any, path: str = "") -> Any:
     """Nested mappings as one by dotted path, whose leaves name a distribution; ValueError for any other leaf."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or (path and not given):
         raise ValueError(
             f"{path or str(given)!r} must be a mapping that names a distribution, one of {', '.join(NAMES)}"
         )
@@ -150,7 +150,4 @@ def by_path(given: Any, path: str = "") -> Any:
                 f"{path} has the distribution {given['distribution']!r}, must be one of {', '.join(NAMES)}"
             )
         return {path: given}
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        found |= by_path(value, f"{path}.{key}" if path else str(key))
-    return found
+    return joined(by_path(value, f"{path}.{key}" if path else str(key)) for key, value in given.items())

@@ -334,6 +334,7 @@ def report(path: str | Path) -> None:
         ranking,
     )
     from twin.reporting.report import write_report
+    from twin.run_folder import EVALUATIONS
 
     path = Path(path)
     if (path / "telemetry.zarr").is_dir():
@@ -342,7 +343,7 @@ def report(path: str | Path) -> None:
     elif deployment_facts.is_deployment(path):
         deployment_report.write(path)
         deployment_console.show(path)
-    elif design_facts.is_design(path):
+    elif design_facts.is_design(path) or (path / EVALUATIONS).is_file():
         design_report.write(path)
         design_console.show(path)
     elif ranking.is_sweep(path):
