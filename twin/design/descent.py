@@ -176,12 +176,14 @@ class _Scipy:
         return bool(self.look.violation[0] <= tolerance) and self.residual <= tolerance
 
 
-def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -> Descent:
-    """From a place in 0-1 that has rows to a place where the conditions of an optimum hold, or as near as it comes."""
+def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings, reach: float = 1.0) -> Descent:
+    """From a place in 0-1 that has rows to a place where the conditions of an optimum hold, or as near as it comes.
+
+    SLSQP goes at first no further than `reach`, where the optimum is known to be near.
+    """
     search, before = _Scipy(form, trials, first, settings), trials.count
-    run = _trust_constr if settings.method == "trust_constr" else _slsqp
     try:
-        reason = run(search)
+        reason = _trust_constr(search) if settings.method == "trust_constr" else _slsqp(search, reach)
     except _OptimalError:
         reason = ""
     if search.unknown and reason:
@@ -195,11 +197,10 @@ def descend(form: Form, trials: Trials, first: np.ndarray, settings: Settings) -
     return Descent(search.place, search.look, multipliers, *ended)
 
 
-def _slsqp(search: _Scipy) -> str:
+def _slsqp(search: _Scipy, reach: float) -> str:
     """Why it ended."""
     constraints: Any = {"type": "ineq", "fun": search.constraints, "jac": search.constraint_slopes}
     limited = bool(search.look.limits.size or search.several)
-    reach = 1.0
     while reach >= NEAREST:
         left = search.settings.most_iterations - search.steps
         if left <= 0:

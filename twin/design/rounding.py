@@ -12,6 +12,7 @@ from twin.design.program import Form, Trials
 
 MOST_TOGETHER = 6  # whole numbers of which all combinations are tried; more are rounded one after the other
 WHOLE = 1e-9
+BESIDE = 0.05  # how far, in 0-1, the others are first looked for from where they were
 
 
 def rounded(
@@ -45,7 +46,7 @@ def _best(
         held = _holding(form, whole, values)
         place = held.place(relaxed)
         if trials.look(held, place[None]).known[0]:
-            ends.append((held, descend(held, trials, place, settings)))
+            ends.append((held, descend(held, trials, place, settings, BESIDE)))
     return min(ends, key=lambda end: end[1].rank(settings.tolerance), default=None)
 
 
