@@ -21,7 +21,7 @@ from twin.design.program import Form, Look, Trials
 Method = Literal["slsqp", "trust_constr", "augmented_lagrangian"]
 WORSE = 1e10  # objective, scaled, of a design without rows
 OUT_OF_STEPS, NO_BETTER = "after the most iterations", "where no better step was found"
-IDLE = {"slsqp": 15, "trust_constr": 40}  # looks in which the best design must get better
+IDLE = 40  # looks in which the best design must get better
 BETTER = 0.1  # by so much of the tolerance; a design that misses limits by no more counts as one that holds them
 ROUNDING = 1e-9
 KINK = 4e-3  # distance, in 0-1, of designs whose slopes are those of other sides of a kink: the last step of all
@@ -112,7 +112,7 @@ class _Scipy:
         self.idle += 1
         if look is not None:
             self._keep(point[: self.variables], look)
-        if self.idle > IDLE[self.settings.method]:
+        if self.idle > IDLE:
             raise _IdleError
         if look is None:
             self.unknown += 1
