@@ -9,6 +9,7 @@ import pytest
 
 import twin
 from twin import designs, rollout, steady
+from twin.metrics import all_metrics
 from twin.prepare import prepare
 from twin.structure import Moment
 from twin.totals import first_totals
@@ -56,7 +57,7 @@ def of_numbers(case, paths):
     def metrics(numbers):
         cohorts = prepare(structure, designs.placed(params, places, tuple(numbers)), environment)
         orbit = steady.run(structure, cohorts, environment)
-        return steady.all_metrics(structure, cohorts, orbit.carry)[0] | {"gap": orbit.gap[0]}, orbit.carry
+        return all_metrics(structure, cohorts, orbit.carry)[0] | {"gap": orbit.gap[0]}, orbit.carry
 
     return metrics, jnp.stack([designs.number(params, place) for place in places])
 
