@@ -9,7 +9,8 @@ from twin.design.setup import build_setup
 
 pytestmark = pytest.mark.slow
 STUDIES = ("lightest_continuous", "lightest_shedding", "compute_per_tonne", "cheapest_altitude")
-STEP = 1e-5  # of the range of a number
+STEP = 1e-7  # of the range of a number: kinks, where a load is shed a step later, lie as near as 1e-6
+NOTHING = 1e-5  # of a row: over a whole range it changes by no more, and its slope is rounding
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -31,8 +32,8 @@ def test_slopes_of_a_study_equal_differences(study: str) -> None:
     size = np.abs(differences).max(axis=1, keepdims=True)
     told = np.isfinite(values)
     assert np.all(np.isfinite(exact[told]))
-    rounding = 1e-9 * (1.0 + np.abs(values[:, None]))  # of rows that nothing here changes
-    assert np.all((np.abs(exact - differences) <= 1e-3 * size + rounding)[told])
+    nothing = NOTHING * (1.0 + np.abs(values[:, None]))
+    assert np.all((np.abs(exact - differences) <= 1e-3 * size + nothing)[told])
     limited = [problem.rows.index(limit.row) for limit in problem.limits]
     aimed = [k for k, row in enumerate(problem.rows) if row.measure in dict(problem.objective.terms)]
     assert np.all(np.any(exact[limited + aimed] != 0.0, axis=0))
