@@ -42,16 +42,16 @@ def test_two_variables_end_where_a_fine_grid_has_its_best() -> None:
 
 
 def test_starts_of_six_variables_end_in_one_optimum_or_say_that_they_stopped() -> None:
-    """Three of four arrive; the others creep along the kinks of two limits and are not called optima."""
+    """Of those that creep along the kinks of two limits none is called an optimum."""
     more = [
         "+design.variables.accelerator.power_cap_w={low: 900.0, high: 1400.0}",
         "+design.variables.satellite.bus_face_area_m2={low: 5.0, high: 30.0}",
     ]
     problem, judge = judged(*ONE_SCENARIO, *more)
     relaxed = replace(problem, variables=tuple(replace(v, integer=False) for v in problem.variables))
-    found = solved(relaxed, judge, starts=12)
+    found = solved(relaxed, judge, starts=20)
     alike = [abs(start.objective / found.objective - 1.0) < 1e-4 and start.violation < 1e-4 for start in found.starts]
-    assert np.mean(alike) >= 0.7
+    assert np.mean(alike) >= 0.9
     assert alike == [start.status == "converged" for start in found.starts]
 
 
