@@ -1,10 +1,14 @@
 """Work asked of the fleet: steady, following a trace of demand, or by the place of a satellite in its orbit."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Character, Efficiency, Fraction, Fractions, PositiveRatio, Scalar
+from kernels.quantity import Character, Duration, Efficiency, Fraction, Fractions, PositiveRatio
 from kernels.registry import model, part
+
+FOREVER_S = 1e12
 
 
 @model("workload")
@@ -58,15 +62,34 @@ def character(
     return Character(*(jnp.asarray(value) for value in values))
 
 
+class Rules(NamedTuple):
+    """How work waits."""
+
+    carry_over: Array
+    patience_s: Array
+
+
 @part("workload")
-def queue(*, carry_over: Fraction) -> Array:
-    """Part of the unfinished work that waits for the next interval; the rest is lost."""
-    return jnp.asarray(carry_over)
+def queue(*, carry_over: Fraction, patience_s: Duration = FOREVER_S) -> Rules:
+    """Part of the unfinished work that waits; the rest is lost, and what would wait longer than `patience_s`."""
+    return Rules(jnp.asarray(carry_over), jnp.asarray(patience_s))
 
 
-def waiting_flop(
-    backlog_flop: Array, assigned_flops: Array, done_flops: Array, carry_over: Array, step_s: Scalar
-) -> Array:
-    """Work waiting after a step: what is left undone joins it, what is done beyond the assignment leaves it."""
-    surplus = (assigned_flops - done_flops) * step_s
-    return jnp.maximum(backlog_flop + jnp.where(surplus > 0.0, carry_over * surplus, surplus), 0.0)
+class Queue(NamedTuple):
+    """Work that waits after a stretch of time, and what has been given up in it. [flop]"""
+
+    backlog_flop: Array
+    dropped_flop: Array
+
+
+def queued(backlog_flop: Array, arrived_flop: Array, done_flop: Array, queue: Rules, longest_flop: Array) -> Queue:
+    """What is left undone of new work waits by the part that is carried over, up to the longest queue.
+
+    Arrived + backlog before = done + dropped + backlog after. Work done beyond what was there, which rounding allows,
+    is owed: it makes the backlog negative by as much, and the next work is done already.
+    """
+    left = backlog_flop + arrived_flop - done_flop
+    new = jnp.minimum(jnp.maximum(arrived_flop - done_flop, 0.0), jnp.maximum(left, 0.0))
+    kept = left - (1.0 - queue.carry_over) * new
+    waits = jnp.minimum(kept, longest_flop)
+    return Queue(waits, left - waits)

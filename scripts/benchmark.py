@@ -52,7 +52,8 @@ def loop(case: Case) -> Case:
     import jax.numpy as jnp
 
     import twin
-    from twin import programs, rollout, run
+    from twin import programs, run
+    from twin.segments import segments
     from twin.structure import moment
 
     n, length_s = case["satellites"], case["duration_s"]
@@ -61,7 +62,7 @@ def loop(case: Case) -> Case:
     model = twin.build(twin.compose("simulate", [*overrides, *clocks, *case.get("overrides", [])]))
     schedule = model.structure.schedule
     began = time.perf_counter()
-    (segment,) = rollout.segments(schedule.steps, schedule.save_steps, schedule.exchange_steps)
+    (segment,) = segments(schedule.steps, schedule.save_steps, schedule.exchange_steps)
     program = programs.chunk(model, segment).result()
     compile_s = time.perf_counter() - began
     tiles = programs.tiles_of(model.structure, run.prepared(model))
@@ -191,7 +192,7 @@ def step_cost() -> Case:
     cohort = programs.prepare(model.structure, model.params, model.environment)[design.name]
     place = anchor.anchor_at(cohort.each, model.environment.start_days, jnp.zeros(()))
     now = ageing.condition(design, cohort.shared, cohort.slow)
-    inputs = exchange.Inputs(*(jnp.ones(n) for _ in range(3)))
+    inputs = exchange.Inputs(*(jnp.ones(n) for _ in range(4)))
     single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (cohort.shared, place, inputs, cohort.state, now))
     lowered = jax.jit(step, static_argnums=0).lower(design, *single, jnp.float32(0.0), jnp.float32(20.0))
     cost = lowered.cost_analysis() or {}

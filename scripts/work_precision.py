@@ -91,7 +91,7 @@ class Problem:
         self.shared, self.anchor = made.shared, anchor_at(made.each, model.environment.start_days, jnp.zeros(()))
         self.now = condition(self.cohort, made.shared, made.slow)
         self.peak_flops = made.shared.nominal_flops * made.slow.accelerators_alive
-        self.inputs = Inputs(load * self.peak_flops, load * self.peak_flops, jnp.ones(SATELLITES))
+        self.inputs = Inputs(load * self.peak_flops, load * self.peak_flops, jnp.ones(SATELLITES), self.peak_flops)
         self.first = jax.tree.map(lambda leaf: leaf[-1], self._steps(made.state, 0.0, 1.0)[0])
 
     def _shown(self, state: State, delivered_s: Array, energy_j: Array) -> Grid:
@@ -135,7 +135,6 @@ class Problem:
             state_of_charge=y["charge"],
             charge_rise=jnp.zeros(1),
             cycle_top=jnp.ones(1),
-            backlog_flop=jnp.zeros(1),
         )
         flux = fluxes(self.cohort, self.shared, anchor, inputs, state, now, time_s, jnp.asarray(INSTANT_S))
         temperatures = tuple(y[node] for node in nodes)

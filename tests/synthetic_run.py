@@ -28,6 +28,8 @@ FLEET: dict[str, Any] = {
     "radiated_heat_j": 395e9,
     "delivered_flop": 8e22,
     "assigned_flop": 8e22,
+    "assigned_flops": 1.0e17,
+    "dropped_flops": 0.0,
     "backlog_flop": 0.0,
     "mean_compute_rate_flops": 1e18,
     "nominal_compute_rate_flops": 1.25e18,

@@ -13,6 +13,7 @@ from kernels import orbit, sunlight, workload
 from twin import designs, metrics, rollout, steady
 from twin.anchor import anchor_at, sun_phase_rad
 from twin.prepare import prepare
+from twin.segments import segments
 from twin.structure import moment
 
 SHORT = ["time.duration_s=6000", "precision=float64", "distributed.devices=1", "constellation.satellites=5"]
@@ -38,7 +39,7 @@ def even():
 def asked(model, tiles, number=0, **changes):
     """What is given to each satellite in an exchange interval, (satellite,)."""
     now = moment(model.structure.schedule, model.environment.slow_weight, 0)
-    (segment,) = rollout.segments(300, 15, 15)
+    (segment,) = segments(300, 15, 15)
     (cohort,) = model.structure.cohorts
     carry = tiles.carry._replace(**changes)
     given = (now, model.environment.start_days, jnp.asarray(number), jnp.zeros(()), carry)

@@ -18,6 +18,7 @@ from twin.anchor import anchor_at
 from twin.block_steps import block_steps
 from twin.exchange import Inputs
 from twin.prepare import prepare
+from twin.segments import Segment, segments
 from twin.state import State
 from twin.step import step
 from twin.structure import moment
@@ -121,7 +122,7 @@ def test_float32_step_has_no_float64():
 
     shared, *parts = (part[cohort.name] for part in (tiles.shared, tiles.each, tiles.carry.state, tiles.carry.slow))
     anchor, state, now = jax.eval_shape(prepared, *parts, shared)
-    inputs = Inputs(*[jnp.ones(128, jnp.float32)] * 3)
+    inputs = Inputs(*[jnp.ones(128, jnp.float32)] * 4)
     assert "f64" not in str(jax.make_jaxpr(function)(shared, anchor, inputs, state, now, jnp.float32(0.0)))
 
 
@@ -169,8 +170,8 @@ class Trial:
         self.now_s += self.seconds[schedule]
         node_k = jnp.asarray([300.0, 310.0]) + (self.drift_k if schedule == "kernel" else 0.0)
         charge = jnp.asarray([0.5, 0.6])
-        state = State({"bus": node_k}, {}, charge, *(0.0 * charge for _ in range(3)))
-        return rollout.Carry({"fleet": state}, {}, {}, {}, {})
+        state = State({"bus": node_k}, {}, charge, *(0.0 * charge for _ in range(2)))
+        return rollout.Carry({"fleet": state}, {}, {}, {}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_chunk_lowers_for_cuda(schedule):
     """The whole chunk, its blocks as kernels of Mosaic GPU or as scans; nothing is run."""
     structure, tiles, environment = traceable(200)
     structure = replace(structure, block_schedule=schedule)
-    chunk = jax.jit(partial(rollout.run_chunk, structure, rollout.Segment(2, 1, 30)))
+    chunk = jax.jit(partial(rollout.run_chunk, structure, Segment(2, 1, 30)))
     now = moment(structure.schedule, environment.slow_weight, 0)
     arguments = (tiles.shared, tiles.each, environment, now, jnp.zeros(2), tiles.carry)
     lowered = chunk.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
@@ -238,5 +239,5 @@ def test_chunk_lowers_for_cuda(schedule):
 
 def test_segments_cover_every_step_once():
     for total, save, exchange in [(2880, 10, 10), (7, 1, 3), (12, 6, 2), (100, 10, 30), (5, 5, 5)]:
-        pieces = rollout.segments(total, save, min(exchange, total))
+        pieces = segments(total, save, min(exchange, total))
         assert sum(piece.total_steps for piece in pieces) == total

@@ -11,6 +11,7 @@ import twin
 from twin import designs, rollout, steady
 from twin.metrics import all_metrics
 from twin.prepare import prepare
+from twin.segments import Segment
 from twin.structure import Moment
 from twin.totals import first_totals
 
@@ -89,7 +90,7 @@ def plain(case):
     structure, params, environment = case
     cohorts = jax.jit(prepare, static_argnums=0)(structure, params, environment)
     fleet = jax.jit(rollout.lay_out, static_argnums=0)(structure, cohorts)
-    segment = rollout.Segment(EXCHANGES, 1, STEPS)
+    segment = Segment(EXCHANGES, 1, STEPS)
 
     @jax.jit
     def orbit(date_s, carry, step_s, weight=1.0):
@@ -149,7 +150,7 @@ def test_one_more_orbit_changes_nothing(found, plain):
     """The ordinary loop from the state found, at the date of that orbit and for the time that it stands for."""
     _, carry, _ = found
     orbit, first, period_s = plain
-    begun = first._replace(state=carry.state)
+    begun = first._replace(state=carry.state, work=carry.work)
     after = orbit((DAYS_ORBITS - 1) * period_s, begun, period_s / WHOLE, 2.0 * DAYS_ORBITS - 1.0)
     for mine, others in zip(jax.tree.leaves(carry.state), jax.tree.leaves(after.state), strict=True):
         np.testing.assert_allclose(mine, others, atol=1e-5)

@@ -190,7 +190,7 @@ def test_transient_through_eclipse_matches_radau(small):
     anchor = anchor_at(prepared.each, small.environment.start_days, jnp.asarray(0.0))
     now = condition(cohort, prepared.shared, prepared.slow)
     asked = 0.9 * prepared.shared.nominal_flops * prepared.slow.accelerators_alive
-    inputs, nodes = Inputs(asked, asked, jnp.ones_like(asked)), cohort.topology.nodes
+    inputs, nodes = Inputs(asked, asked, jnp.ones_like(asked), asked), cohort.topology.nodes
     many, instant_s, end_s = (cohort, prepared.shared, anchor, inputs), 1e-3, 5820.0
 
     @partial(jax.jit, static_argnums=(1, 2))

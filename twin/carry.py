@@ -9,7 +9,7 @@ from twin import energy, variables
 from twin.energy import Ledger
 from twin.prepare import Shared
 from twin.settling import Settling, moved_on
-from twin.state import Servicing, Slow, State
+from twin.state import Servicing, Slow, State, Work
 from twin.structure import CohortStructure, Structure
 from twin.totals import Totals
 
@@ -19,6 +19,7 @@ class Carry(NamedTuple):
 
     state: dict[str, State]
     slow: dict[str, Slow]
+    work: dict[str, Work]
     totals: dict[str, Totals]
     settling: dict[str, Settling]
     servicing: dict[str, Servicing]  # of the cohorts that are serviced

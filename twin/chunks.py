@@ -16,6 +16,7 @@ from twin.checkpoint import Leaves
 from twin.metrics import Metrics
 from twin.model import Model
 from twin.prepare import Cohort
+from twin.segments import Segment, segments
 from twin.structure import Moment, Structure, moment
 
 # Schedule of the steps and a remark for each structure that has been measured in this process.
@@ -26,7 +27,7 @@ class Chunk(NamedTuple):
     """Steps that are simulated in one go."""
 
     done: int  # steps simulated before it
-    segment: rollout.Segment
+    segment: Segment
     now: Moment
     demand_flops: np.ndarray  # (exchanges,)
 
@@ -57,7 +58,7 @@ def chunks(model: Model, first_step: int = 0) -> Iterator[Chunk]:
     done, first = first_step, first_step // schedule.exchange_steps
     while done < schedule.simulated_steps:
         length = min(schedule.chunk_steps, schedule.simulated_steps - done)
-        for segment in rollout.segments(length, schedule.save_steps, schedule.exchange_steps):
+        for segment in segments(length, schedule.save_steps, schedule.exchange_steps):
             yield Chunk(done, segment, moment(schedule, weight, done), demand[first : first + segment.exchanges])
             done, first = done + segment.total_steps, first + segment.exchanges
 

@@ -73,7 +73,7 @@ COHORT_SLOTS = (
     "reliability",
     "servicing",
 )
-FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
+FLEET_SLOTS = ("workload", "scheduler", "environment", "operations", "atmosphere")
 RUN_KEYS = ("time", "precision", "distributed", "output", "checkpoint", "resume", "failures", "seed")
 
 
@@ -99,6 +99,7 @@ class Config:
     failures: str
     seed: int
     workload: Any
+    scheduler: Any
     environment: Any
     operations: Any
     atmosphere: Any
@@ -238,6 +239,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         failures=composed["failures"],
         seed=seed,
         workload=profile("workload", composed["workload"]),
+        scheduler=profile("scheduler", composed["scheduler"]),
         environment=profile("environment", composed["environment"]),
         operations=operations,
         atmosphere=profile("atmosphere", composed["atmosphere"]),

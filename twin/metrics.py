@@ -34,6 +34,8 @@ ENERGIES = (
     "absorbed_environment_heat_j",
     "delivered_flop",
     "assigned_flop",
+    "dropped_flop",
+    "waited_flop",
     "work_lost_to_upsets_flop",
 )
 
@@ -51,9 +53,9 @@ RENEWED = (
 def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Cohort, carry: rollout.Carry) -> Metrics:
     """Metrics of one cohort: sums over its satellites, extremes, means, and the worst balance residuals."""
     totals = {name: rollout.flat(leaf, cohort.satellites) for name, leaf in carry.totals[cohort.name].items()}
-    state, last, told = jax.tree.map(
+    last, work, told = jax.tree.map(
         lambda leaf: rollout.flat(leaf, cohort.satellites),
-        (carry.state[cohort.name], carry.slow[cohort.name], carry.servicing.get(cohort.name)),
+        (carry.slow[cohort.name], carry.work[cohort.name], carry.servicing.get(cohort.name)),
     )
     duration_s = run_duration_s(structure, prepared)
     power, heat = balance_residuals(prepared, totals)
@@ -70,7 +72,7 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
-        "backlog_flop": jnp.sum(state.backlog_flop.astype(jnp.float64)),
+        "backlog_flop": jnp.sum(work.backlog_flop),
         **yearly(cohort, prepared, last, told, duration_s),
         "accelerators_alive": jnp.sum(last.accelerators_alive),
         **{name: jnp.sum(getattr(last, name)) for name in failures.UPSETS},

@@ -76,6 +76,7 @@ def build(config: Config) -> Model:
         cohorts=tuple(cohorts),
         schedule=_schedule(config),
         workload_model=config.workload.model,
+        scheduler_model=config.scheduler.model,
         workload_values=len(getattr(config.workload, "schedule", ())),
         atmosphere_model=config.atmosphere.model,
         failures=config.failures,

@@ -15,7 +15,7 @@ from jax import Array, lax
 from twin import steady
 from twin.carry import Carry
 from twin.prepare import Cohort
-from twin.rollout import Segment
+from twin.segments import Segment
 from twin.steady import CLOSE, Orbit, Steady
 from twin.structure import Environment, Structure
 

@@ -61,7 +61,6 @@ def outputs(
         "clock_fraction": work.clock_fraction,
         "compute_rate_flops": work.compute_rate_flops,
         "dose_rate_gy_per_s": flux.dose_rate_gy_per_s,
-        "assigned_flops": inputs.assigned_flops,
         "memory_temperature_k": after.temperature_k[structure.topology.nodes[structure.ports.cold_plate[0]]]
         + work.memory_rise_k,
         "overheat_k": chips.overheat_k,
@@ -98,7 +97,6 @@ def telemetry_of_state(structure: CohortStructure, state: State) -> Outputs:
         coldest = jnp.minimum(coldest, temperature)
     return {
         "state_of_charge": state.state_of_charge,
-        "backlog_flop": state.backlog_flop,
         "accelerator_temperature_k": mean(structure.ports.accelerator),
         "coolant_temperature_k": mean(structure.ports.coolant_supply),
         "coldest_coolant_k": coldest,

@@ -48,9 +48,14 @@ def on_all(local: Callable[..., Any], devices: tuple[Any, ...], in_specs: Any, o
     return jax.shard_map(local, mesh=_mesh(devices), in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
 
+def over_satellites(leaf: Array) -> Array:
+    """Sum over the satellites of one device, leaf (tiles, tile, ...)."""
+    return jnp.sum(leaf, axis=(0, 1))
+
+
 def sum_over_devices(leaf: Array) -> Array:
     """Sum over the satellites of all devices, on each of them."""
-    return lax.psum(jnp.sum(leaf), (_DEVICE, _PROCESS))
+    return lax.psum(over_satellites(leaf), (_DEVICE, _PROCESS))
 
 
 def to_every_process(frames: Any) -> Any:

@@ -26,7 +26,8 @@ from twin.model import Model
 from twin.placement import devices_of, shardings
 from twin.prepare import Shared
 from twin.run_folder import FAILURE, write_atomically
-from twin.state import Slow, State
+from twin.segments import Segment
+from twin.state import Slow, State, Work
 from twin.step import step
 from twin.structure import CohortStructure, Moment, Structure
 from twin.totals import first_totals
@@ -50,7 +51,8 @@ class Read(NamedTuple):
     anchor: Anchor  # of the chunk
     inputs: Inputs  # of the exchange interval
     condition: Condition  # of the block
-    slow: Slow  # at the start of the block
+    slow: Slow  # at the start of the block, as is what waits
+    work: Work
     state: State
     number: Array  # of the step in the chunk, ()
     weight: Array  # calendar time per simulated time, ()
@@ -152,19 +154,26 @@ def _reads(
     """What the first step of every block of some exchange intervals reads."""
     structure, segment, name = model.structure, chunk.segment, mine.cohort.name
     weight = jnp.asarray(chunk.now.weight, dtype=jnp.float64)
+    anchors = {
+        c.name: _anchored(
+            structure, c, tiles.shared[c.name], tiles.each[c.name], carry.slow[c.name], model.environment, chunk.now
+        )
+        for c in structure.cohorts
+    }
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
         now = jax.tree.map(partial(jnp.asarray, dtype=jnp.float64), chunk.now)
         place = now, model.environment.start_days, jnp.asarray(interval), chunk.demand_flops[interval]
-        inputs = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, *place, fleet)[name])
-        state, slow = mine.of((fleet.state[name], fleet.slow[name]))
+        given = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, anchors, *place, fleet)[name])
+        inputs = jax.tree.map(lambda leaf: leaf.astype(structure.precision), given)
+        state, slow, work = mine.of((fleet.state[name], fleet.slow[name], fleet.work[name]))
         for block in range(segment.blocks):
             number = jnp.asarray((interval * segment.blocks + block) * segment.steps, dtype=jnp.int32)
             worn = _condition(structure, mine.cohort, tiles.shared[name], slow)
-            read = Read(tiles.shared[name], anchor, inputs, worn, slow, state, number, weight)
+            read = Read(tiles.shared[name], anchor, inputs, worn, slow, work, state, number, weight)
             yield read
             if block + 1 < segment.blocks:
-                state, slow, _ = _run_block(structure, mine.cohort, segment.steps, read)
+                state, slow, work, _ = _run_block(structure, mine.cohort, segment.steps, read)
 
 
 def _after(model: Model, tiles: rollout.Tiles, chunk: Chunk, carry: rollout.Carry, intervals: int) -> rollout.Carry:
@@ -187,7 +196,7 @@ def _in_block(
         if names:
             return STEP, at, names, gave
         at = at._replace(state=after, number=at.number + 1)
-    _, slow, frame = _run_block(structure, cohort, steps, read)
+    _, slow, _, frame = _run_block(structure, cohort, steps, read)
     gave = {"frame": frame, "slow": slow}
     names = _wrong_among(gave)
     return (BLOCK, read, names, gave) if names else None
@@ -207,10 +216,10 @@ def _run_step(
 
 def _run_block(
     structure: Structure, cohort: CohortStructure, steps: int, read: Read
-) -> tuple[State, Slow, dict[str, Any]]:
-    """State, slow variables and frame after the block whose first step reads `read`, run as the loop runs it."""
-    segment = rollout.Segment(1, 1, steps)
-    state, slow, _, frame = _run_tile(
+) -> tuple[State, Slow, Work, dict[str, Any]]:
+    """State, slow variables, what waits and frame after the block that `read` begins, run as the loop runs it."""
+    segment = Segment(1, 1, steps)
+    state, slow, work, _, frame = _run_tile(
         structure,
         cohort,
         segment,
@@ -222,9 +231,10 @@ def _run_block(
         read.inputs,
         read.state,
         read.slow,
+        read.work,
         first_totals((1,)),
     )
-    return state, slow, jax.tree.map(lambda leaf: leaf[0], frame)
+    return state, slow, work, jax.tree.map(lambda leaf: leaf[0], frame)
 
 
 def _condition(structure: Structure, cohort: CohortStructure, shared: Shared, slow: Slow) -> Condition:

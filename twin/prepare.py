@@ -30,7 +30,7 @@ from kernels.thermal_network import Coefficients
 from twin.budget import Budget
 from twin.budget import budget as build_budget
 from twin.drag import life_mean_force_n
-from twin.state import UNDONE, Servicing, Slow, State
+from twin.state import UNDONE, Servicing, Slow, State, Work
 from twin.structure import CohortParams, CohortStructure, Environment, Params, Profile, Structure
 from twin.surfaces import Surfaces, emission
 from twin.surfaces import surfaces as build_surfaces
@@ -57,7 +57,7 @@ class Shared(NamedTuple):
     propellant_kg: Array  # on board at launch
     disposal_kg: Array  # propellant that is kept for the disposal
     coating_ageing_per_s: Array  # in sunlight
-    carry_over: Array
+    queue: workload_kernel.Rules
     work: workload_kernel.Character
 
 
@@ -81,6 +81,7 @@ class Cohort(NamedTuple):
     each: Each
     state: State
     slow: Slow
+    work: Work
     servicing: Servicing | None  # where nothing is renewed there is no account of it
     budget: Budget
     slow_weight: Array  # of the run
@@ -120,12 +121,13 @@ def _prepare_cohort(
         propellant_kg=budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
-        carry_over=registry.call(workload_kernel.queue, params["workload"]),
+        queue=registry.call(workload_kernel.queue, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
     state, slow = _first(cohort, params, each, budget)
     servicing = _first_servicing(slow) if cohort.serviced else None
-    return Cohort(shared, each, state, slow, servicing, budget, environment.slow_weight)
+    work = Work(backlog_flop=jnp.zeros_like(each.present))
+    return Cohort(shared, each, state, slow, work, servicing, budget, environment.slow_weight)
 
 
 def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Budget) -> tuple[State, Slow]:
@@ -139,7 +141,6 @@ def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Bu
         state_of_charge=charge,
         charge_rise=0.0 * ones,
         cycle_top=charge,
-        backlog_flop=0.0 * ones,
     )
     cycle_loss, calendar_square = registry.call(battery_ageing.first_losses, params["battery"])
     age_s = registry.call(failures.first_age_s, params["reliability"])

@@ -14,6 +14,7 @@ from twin.model import Model
 from twin.placement import devices_of, shardings
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
+from twin.segments import Segment
 from twin.structure import Structure, moment
 
 prepare = jax.jit(_prepare, static_argnums=0)
@@ -25,7 +26,7 @@ leaves_of = jax.jit(checkpoint.leaves_of)
 run_chunk = jax.jit(rollout.run_chunk_on, static_argnums=(0, 1, 2), donate_argnames="carry")
 
 _compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compiling")
-_chunks: dict[tuple[Structure, rollout.Segment], Future[jax.stages.Compiled]] = {}
+_chunks: dict[tuple[Structure, Segment], Future[jax.stages.Compiled]] = {}
 
 
 def forget() -> None:
@@ -48,7 +49,7 @@ def of_any_length(model: Model) -> Model:
     )
 
 
-def chunk(model: Model, segment: rollout.Segment) -> Future[jax.stages.Compiled]:
+def chunk(model: Model, segment: Segment) -> Future[jax.stages.Compiled]:
     """The program of `rollout.run_chunk_on` for a segment; it compiles in the background, from shapes alone.
 
     It is called as `program(shared, each, environment, now, traced_flops, carry)`; environment of `of_any_length`.
@@ -61,12 +62,12 @@ def chunk(model: Model, segment: rollout.Segment) -> Future[jax.stages.Compiled]
     return _chunks[key]
 
 
-def lowered(model: Model, segment: rollout.Segment) -> jax.stages.Lowered:
+def lowered(model: Model, segment: Segment) -> jax.stages.Lowered:
     """The program of a chunk before it is compiled."""
     return run_chunk.lower(*_shapes(model, segment))
 
 
-def _shapes(model: Model, segment: rollout.Segment) -> tuple[Any, ...]:
+def _shapes(model: Model, segment: Segment) -> tuple[Any, ...]:
     """Arguments of a chunk without their numbers, where `tiles_of` puts them."""
     structure = model.structure
     cohorts = jax.eval_shape(partial(prepare, structure), model.params, model.environment)

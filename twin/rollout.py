@@ -6,7 +6,7 @@ gradients, sweeps and sharded runs all call `run_chunk`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from kernels.scheduler import Seen
 from twin import energy, servicing, variables
 from twin.ageing import Condition, condition, slow_rates
 from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air, sun_phase_rad
@@ -24,52 +25,30 @@ from twin.energy import Ledger
 from twin.exchange import Inputs, work_asked
 from twin.frames import Frames, in_order
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
-from twin.placement import FRAMES, TILES, WHOLE, on_all, placed, shardings, sum_over_devices, to_every_process
+from twin.placement import (
+    FRAMES,
+    TILES,
+    WHOLE,
+    on_all,
+    over_satellites,
+    placed,
+    shardings,
+    sum_over_devices,
+    to_every_process,
+)
 from twin.prepare import Cohort, Each, Shared
+from twin.scheduling import Sums
+from twin.seen import seen
+from twin.segments import Segment, segments
 from twin.settling import unsettled
-from twin.state import Slow, State
+from twin.state import Slow, State, Work
 from twin.step import step
 from twin.structure import CohortStructure, Environment, Moment, Structure, moment
 from twin.totals import Totals, added, aged, extremes_with, first_totals
+from twin.work import after_block
 
+Tile = tuple[State, Slow, Work, Totals, Frames]  # after an exchange interval
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A run of equal exchange intervals: how many, save blocks in each, steps in each block."""
-
-    exchanges: int
-    blocks: int
-    steps: int
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole segment."""
-        return self.exchanges * self.blocks * self.steps
-
-    def length_s(self, step_s: Any) -> Any:
-        """Length of an exchange interval. [s]"""
-        return self.blocks * self.steps * step_s
-
-
-jax.tree_util.register_static(Segment)
-
-
-def segments(total_steps: int, save_steps: int, exchange_steps: int) -> list[Segment]:
-    """Cut a stretch of time into equal exchange intervals and, if need be, a shorter last one.
-
-    One of save and exchange interval divides the other; a block is the shorter of the two, and the stretch is whole
-    in blocks.
-    """
-    block = min(save_steps, exchange_steps)
-    whole, rest = divmod(total_steps, exchange_steps)
-    pieces = []
-    if whole:
-        pieces.append(Segment(whole, exchange_steps // block, block))
-    if rest:
-        pieces.append(Segment(1, rest // block, block))
-    return pieces
 
 
 def tiled(leaf: Array, tile: int, devices: int = 1) -> Array:
@@ -102,7 +81,7 @@ class Tiles(NamedTuple):
 def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 1) -> Tiles:
     """Tile a prepared fleet and cast what the step reads to the run's precision; the rest stays float64."""
     kind = jnp.dtype(structure.precision)
-    shared, each, state, slow, totals, serviced = {}, {}, {}, {}, {}, {}
+    shared, each, state, slow, work, totals, serviced = {}, {}, {}, {}, {}, {}, {}
     for cohort in structure.cohorts:
         prepared = cohorts[cohort.name]
         split = partial(tiled, tile=tile_size(structure, cohort, devices), devices=devices)
@@ -113,11 +92,12 @@ def lay_out(structure: Structure, cohorts: Mapping[str, Cohort], devices: int = 
         first: State = jax.tree.map(split, prepared.state)
         state[cohort.name] = jax.tree.map(lambda leaf: leaf.astype(kind), first)
         slow[cohort.name] = jax.tree.map(split, prepared.slow)
+        work[cohort.name] = jax.tree.map(split, prepared.work)
         totals[cohort.name] = first_totals(real.shape)
         if cohort.serviced:
             serviced[cohort.name] = jax.tree.map(split, prepared.servicing)
     settling = {name: unsettled(first) for name, first in state.items()}
-    return Tiles(shared, each, Carry(state, slow, totals, settling, serviced))
+    return Tiles(shared, each, Carry(state, slow, work, totals, settling, serviced))
 
 
 def run_chunk(
@@ -129,7 +109,7 @@ def run_chunk(
     now: Moment,
     traced_flops: Array,
     carry: Carry,
-    fleet_sum: Callable[[Array], Array] = jnp.sum,
+    fleet_sum: Sums = over_satellites,
 ) -> tuple[Carry, dict[str, Frames]]:
     """Run a segment: the carry at its end and its frames, leaves (time, satellite), in order of `frames.in_order`.
 
@@ -149,16 +129,16 @@ def run_chunk(
     ) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
         (carry, opened), (number, demand) = before, interval
         span_s = _span_s(segment.length_s(step_s), now, number)
-        given = (now, environment.start_days, number, demand)
+        given = (anchors, now, environment.start_days, number, demand)
         inputs = inputs_of(structure, segment, shared, each, *given, carry, fleet_sum)
-        states, slow, totals, frames = {}, {}, {}, {}
+        states, slow, work, totals, frames = {}, {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
             run = partial(run_tile, structure, cohort, segment, step_s, shared[name], now.weight, number)
-            states[name], slow[name], totals[name], frames[name] = _over_tiles(
-                run, anchors[name], inputs[name], carry.state[name], carry.slow[name], carry.totals[name]
-            )
-        after = carry._replace(state=states, slow=slow, totals=totals)
+            before_tile = carry.state[name], carry.slow[name], carry.work[name], carry.totals[name]
+            after_tile = _over_tiles(run, anchors[name], inputs[name], *before_tile)
+            states[name], slow[name], work[name], totals[name], frames[name] = after_tile
+        after = carry._replace(state=states, slow=slow, work=work, totals=totals)
         return days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
 
     numbers = jnp.arange(segment.exchanges, dtype=jnp.int32)
@@ -183,17 +163,27 @@ def inputs_of(
     segment: Segment,
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
+    anchors: Mapping[str, Anchor],
     now: Moment,
     start_days: Array,
     number: Array,
     demand_flops: Array,
     carry: Carry,
-    fleet_sum: Callable[[Array], Array] = jnp.sum,
+    fleet_sum: Sums = over_satellites,
 ) -> dict[str, Inputs]:
     """What each satellite is given in an exchange interval of a segment, by its number there.
 
     Work by the place in the orbit is that of the middle of the interval.
     """
+
+    def look(able: Mapping[str, Array]) -> dict[str, Seen]:
+        start_s = number * segment.length_s(step_length_s(structure, now))
+        told = {c.name: (carry.state[c.name], carry.work[c.name], able[c.name]) for c in structure.cohorts}
+        return {
+            c.name: seen(c, shared[c.name], anchors[c.name], *told[c.name], start_s, interval_s)
+            for c in structure.cohorts
+        }
+
     interval_s = segment.length_s(step_length_s(structure, now))
     span_s = _span_s(interval_s, now, number)
     middle_s = (number + 0.5) * interval_s
@@ -203,7 +193,7 @@ def inputs_of(
         structure,
         shared,
         each,
-        carry.state,
+        carry.work,
         carry.slow,
         demand_flops,
         now.date_s + number * interval_s,
@@ -211,6 +201,7 @@ def inputs_of(
         fleet_sum,
         {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
         {c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
+        look,
     )
 
 
@@ -238,21 +229,22 @@ def anchored(
 
 
 def _over_tiles(
-    run: Callable[[Anchor, Inputs, State, Slow, Totals], tuple[State, Slow, Totals, Frames]],
+    run: Callable[[Anchor, Inputs, State, Slow, Work, Totals], Tile],
     anchor: Anchor,
     inputs: Inputs,
     state: State,
     slow: Slow,
+    work: Work,
     totals: Totals,
-) -> tuple[State, Slow, Totals, Frames]:
+) -> Tile:
     """Map over the leading axis of tiles, one after the other; a tile has its own part of the anchor."""
 
-    def one(tile: tuple[Any, ...]) -> tuple[State, Slow, Totals, Frames]:
+    def one(tile: tuple[Any, ...]) -> Tile:
         own, *rest = tile
         return run(anchor._replace(**own), *rest)
 
     own = {name: getattr(anchor, name) for name in PER_SATELLITE}
-    return lax.map(one, (own, inputs, state, slow, totals))
+    return lax.map(one, (own, inputs, state, slow, work, totals))
 
 
 def run_tile(
@@ -267,14 +259,16 @@ def run_tile(
     inputs: Inputs,
     state: State,
     slow: Slow,
+    work: Work,
     totals: Totals,
-) -> tuple[State, Slow, Totals, Frames]:
+) -> Tile:
     """One tile through one exchange interval: scan over save blocks, scan over steps in each.
 
     A gradient keeps what passes from block to block; a block's states, then each step, are computed anew.
     """
     kind = jnp.dtype(structure.precision)
     own_step_s = kind.type(step_s) if isinstance(step_s, float) else step_s.astype(kind)
+    asked = jax.tree.map(lambda leaf: leaf.astype(kind), inputs)
 
     def one_step(shared: Shared, own: tuple[Anchor, Inputs, Condition], carry: Stepped, number: Array) -> Stepped:
         anchor, inputs, now = own
@@ -287,15 +281,18 @@ def run_tile(
     stepped = partial(block_steps, structure.block_schedule, one_step)
 
     @partial(jax.checkpoint, prevent_cse=False)
-    def one_block(carry: tuple[State, Slow, Totals], block: Array):
-        state, slow, totals = carry
+    def one_block(carry: tuple[State, Slow, Work, Totals], block: Array):
+        state, slow, work, totals = carry
         zero = jnp.zeros_like(state.state_of_charge)
         sums = dict.fromkeys(variables.SUMMED, zero)
         extremes = {t.name: totals[t.name].astype(kind) for t in variables.TOTALS if t.kind != "sum"}
         now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
-        state, sums, extremes = stepped(shared, (anchor, inputs, now), (state, sums, extremes), first, segment.steps)
+        state, sums, extremes = stepped(shared, (anchor, asked, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
+        done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
+        work, rates = after_block(shared, inputs, work, done_flops, segment.steps * step_s)
+        sums |= {name: segment.steps * rate for name, rate in rates.items()}
         length_s = weight * step_s
         totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
@@ -303,15 +300,15 @@ def run_tile(
         slow = aged(slow, sums, steady, segment.steps, length_s)
         end_s = (first + segment.steps).astype(kind) * own_step_s
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
-        ends |= telemetry_of_slow(slow, condition(cohort, shared, slow))
+        ends |= telemetry_of_slow(slow, condition(cohort, shared, slow)) | work._asdict()
         frame: Frames = means | {name: ends[name] for name in variables.ENDS}
         if structure.node_temperatures:
             frame["node_temperature_k"] = dict(state.temperature_k)
-        return (state, slow, totals), frame
+        return (state, slow, work, totals), frame
 
     blocks = jnp.arange(segment.blocks, dtype=jnp.int32)
-    (state, slow, totals), frames = lax.scan(one_block, (state, slow, totals), blocks)
-    return state, slow, totals, frames
+    (state, slow, work, totals), frames = lax.scan(one_block, (state, slow, work, totals), blocks)
+    return state, slow, work, totals, frames
 
 
 def nothing(carry: Carry, done: Any) -> None:
@@ -322,7 +319,7 @@ def run_all(
     structure: Structure,
     tiles: Tiles,
     environment: Environment,
-    fleet_sum: Callable[[Array], Array] = jnp.sum,
+    fleet_sum: Sums = over_satellites,
     mark: Callable[[Carry, Any], Any] = nothing,
 ) -> tuple[Carry, Any]:
     """The whole run as one traced function: a scan over chunks, each anchored anew; frames are not kept.

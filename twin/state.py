@@ -16,6 +16,11 @@ class State(NamedTuple):
     state_of_charge: Array
     charge_rise: Array  # in the last step
     cycle_top: Array  # state of charge from which the depth of a discharge counts
+
+
+class Work(NamedTuple):
+    """What waits at a satellite, float64, so that nothing is lost or invented: one leaf (satellite,) per variable."""
+
     backlog_flop: Array
 
 

@@ -24,8 +24,8 @@ from twin import rollout
 from twin.carry import Carry
 from twin.prepare import Cohort, Each, Shared
 from twin.refusal import ConfigError
-from twin.rollout import Segment
-from twin.state import State
+from twin.segments import Segment
+from twin.state import State, Work
 from twin.structure import Environment, Moment, Structure
 
 CLOSE = 1e-6  # gap of an orbit that counts as closed
@@ -250,7 +250,7 @@ def _newton(slope: Array, miss: Array) -> Array:
 def searched(structure: Structure, segment: Segment, orbit: Orbit, carry: Carry) -> _Search:
     """The search at its end: Newton's method, and a plain orbit wherever it does not lead nearer to a closed one."""
     ranges = ranges_of(orbit, carry)
-    start = rows(carry.state, ranges)[:, 0]
+    start = rows(carry, ranges)[:, 0]
 
     def flown_from(start: Array) -> tuple[Array, Array, Carry, Carry]:
         return _with_slopes(partial(fly_from, structure, segment, ranges), orbit, carry, start)
@@ -301,17 +301,18 @@ def fly_from(
     structure: Structure, segment: Segment, ranges: Ranges, orbit: Orbit, carry: Carry, starts: Array
 ) -> tuple[Array, Carry]:
     """Ends (variable, copy) and carry, leaves (1, copy), of an orbit flown from such starts."""
-    variables, tree = starts * ranges.unit[:, None], jax.tree.structure(carry.state)
-    begun = carry._replace(state=tree.unflatten(list(variables[:, None])))
+    variables, tree = starts * ranges.unit[:, None], jax.tree.structure((carry.state, carry.work))
+    state, work = tree.unflatten(list(variables[:, None]))
+    begun = carry._replace(state=state, work=work)
     shared, each, environment, now = orbit
     demand = environment.traced_flops[: segment.exchanges]
     after, _ = rollout.run_chunk(structure, segment, shared, each, environment, now, demand, begun)
-    return rows(after.state, ranges), after
+    return rows(after, ranges), after
 
 
-def rows(state: dict[str, State], ranges: Ranges) -> Array:
-    """A state of copies in units of the gap, (variable, copy)."""
-    return jnp.concatenate(jax.tree.leaves(state)) / ranges.unit[:, None]
+def rows(carry: Carry, ranges: Ranges) -> Array:
+    """State and waiting work of copies in units of the gap, (variable, copy)."""
+    return jnp.concatenate(jax.tree.leaves((carry.state, carry.work))) / ranges.unit[:, None]
 
 
 def ranges_of(orbit: Orbit, carry: Carry) -> Ranges:
@@ -325,7 +326,7 @@ def ranges_of(orbit: Orbit, carry: Carry) -> Ranges:
         """Numbers for temperatures, their rises, charges, the rise of the charge and the waiting work."""
         kelvin, rise_k, charge, charge_rise, work = (jnp.asarray(number, jnp.float64) for number in numbers)
         nodes, sensed = dict.fromkeys(state.temperature_k, kelvin), dict.fromkeys(state.rise_k, rise_k)
-        return jnp.stack(jax.tree.leaves(State(nodes, sensed, charge, charge_rise, charge, work)))
+        return jnp.stack(jax.tree.leaves((State(nodes, sensed, charge, charge_rise, charge), Work(work))))
 
     return Ranges(
         unit=filled(1.0, 1.0, 0.01, 0.01, jnp.maximum(0.01 * work_flop, 1.0)),

@@ -21,7 +21,6 @@ from kernels import (
     solar_cell,
     sunlight,
     thermal_network,
-    workload,
 )
 from kernels import safe_math as sm
 from kernels.attitude import View
@@ -62,9 +61,6 @@ def step(
             step_s,
             flux.early_w,
         )
-    with jax.named_scope("stores"):
-        done = flux.work.compute_rate_flops
-        backlog = workload.waiting_flop(state.backlog_flop, inputs.assigned_flops, done, shared.carry_over, step_s)
     end_k = dict(zip(structure.topology.nodes, heat.temperature_k, strict=True))
     after = State(
         temperature_k=end_k,
@@ -72,7 +68,6 @@ def step(
         state_of_charge=flux.charged.state_of_charge,
         charge_rise=flux.charged.state_of_charge - state.state_of_charge,
         cycle_top=battery_ageing.cycle_top(state.cycle_top, state.state_of_charge, flux.charged.state_of_charge),
-        backlog_flop=backlog,
     )
     charges = (state.cycle_top, state.state_of_charge, after.state_of_charge)
     faded = registry.call(

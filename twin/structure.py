@@ -133,6 +133,7 @@ class Structure:
     cohorts: tuple[CohortStructure, ...]
     schedule: Schedule
     workload_model: str
+    scheduler_model: str
     workload_values: int  # of an orbit's schedule, 0 without one
     atmosphere_model: str
     failures: str  # "none", "expected" or "random"

@@ -93,7 +93,9 @@ TELEMETRY = (
     Variable(
         "compute_rate_flops", "flop/s", "mean", "Work delivered, in the accelerator's stated number format", -1.0, 1e24
     ),
-    Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -1.0, inf),
+    Variable("assigned_flops", "flop/s", "mean", "Work assigned", -1.0, 1e24),
+    Variable("dropped_flops", "flop/s", "mean", "Work given up", -inf, 1e24),
+    Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -inf, inf),
 )
 
 TOTALS = (
@@ -111,6 +113,14 @@ TOTALS = (
     Total("absorbed_environment_heat_j", "J", "sum", "absorbed_environment_heat_w", "Heat absorbed from Sun and Earth"),
     Total("delivered_flop", "flop", "sum", "compute_rate_flops", "Work delivered"),
     Total("assigned_flop", "flop", "sum", "assigned_flops", "Work asked of the fleet"),
+    Total("dropped_flop", "flop", "sum", "dropped_flops", "Work given up: it may not wait, or would wait too long"),
+    Total(
+        "waited_flop",
+        "flop",
+        "sum",
+        "waited_flops",
+        "Growth of the work that waits; with delivered and dropped it is what was asked",
+    ),
     Total("work_lost_to_upsets_flop", "flop", "sum", "lost_flops", "Work computed in vain or not done for upsets"),
     Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
     Total("throttled_s", "s", "sum", "throttled", "Time in which the temperature of die or memory limits the clock"),
@@ -157,6 +167,7 @@ SLOW = (
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
-DERIVED = ("lost_flops",)  # follow from the sums of a block, see `outputs.of_block`
+# They follow from the sums of a block: `outputs.of_block`, `work.after_block`.
+DERIVED = ("lost_flops", "assigned_flops", "dropped_flops", "waited_flops")
 _wanted = [*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")]
 SUMMED = tuple(name for name in dict.fromkeys(_wanted) if name not in DERIVED)

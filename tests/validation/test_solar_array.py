@@ -346,7 +346,7 @@ def twin_orbit() -> dict[str, np.ndarray]:
 
     def advance(state, number):
         state, out = step(
-            cohort, made.shared, anchor, Inputs(asked, asked, jnp.ones(1)), state, now, step_s * number, step_s
+            cohort, made.shared, anchor, Inputs(asked, asked, jnp.ones(1), asked), state, now, step_s * number, step_s
         )
         available = out["array_power_w"] + out["curtailed_power_w"]
         return state, (available[0], out["load_power_w"][0], out["battery_power_w"][0], out["array_power_w"][0])

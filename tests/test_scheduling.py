@@ -1,0 +1,90 @@
+"""Work poured over a fleet: by weight, up to what each is able to do, the same in any order; and schedulers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import registry
+from kernels.scheduler import Seen
+from twin.placement import over_satellites
+from twin.scheduling import LEVELS, UNITS, poured
+
+UNIT = 1e15 / UNITS
+pour = jax.jit(lambda demand, weights, able: poured(demand, weights, able, jnp.asarray(UNIT), over_satellites))
+
+
+def given_out(demand, weights, able):
+    cohorts = ({"a": jnp.asarray(part, dtype=jnp.float64)[None]} for part in (weights, able))
+    return np.asarray(pour(jnp.asarray(demand), *cohorts)["a"])[0]
+
+
+part = st.floats(0.0, 1.0)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(part, st.floats(0.01, 1.0)), min_size=8, max_size=8), part)
+def test_all_work_is_given_out_and_none_gets_more_than_it_can_do(rows, load):
+    weights, able = np.array(rows).T
+    able = np.round(able * 1e15 / UNIT) * UNIT
+    demand = load * able.sum()
+    found = given_out(demand, weights, able)
+    assert found.sum() == pytest.approx(demand, rel=1e-12)
+    assert np.all(found <= able * (1.0 + 1e-9))
+    level = np.clip(np.ceil(weights * LEVELS), 1, LEVELS)
+    share = found / able
+    filled = share >= 1.0 - 1e-9
+    if not filled.all():
+        common = share[~filled] / level[~filled]
+        np.testing.assert_allclose(common, common[0], rtol=1e-9)  # in proportion to the weight
+        assert np.all(level[filled] * common[0] >= 1.0 - 1e-9)  # who is full would have had more
+
+
+def test_more_than_the_fleet_can_do_is_given_by_what_each_can_do():
+    able = np.array([1e15, 2e15, 3e15])
+    np.testing.assert_allclose(given_out(12e15, [1.0, 0.2, 0.0], able), 2.0 * able, rtol=1e-12)
+
+
+def test_work_given_out_is_the_same_in_any_order_to_the_last_bit():
+    """As on any number of devices: sums are of whole numbers."""
+    draw = np.random.default_rng(1)
+    weights, able = draw.uniform(size=(2, 5000))
+    order = draw.permutation(5000)
+    found = given_out(1e18, weights, 1e15 * able)
+    np.testing.assert_array_equal(found[order], given_out(1e18, weights[order], 1e15 * able[order]))
+
+
+def test_slopes_by_ability_and_demand_are_those_without_rounding():
+    able = jnp.array([[1e15, 2e15, 3e15]])
+
+    def first(demand, able):
+        return poured(demand, {"a": jnp.ones((1, 3))}, {"a": able}, jnp.asarray(UNIT), over_satellites)["a"][0, 0]
+
+    by_demand, by_able = jax.grad(first, argnums=(0, 1))(jnp.asarray(3e15), able)
+    assert float(by_demand) == pytest.approx(1.0 / 6.0)
+    np.testing.assert_allclose(by_able[0], 0.5 * np.array([5.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0]), rtol=1e-9)
+
+
+SEEN = Seen(
+    sunlit_fraction=jnp.array([1.0, 0.0, 0.0]),
+    state_of_charge=jnp.array([1.0, 1.0, 0.3]),
+    die_margin_k=jnp.array([40.0, 10.0, -1.0]),
+    waits_s=jnp.array([0.0, 300.0, 900.0]),
+    in_view_fraction=jnp.array([0.0, 0.5, 1.0]),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "weights"),
+    [
+        ("even", {}, [1.0, 1.0, 1.0]),
+        ("sunlight_aware", {"dark_weight": 0.2, "full_charge": 0.6}, [1.0, 0.2, 0.1]),
+        ("thermal_aware", {"cool_margin_k": 20.0}, [1.0, 0.5, 0.0]),
+        ("deadline_aware", {"deadline_s": 600.0}, [1.0, 0.5, 0.0]),
+        ("link_aware", {"unseen_weight": 0.2}, [0.2, 0.6, 1.0]),
+    ],
+)
+def test_weights_of_schedulers(name, profile, weights):
+    np.testing.assert_allclose(registry.call(registry.models("scheduler")[name], profile, SEEN), weights, rtol=1e-12)
