@@ -1,5 +1,6 @@
 """Downlinks: the terminal of a satellite, sites on the ground as it sees them, weather, and which site it uses."""
 
+from math import log
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -164,7 +165,7 @@ def radio(
     """
     power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     noise_w = const.BOLTZMANN_J_PER_K * noise_temperature_k * sender.bandwidth_hz
-    limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / jnp.log(2.0).astype(power_w.dtype)
+    limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / log(2.0)
     return sm.soft_minimum(sender.most_bit_per_s, limit)
 
 
@@ -209,11 +210,17 @@ def site_m(sites: Sites, up: Vector) -> Vector:
 def sight(sites: Sites, sidereal_angle_rad: Array, satellite_m: Vector) -> Sight:
     """Elevation, without refraction, and slant range of satellites (...) from each site, (site, ...)."""
     up = zenith(sites, sidereal_angle_rad)
-    shape = (-1, *(1,) * jnp.ndim(satellite_m[0]))
-    above = tuple(part.reshape(shape) for part in up)
-    way = tuple(a - b.reshape(shape) for a, b in zip(satellite_m, site_m(sites, up), strict=True))
+    above, ground_m = (_before(vector, jnp.ndim(satellite_m[0])) for vector in (up, site_m(sites, up)))
+    x, y, z = (part[None] for part in satellite_m)
+    way = sm.difference((x, y, z), ground_m)
     range_m = sm.sqrt(sm.dot(way, way))
     return Sight(sm.dot(above, way) / range_m, range_m)
+
+
+def _before(vector: Vector, axes: int) -> Vector:
+    """A vector of each site, (site,), with axes for the satellites behind."""
+    x, y, z = (part.reshape(-1, *(1,) * axes) for part in vector)
+    return x, y, z
 
 
 # --- Which site -------------------------------------------------------------------------------------------------------

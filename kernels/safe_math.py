@@ -170,6 +170,11 @@ def scale(a: Vector, factor: Scalar) -> Vector:
     return (a[0] * factor, a[1] * factor, a[2] * factor)
 
 
+def difference(a: Vector, b: Vector) -> Vector:
+    """Vector from b to a."""
+    return (a[0] - b[0], a[1] - b[1], a[2] - b[2])
+
+
 def unit(a: Vector) -> Vector:
     """Direction of a vector; finite, though arbitrary, for a vanishing one."""
     return scale(a, lax.rsqrt(jnp.maximum(dot(a, a), 1e-12)))

@@ -156,7 +156,7 @@ def _with_mesh(shared: Shared, tally: _Tally) -> _Tally:
     """What a mesh carries to its gateways at any time, beside what goes down directly."""
     profile = shared.profiles["link"]
     carried: link.Link = registry.call(link.mesh, profile, registry.call(link.gateway_m, profile))
-    rate = registry.call(link.terminals, profile).count * carried.bit_per_s
+    rate = registry.call(link.terminals, profile).number * carried.bit_per_s
     return tally._replace(
         bit_per_s=tally.bit_per_s + rate,
         delay_s=tally.delay_s + rate * carried.delay_s,
