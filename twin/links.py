@@ -137,7 +137,10 @@ def _instant(
 
 
 def _over_span(begin: _Instant, end: _Instant, clear: Array) -> _Tally:
-    """Means over the time between two instants, between which heights over the lowest elevation are straight lines."""
+    """Means over the time between two instants, between which heights over the lowest elevation are straight lines.
+
+    Where several sites begin or end to see a satellite in the same span, they do so independently of each other.
+    """
     up = jnp.maximum(jnp.maximum(begin.above, end.above), 0.0)
     down = jnp.maximum(-jnp.minimum(begin.above, end.above), 0.0)
     seen = sm.ratio(up, up + down)
@@ -146,7 +149,7 @@ def _over_span(begin: _Instant, end: _Instant, clear: Array) -> _Tally:
     return _Tally(
         bit_per_s=jnp.sum(use * rate, axis=0),
         delay_s=jnp.sum(use * rate * delay, axis=0),
-        seen_fraction=jnp.max(seen, axis=0),
+        seen_fraction=1.0 - jnp.prod(1.0 - seen, axis=0),
         clear_sites=jnp.sum(clear * seen, axis=0),
         use=use,
     )
