@@ -1,4 +1,4 @@
-"""Work asked of the fleet: steady, following a trace of demand, or by the place of a satellite in its orbit."""
+"""Work asked of the fleet: steady, following a trace or days of regions, or by the place of a satellite in its orbit."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -14,9 +14,10 @@ def steady(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None, *
     return nominal_flops * utilization
 
 
+@model("workload", "daily")
 @model("workload")
 def trace(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None) -> Array:
-    """Demand of a request trace, already in operations per second. [flop/s]"""
+    """Demand of a series, already in operations per second: a trace of requests, or the days of regions. [flop/s]"""
     del nominal_flops, phase_rad
     return traced_flops
 

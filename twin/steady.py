@@ -26,7 +26,7 @@ from twin.prepare import Cohort, Each, Shared
 from twin.refusal import ConfigError
 from twin.rollout import Segment
 from twin.state import State
-from twin.structure import Environment, Moment, Structure
+from twin.structure import Environment, Moment, Structure, no_arrivals
 
 CLOSE = 1e-6  # gap of an orbit that counts as closed
 MOST_TRIES = 60
@@ -117,9 +117,10 @@ def _check(structure: Structure) -> None:
         raise ConfigError(f"constellation.satellites = {first.satellites}: must be 1 for steady orbits")
     if structure.precision != "float64":
         raise ConfigError(f"precision = {structure.precision!r}: must be float64 for steady orbits")
-    if structure.workload_model == "trace":
+    if structure.workload_model in ("trace", "daily"):
         raise ConfigError(
-            "workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits"
+            f"workload.model = {structure.workload_model!r}: never repeats from orbit to orbit; must be another one, "
+            "such as steady, for steady orbits"
         )
 
 
@@ -129,6 +130,7 @@ def timed(structure: Structure, environment: Environment) -> Environment:
     return environment._replace(
         slow_weight=jnp.asarray(schedule.duration_ms / (schedule.steps * schedule.step_ms)),
         traced_flops=jnp.zeros(schedule.steps // schedule.exchange_steps),
+        arrivals=no_arrivals((schedule.steps // schedule.exchange_steps,)),
     )
 
 
