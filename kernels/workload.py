@@ -1,14 +1,14 @@
-"""Work asked of the fleet: steady, following a trace of demand, or by the place of a satellite in its orbit."""
+"""Work asked of the fleet: steady, following a trace or days of regions, or by the place of a satellite in its orbit."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Character, Duration, Efficiency, Fraction, Fractions, PositiveRatio
+from kernels.quantity import Bits, Character, Duration, Efficiency, Fraction, Fractions, PositiveRatio
 from kernels.registry import model, part
 
-FOREVER_S = 1e12
+FOREVER_S, UNBOUNDED_BIT = 1e12, 1e24
 
 
 @model("workload")
@@ -18,9 +18,10 @@ def steady(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None, *
     return nominal_flops * utilization
 
 
+@model("workload", "daily")
 @model("workload")
 def trace(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None) -> Array:
-    """Demand of a request trace, already in operations per second. [flop/s]"""
+    """Demand of a series, already in operations per second: a trace of requests, or the days of regions. [flop/s]"""
     del nominal_flops, phase_rad
     return traced_flops
 
@@ -73,6 +74,12 @@ class Rules(NamedTuple):
 def queue(*, carry_over: Fraction, patience_s: Duration = FOREVER_S) -> Rules:
     """Part of the unfinished work that waits; the rest is lost, and what would wait longer than `patience_s`."""
     return Rules(jnp.asarray(carry_over), jnp.asarray(patience_s))
+
+
+@part("workload")
+def store(*, data_store_bit: Bits = UNBOUNDED_BIT) -> Array:
+    """Results for which there is room on board until they are sent down."""
+    return jnp.asarray(data_store_bit)
 
 
 class Queue(NamedTuple):

@@ -18,7 +18,7 @@ from kernels import registry
 from kernels.quantity import Quantity
 from twin.cross_checks import check_downlinks, check_network, check_profiles, check_schedule, check_time, check_windows
 from twin.refusal import GROUP, ConfigError, nearest, sentence
-from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Site, Strict, ThermalNetwork, Time
+from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Region, Site, Strict, ThermalNetwork, Time
 from twin.structure import Ports
 
 # Every kernel registers its models and parameters when it is imported.
@@ -51,8 +51,8 @@ _EXTRAS: dict[str, dict[str, Any]] = {
         "repeat": (bool, True),
         "scale": (float | None, Field(default=None, gt=0)),
         "load_fraction": (float, Field(default=0.6, gt=0, le=100)),
-        "work_flop_per_token": (float, Field(default=1.0, gt=0)),
         "token_lengths_from": (str | None, None),
+        "regions": (dict[str, Region], {}),
     },
 }
 COHORT_SLOTS = (

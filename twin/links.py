@@ -51,6 +51,13 @@ def lands(structure: Structure, cohort: CohortStructure) -> bool:
     return _direct(structure, cohort) or cohort.model("link") == "mesh"
 
 
+def reached(
+    structure: Structure, cohort: CohortStructure, shared: Shared, anchor: Anchor, start_s: Scalar, length_s: Scalar
+) -> Contact | None:
+    """Contact of a tile in an interval; None where its cohort has no way down."""
+    return contact(structure, cohort, shared, anchor, start_s, length_s) if lands(structure, cohort) else None
+
+
 def contact(
     structure: Structure,
     cohort: CohortStructure,

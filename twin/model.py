@@ -27,17 +27,29 @@ from twin.config import (
     ConfigError,
 )
 from twin.cross_checks import massless
-from twin.inputs import element_sets, particle_fluence, thermosphere, traces
+from twin.inputs import arrivals, element_sets, particle_fluence, thermosphere
 from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.schema import Distributed, Face, ThermalNetwork
-from twin.structure import CohortParams, CohortStructure, Environment, Params, Ports, Schedule, Structure, moment
+from twin.structure import (
+    Arrivals,
+    CohortParams,
+    CohortStructure,
+    Environment,
+    Params,
+    Ports,
+    Schedule,
+    Structure,
+    moment,
+    no_arrivals,
+)
 from twin.surfaces import exchange_links
 
 # 2000-01-01T12:00:00 in milliseconds since 1970-01-01T00:00:00, without leap seconds.
 J2000_MS = 946_728_000_000
 DAY_MS = 86_400_000
 CACHED_TILE = 128  # satellites whose step stays in a core's cache, and in one thread of XLA
+SERIES = ("trace", "daily")  # models of workload whose demand is a series of the host's making
 LOWEST_PERIGEE_M = 1.0e5  # below it no satellite completes an orbit
 
 
@@ -92,6 +104,7 @@ def build(config: Config) -> Model:
     environment = Environment(
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
+        arrivals=no_arrivals((intervals(structure.schedule),)),
         slow_weight=jnp.asarray(_slow_weight(structure.schedule), dtype=jnp.float64),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
@@ -99,9 +112,8 @@ def build(config: Config) -> Model:
     )
     start_days, activity = float(environment.start_days), environment.activity
     notes += thermosphere.remarks(config.atmosphere, activity, start_days, config.time.duration_s)
-    if config.workload.model == "trace":
-        demand, remarks = _demand(config, structure, params, environment)
-        environment = environment._replace(traced_flops=demand)
+    if config.workload.model in SERIES:
+        environment, remarks = _with_demand(config, structure, params, environment)
         notes += remarks
     return Model(structure, params, environment, catalogue, tuple(notes))
 
@@ -202,8 +214,10 @@ def _slow_weight(schedule: Schedule) -> float:
     return schedule.duration_ms / (schedule.steps * schedule.step_ms)
 
 
-def _demand(config: Config, structure: Structure, params: Params, environment: Environment) -> tuple[Any, list[str]]:
-    """Demand of the trace per exchange interval [flop/s]; scaled to the fleet's capacity unless told otherwise."""
+def _with_demand(
+    config: Config, structure: Structure, params: Params, environment: Environment
+) -> tuple[Environment, list[str]]:
+    """The environment with the demand of a series, scaled to the fleet's capacity unless told otherwise, and remarks."""
     prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
     nominal = sum(
         float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
@@ -212,17 +226,27 @@ def _demand(config: Config, structure: Structure, params: Params, environment: E
     schedule = structure.schedule
     interval_s = schedule.exchange_steps * schedule.step_s
     whole = -(-schedule.duration_ms // (schedule.exchange_steps * schedule.step_ms))
+    start_s = config.time.start_ms % DAY_MS / 1000.0
     try:
-        demand, notes = traces.demand_flops(
-            config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data"
+        flops, sums, notes = arrivals.of_workload(
+            config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data", start_s
         )
     except ConfigError as error:
-        raise ConfigError(f"workload.file = {config.workload.file!r}: {error}") from None
-    return jnp.asarray(_in_windows(demand, schedule, float(environment.slow_weight)), dtype=jnp.float64), notes
+        where = "" if config.workload.model == "daily" else f"workload.file = {config.workload.file!r}: "
+        raise ConfigError(f"{where}{error}") from None
+
+    def simulated(calendar: np.ndarray) -> np.ndarray:
+        return _in_windows(calendar, schedule, float(environment.slow_weight))
+
+    environment = environment._replace(traced_flops=jnp.asarray(simulated(flops), dtype=jnp.float64))
+    if sums is None:
+        return environment, notes
+    told = arrivals.of_sums(arrivals.Sums(*map(simulated, sums)))
+    return environment._replace(arrivals=Arrivals(*(jnp.asarray(v, dtype=jnp.float64) for v in told))), notes
 
 
 def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.ndarray:
-    """Mean of the calendar's demand over each exchange interval that is simulated."""
+    """Of what the calendar holds per exchange interval, the mean in each that is simulated."""
     interval_s = schedule.exchange_steps * schedule.step_s
     from_s = moment(schedule, weight, np.arange(intervals(schedule)) * schedule.exchange_steps).date_s
     summed = np.concatenate([[0.0], np.cumsum(demand)])

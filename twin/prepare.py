@@ -16,6 +16,7 @@ from kernels import (
     propulsion,
     radiation,
     registry,
+    serving,
     solar_cell,
     sunlight,
 )
@@ -57,6 +58,8 @@ class Shared(NamedTuple):
     disposal_kg: Array  # propellant that is kept for the disposal
     coating_ageing_per_s: Array  # in sunlight
     queue: workload_kernel.Rules
+    product_bit_per_flop: Array  # results that work leaves to be sent down
+    data_store_bit: Array
     work: workload_kernel.Character
 
 
@@ -121,11 +124,13 @@ def _prepare_cohort(
         disposal_kg=budget.disposal_kg,
         coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
         queue=registry.call(workload_kernel.queue, params["workload"]),
+        product_bit_per_flop=_product_bit_per_flop(params["workload"], environment),
+        data_store_bit=registry.call(workload_kernel.store, params["workload"]),
         work=registry.call(workload_kernel.character, params["workload"]),
     )
     state, slow = _first(cohort, params, each, budget)
     servicing = _first_servicing(slow) if cohort.serviced else None
-    work = Work(backlog_flop=jnp.zeros_like(each.present))
+    work = Work(*(jnp.zeros_like(each.present) for _ in Work._fields))
     return Cohort(shared, each, state, slow, work, servicing, budget, environment.slow_weight)
 
 
@@ -187,6 +192,14 @@ def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> acceler
     work = registry.call(workload_kernel.character, params["workload"])
     model = registry.models("accelerator")[cohort.model("accelerator")]
     return registry.call(model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work)
+
+
+def _product_bit_per_flop(profile: Profile, environment: Environment) -> Array:
+    """Results of work, by work done and by tokens put out, of which an operation brings as many all through the run."""
+    requests, prompt, output = environment.arrivals[:3]
+    work_flop = profile.get("work_flop_per_token", 0.0) * jnp.sum(requests * (prompt + output))
+    tokens_per_flop = jnp.sum(requests * output) / jnp.maximum(work_flop, 1.0)
+    return registry.call(serving.product_bit, profile, jnp.ones(()), tokens_per_flop)
 
 
 def _upsets(structure: Structure, params: CohortParams) -> failures.Upsets:

@@ -15,7 +15,7 @@ from twin.placement import devices_of, shardings
 from twin.prepare import Cohort
 from twin.prepare import prepare as _prepare
 from twin.segments import Segment
-from twin.structure import Structure, moment
+from twin.structure import Structure, moment, no_arrivals
 
 prepare = jax.jit(_prepare, static_argnums=0)
 lay_out = jax.jit(rollout.lay_out, static_argnums=(0, 2))
@@ -45,7 +45,7 @@ def of_any_length(model: Model) -> Model:
     schedule = replace(model.structure.schedule, steps=0, settling_chunks=0, duration_ms=0)
     return model._replace(
         structure=replace(model.structure, schedule=schedule),
-        environment=model.environment._replace(traced_flops=jnp.zeros(())),
+        environment=model.environment._replace(traced_flops=jnp.zeros(()), arrivals=no_arrivals(())),
     )
 
 

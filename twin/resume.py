@@ -93,7 +93,7 @@ def _configuration(config: Config) -> str:
 def _inputs(model: Model) -> dict[str, int]:
     """Digest of every slot of every cohort and of every series: what the data files have brought is among them."""
     named = {f"{c}.{slot}": numbers for c, slots in model.params.items() for slot, numbers in slots.items()}
-    named |= {n: s for n, s in model.environment._asdict().items() if n != "traced_flops"}
+    named |= {n: s for n, s in model.environment._asdict().items() if n not in ("traced_flops", "arrivals")}
     return {
         n: zlib.crc32(str([digest(np.asarray(leaf)) for leaf in jax.tree.leaves(s)]).encode()) for n, s in named.items()
     }

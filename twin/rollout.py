@@ -24,6 +24,7 @@ from twin.day_ends import days_ended
 from twin.energy import Ledger
 from twin.exchange import Inputs, work_asked
 from twin.frames import Frames, in_order
+from twin.links import reached
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import (
     FRAMES,
@@ -45,7 +46,7 @@ from twin.state import Slow, State, Work
 from twin.step import step
 from twin.structure import CohortStructure, Environment, Moment, Structure, moment
 from twin.totals import Totals, added, aged, extremes_with, first_totals
-from twin.work import after_block
+from twin.work import accounted
 
 Tile = tuple[State, Slow, Work, Totals, Frames]  # after an exchange interval
 Stepped = tuple[State, dict[str, Array], dict[str, Array]]  # state, sums and extremes of a block
@@ -269,6 +270,8 @@ def run_tile(
     kind = jnp.dtype(structure.precision)
     own_step_s = kind.type(step_s) if isinstance(step_s, float) else step_s.astype(kind)
     asked = jax.tree.map(lambda leaf: leaf.astype(kind), inputs)
+    interval_s = segment.blocks * segment.steps * own_step_s
+    there = reached(structure, cohort, shared, anchor, interval.astype(kind) * interval_s, interval_s)
 
     def one_step(shared: Shared, own: tuple[Anchor, Inputs, Condition], carry: Stepped, number: Array) -> Stepped:
         anchor, inputs, now = own
@@ -291,7 +294,7 @@ def run_tile(
         state, sums, extremes = stepped(shared, (anchor, asked, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
         done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
-        work, rates = after_block(shared, inputs, work, done_flops, segment.steps * step_s)
+        work, rates = accounted(shared, inputs, there, work, done_flops, segment.steps * step_s)
         sums |= {name: segment.steps * rate for name, rate in rates.items()}
         length_s = weight * step_s
         totals = added(totals, sums, extremes, length_s)
@@ -301,6 +304,7 @@ def run_tile(
         end_s = (first + segment.steps).astype(kind) * own_step_s
         ends = telemetry_of_state(cohort, state) | telemetry_of_place(anchor, end_s)
         ends |= telemetry_of_slow(slow, condition(cohort, shared, slow)) | work._asdict()
+        ends["ground_site"] = zero - 1.0 if there is None else there.site
         frame: Frames = means | {name: ends[name] for name in variables.ENDS}
         if structure.node_temperatures:
             frame["node_temperature_k"] = dict(state.temperature_k)

@@ -49,6 +49,15 @@ class Time(Strict):
         return round(parse_utc(self.start).timestamp() * 1000)
 
 
+class Region(Finite):
+    """Users of a region: their share of all requests, and when in their day they ask."""
+
+    share: float = Field(gt=0, le=1)
+    utc_offset_h: float = Field(ge=-12, le=14)
+    peak_hour_h: float = Field(ge=0, lt=24)
+    trough_over_peak: float = Field(ge=0, le=1)
+
+
 class Precision(Strict):
     """Number format of State and step."""
 

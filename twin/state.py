@@ -22,6 +22,7 @@ class Work(NamedTuple):
     """What waits at a satellite, float64, so that nothing is lost or invented: one leaf (satellite,) per variable."""
 
     backlog_flop: Array
+    data_backlog_bit: Array  # results that wait for a way down
 
 
 # Slow variables that are stated per year: what renewal takes of them is kept in the account.

@@ -26,7 +26,7 @@ from twin.prepare import Cohort, Each, Shared
 from twin.refusal import ConfigError
 from twin.segments import Segment
 from twin.state import State, Work
-from twin.structure import Environment, Moment, Structure
+from twin.structure import Environment, Moment, Structure, no_arrivals
 
 CLOSE = 1e-6  # gap of an orbit that counts as closed
 MOST_TRIES = 60
@@ -41,7 +41,7 @@ class Steady(NamedTuple):
     """A run of steady orbits at its end, and how the search for each orbit ended.
 
     The gap is what an orbit misses at its end: the largest difference of any temperature in K, of any charge in points
-    (0.01), of waiting work in hundredths of an orbit's work at full load. Only up to `CLOSE` is it a steady orbit;
+    (0.01), of waiting work and results in hundredths of an orbit's at full load. Only up to `CLOSE` is it a steady orbit;
     above, the orbit flown last was counted as it was.
     """
 
@@ -117,9 +117,10 @@ def _check(structure: Structure) -> None:
         raise ConfigError(f"constellation.satellites = {first.satellites}: must be 1 for steady orbits")
     if structure.precision != "float64":
         raise ConfigError(f"precision = {structure.precision!r}: must be float64 for steady orbits")
-    if structure.workload_model == "trace":
+    if structure.workload_model in ("trace", "daily"):
         raise ConfigError(
-            "workload.model = 'trace': never repeats; must be another one, such as steady, for steady orbits"
+            f"workload.model = {structure.workload_model!r}: never repeats from orbit to orbit; must be another one, "
+            "such as steady, for steady orbits"
         )
 
 
@@ -129,6 +130,7 @@ def timed(structure: Structure, environment: Environment) -> Environment:
     return environment._replace(
         slow_weight=jnp.asarray(schedule.duration_ms / (schedule.steps * schedule.step_ms)),
         traced_flops=jnp.zeros(schedule.steps // schedule.exchange_steps),
+        arrivals=no_arrivals((schedule.steps // schedule.exchange_steps,)),
     )
 
 
@@ -321,16 +323,17 @@ def ranges_of(orbit: Orbit, carry: Carry) -> Ranges:
     shared, each = orbit.shared[name], orbit.each[name]
     orbit_s = 2.0 * jnp.pi / each.rates.mean_anomaly_rad_per_s[0, 0]
     work_flop = shared.nominal_flops * shared.profiles["accelerator"]["count"] * orbit_s
+    results_bit = work_flop * shared.product_bit_per_flop
 
     def filled(*numbers: Any) -> Array:
-        """Numbers for temperatures, their rises, charges, the rise of the charge and the waiting work."""
-        kelvin, rise_k, charge, charge_rise, work = (jnp.asarray(number, jnp.float64) for number in numbers)
+        """Numbers for temperatures, their rises, charges, the rise of the charge, work and results that wait."""
+        kelvin, rise_k, charge, charge_rise, *waits = (jnp.asarray(number, jnp.float64) for number in numbers)
         nodes, sensed = dict.fromkeys(state.temperature_k, kelvin), dict.fromkeys(state.rise_k, rise_k)
-        return jnp.stack(jax.tree.leaves((State(nodes, sensed, charge, charge_rise, charge), Work(work))))
+        return jnp.stack(jax.tree.leaves((State(nodes, sensed, charge, charge_rise, charge), Work(*waits))))
 
     return Ranges(
-        unit=filled(1.0, 1.0, 0.01, 0.01, jnp.maximum(0.01 * work_flop, 1.0)),
-        low=filled(COLDEST_K, -jnp.inf, 0.0, -1.0, 0.0),
-        high=filled(jnp.inf, jnp.inf, 1.0, 1.0, jnp.inf),
-        drifts=filled(0.0, 0.0, 1.0, 0.0, 0.0) > 0.0,
+        unit=filled(1.0, 1.0, 0.01, 0.01, *(jnp.maximum(0.01 * most, 1.0) for most in (work_flop, results_bit))),
+        low=filled(COLDEST_K, -jnp.inf, 0.0, -1.0, 0.0, 0.0),
+        high=filled(jnp.inf, jnp.inf, 1.0, 1.0, jnp.inf, jnp.inf),
+        drifts=filled(0.0, 0.0, 1.0, 0.0, 0.0, 0.0) > 0.0,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from kernels.atmosphere import Record, Table
@@ -146,11 +147,31 @@ class Structure:
     node_temperatures: bool
 
 
+class Arrivals(NamedTuple):
+    """Requests that arrive in each exchange interval, (exchange,); all 0 where nothing tells of requests.
+
+    `requests` are whole numbers; tokens are means per request. Squared coefficients of variation: `arrival_scv` of the
+    times between arrivals, `service_scv` of the times in service at full batches.
+    """
+
+    requests: Array
+    prompt_tokens: Array
+    output_tokens: Array
+    arrival_scv: Array
+    service_scv: Array
+
+
+def no_arrivals(shape: tuple[int, ...]) -> Arrivals:
+    """Arrivals of which nothing tells."""
+    return Arrivals(*(jnp.zeros(shape) for _ in Arrivals._fields))
+
+
 class Environment(NamedTuple):
     """Series that depend on time alone, and the instant at which the run starts."""
 
     start_days: Array  # since J2000.0, UT, ()
     traced_flops: Array  # demand of the trace per exchange interval, (exchange,)
+    arrivals: Arrivals
     slow_weight: Array  # calendar time that each simulated second stands for, ()
     activity: Record  # solar and geomagnetic, on a grid of its own
     density: Table  # of the thermosphere

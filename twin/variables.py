@@ -96,6 +96,9 @@ TELEMETRY = (
     Variable("assigned_flops", "flop/s", "mean", "Work assigned", -1.0, 1e24),
     Variable("dropped_flops", "flop/s", "mean", "Work given up", -inf, 1e24),
     Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -inf, inf),
+    Variable("downlink_bit_per_s", "bit/s", "mean", "Results sent down", 0.0, 1e18),
+    Variable("data_backlog_bit", "bit", "end", "Results that wait for a way down", 0.0, inf),
+    Variable("ground_site", "1", "end", "Number of the site on the ground that is used most, -1 for none", -1.0, 1e4),
 )
 
 TOTALS = (
@@ -121,6 +124,12 @@ TOTALS = (
         "waited_flops",
         "Growth of the work that waits; with delivered and dropped it is what was asked",
     ),
+    Total("produced_bit", "bit", "sum", "produced_bit_per_s", "Results of the work that is done"),
+    Total("sent_bit", "bit", "sum", "downlink_bit_per_s", "Results sent down"),
+    Total("data_lost_bit", "bit", "sum", "data_lost_bit_per_s", "Results lost: no room on board"),
+    Total("data_waited_bit", "bit", "sum", "data_waited_bit_per_s", "Growth of the results that wait"),
+    Total("downlink_able_bit", "bit", "sum", "downlink_able_bit_per_s", "Results that links could have carried"),
+    Total("in_view_s", "s", "sum", "in_view", "Time in which a site is in view, or a mesh relays"),
     Total("work_lost_to_upsets_flop", "flop", "sum", "lost_flops", "Work computed in vain or not done for upsets"),
     Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
     Total("throttled_s", "s", "sum", "throttled", "Time in which the temperature of die or memory limits the clock"),
@@ -168,6 +177,17 @@ BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
 # They follow from the sums of a block: `outputs.of_block`, `work.after_block`.
-DERIVED = ("lost_flops", "assigned_flops", "dropped_flops", "waited_flops")
+DERIVED = (
+    "lost_flops",
+    "assigned_flops",
+    "dropped_flops",
+    "waited_flops",
+    "produced_bit_per_s",
+    "downlink_bit_per_s",
+    "data_lost_bit_per_s",
+    "data_waited_bit_per_s",
+    "downlink_able_bit_per_s",
+    "in_view",
+)
 _wanted = [*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")]
 SUMMED = tuple(name for name in dict.fromkeys(_wanted) if name not in DERIVED)

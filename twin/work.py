@@ -1,4 +1,7 @@
-"""The account of a satellite's work, float64: what arrives is done, waits, or is given up, and nothing is lost."""
+"""The account of a satellite's work and of its results, float64: nothing is lost or invented.
+
+Work that arrives is done, waits, or is given up; the results of what is done are sent down, wait, or are lost.
+"""
 
 import jax.numpy as jnp
 from jax import Array
@@ -6,8 +9,32 @@ from jax import Array
 from kernels import workload
 from kernels.quantity import Scalar
 from twin.exchange import Inputs
+from twin.links import Contact
 from twin.prepare import Shared
 from twin.state import Work
+
+RESULTS = (
+    "produced_bit_per_s",
+    "downlink_bit_per_s",
+    "data_lost_bit_per_s",
+    "data_waited_bit_per_s",
+    "downlink_able_bit_per_s",
+    "in_view",
+)
+
+
+def accounted(
+    shared: Shared, inputs: Inputs, there: Contact | None, work: Work, done_flops: Array, length_s: Scalar
+) -> tuple[Work, dict[str, Array]]:
+    """What waits after a block of `length_s` in which `done_flops` were done on average, and the accounts' mean rates.
+
+    Where results have no way down, none are counted.
+    """
+    work, rates = after_block(shared, inputs, work, done_flops, length_s)
+    if there is None:
+        return work, rates | dict.fromkeys(RESULTS, jnp.zeros_like(done_flops))
+    work, results = sent_down(shared, there, work, done_flops, length_s)
+    return work, rates | results
 
 
 def after_block(
@@ -17,7 +44,7 @@ def after_block(
 
     Assigned = done + dropped + waited, what has joined those that wait. [flop/s]
     """
-    arrived_flop, done_flop = inputs.assigned_flops * length_s, done_flops.astype(jnp.float64) * length_s
+    arrived_flop, done_flop = inputs.assigned_flops * length_s, done_flops * length_s
     longest_flop = inputs.able_flops * shared.queue.patience_s
     queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, shared.queue, longest_flop)
     rates = {
@@ -26,3 +53,26 @@ def after_block(
         "waited_flops": (queue.backlog_flop - work.backlog_flop) / length_s,
     }
     return work._replace(backlog_flop=queue.backlog_flop), rates
+
+
+def sent_down(
+    shared: Shared, there: Contact, work: Work, done_flops: Array, length_s: Scalar
+) -> tuple[Work, dict[str, Array]]:
+    """What results wait after a block, and mean rates: produced = sent + lost + waited. [bit/s]
+
+    What the store on board has no room for is lost.
+    """
+    produced_bit = done_flops * length_s * shared.product_bit_per_flop
+    there_bit, able_bit = work.data_backlog_bit + produced_bit, there.bit_per_s.astype(jnp.float64) * length_s
+    sent_bit = jnp.minimum(there_bit, able_bit)
+    left_bit = there_bit - sent_bit
+    waits_bit = jnp.minimum(left_bit, shared.data_store_bit)
+    rates = {
+        "produced_bit_per_s": produced_bit / length_s,
+        "downlink_bit_per_s": sent_bit / length_s,
+        "data_lost_bit_per_s": (left_bit - waits_bit) / length_s,
+        "data_waited_bit_per_s": (waits_bit - work.data_backlog_bit) / length_s,
+        "downlink_able_bit_per_s": able_bit / length_s,
+        "in_view": there.seen_fraction.astype(jnp.float64),
+    }
+    return work._replace(data_backlog_bit=waits_bit), rates

@@ -1,11 +1,11 @@
-"""Demand of recorded request traces and rate series, as tokens and operations per second on a run's own grid."""
+"""Recorded traces of requests and series of their rate: reading what is published, and refusing what is not one."""
 
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from twin.refusal import ConfigError, parse_utc
 Floats = NDArray[np.float64]
 
 MOST_DRAWS = 10_000  # token lengths drawn for one row of a rate series: enough for its mean to 1 %
-ROUNDING_S = 1e-6  # a record this close before the edge of an interval counts as on it, and belongs to the next
+LENGTHS_SCV = 1.0  # of token lengths of which only the mean is known: assumed to be exponential
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -24,16 +24,30 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 class Trace:
     """A recorded demand; `time_s` (record,) counts from the first record.
 
-    `tokens` (record,) is per request in a trace of requests, and per second until the next record in a rate series.
-    `step_s` is the mean time between requests, or the step of the series: what follows the last record.
+    A record is a request, or a rate of `requests` per second until the next record; its tokens (record,) are per
+    request. `step_s` is the mean time between requests, or the step of the series: what follows the last record. In a
+    series `arrival_scv` (record,) and the two of the lengths are squared coefficients of variation that its source gives
+    or leaves to an assumption; in a trace of requests they are in the records. Where a source tells of tokens only,
+    not of requests, `counted` is false and each request stands for one token.
     """
 
     kind: Literal["requests", "rate"]
     name: str
     time_s: Floats
-    tokens: Floats
+    requests: Floats
+    prompt_tokens: Floats
+    output_tokens: Floats
     step_s: float
     notes: tuple[str, ...] = ()
+    arrival_scv: Floats | None = None
+    prompt_scv: float = 0.0
+    output_scv: float = 0.0
+    counted: bool = True
+
+    @property
+    def tokens(self) -> Floats:
+        """Tokens of each request, or per second until the next record, (record,)."""
+        return self.requests * (self.prompt_tokens + self.output_tokens)
 
     @property
     def length_s(self) -> float:
@@ -76,59 +90,6 @@ def read(path: str | Path, search: Path | None = None, token_lengths_from: str |
             return trace
     known = "; ".join(",".join(columns) for columns in _FORMATS)
     raise ConfigError(f"{table.path}, line 1: header {','.join(table.columns)[:60]!r} is not known; known are {known}")
-
-
-def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) -> Floats:
-    """Mean demand in each interval of a run that starts with the trace, (interval,). [token/s]
-
-    A trace shorter than the run starts again when `repeat` is set, or is refused with ConfigError.
-    """
-    duration_s = interval_s * intervals
-    if not repeat and duration_s > trace.length_s * (1.0 + 1e-9):
-        raise ConfigError(
-            f"{trace.name}: the trace lasts {trace.length_s:.0f} s, the run {duration_s:.0f} s; "
-            "shorten the run or set workload.repeat=true"
-        )
-    if not trace.length_s > 0.0:
-        raise ConfigError(f"{trace.name}: all records are of one instant, which cannot be repeated over a run")
-    edges_s = interval_s * np.arange(intervals + 1)
-    turns = np.floor((edges_s + ROUNDING_S) / trace.length_s)
-    within_s = np.maximum(edges_s - turns * trace.length_s, 0.0)
-    if trace.kind == "requests":
-        sums = np.concatenate([[0.0], np.cumsum(trace.tokens)])
-        before = sums[np.searchsorted(trace.time_s, within_s - ROUNDING_S, side="left")]
-    else:
-        knots_s = np.append(trace.time_s, trace.length_s)
-        sums = np.concatenate([[0.0], np.cumsum(trace.tokens * np.diff(knots_s))])
-        before = np.interp(within_s, knots_s, sums)
-    return np.diff(before + turns * sums[-1]) / interval_s
-
-
-def demand_flops(
-    workload: Any, nominal_flops: float, interval_s: float, intervals: int, seed: int, search: Path | None = None
-) -> tuple[Floats, list[str]]:
-    """Demand of a `trace` workload per exchange interval [flop/s], (interval,), and remarks for the user.
-
-    Without `workload.scale` the mean over the run becomes `workload.load_fraction` of `nominal_flops`, the fleet's
-    capacity; `search` is the configuration's data folder. ConfigError on malformed input.
-    """
-    if not workload.file:
-        raise ConfigError("workload.file: missing; a workload that follows a trace needs workload.file=PATH")
-    trace = read(workload.file, search, workload.token_lengths_from, seed)
-    demand = tokens_per_s(trace, interval_s, intervals, workload.repeat) * workload.work_flop_per_token
-    notes = list(trace.notes)
-    duration_s = interval_s * intervals
-    if duration_s > trace.length_s * (1.0 + 1e-9):
-        notes.append(f"trace of {trace.length_s:.0f} s repeated {duration_s / trace.length_s:.1f} times over the run")
-    if not demand.any():
-        raise ConfigError(
-            f"{trace.name}: the trace asks for nothing in its first {duration_s:.0f} s, the length of the run"
-        )
-    scale = workload.scale
-    if scale is None:
-        scale = workload.load_fraction * nominal_flops / float(demand.mean())
-        notes.append(f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity")
-    return demand * scale, notes
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
@@ -183,12 +144,11 @@ def _from_first(table: _Table, column: str, times_s: Floats, strict: bool) -> Fl
     return times_s - times_s[0]
 
 
-def _requests(table: _Table, time_column: str, times_s: Floats, *token_columns: str) -> Trace:
-    """Trace of requests; token counts are summed over their columns."""
-    time_s = _from_first(table, time_column, times_s, strict=False)
-    tokens = np.sum([_numbers(table, column) for column in token_columns], axis=0)
+def _requests(table: _Table, time_s: Floats, prompt_tokens: Floats, output_tokens: Floats) -> Trace:
+    """Trace of requests at times from the first on."""
     span_s, gaps = float(time_s[-1]), len(time_s) - 1
-    return Trace("requests", str(table.path), time_s, tokens, span_s / gaps if gaps else 0.0)
+    step_s = span_s / gaps if gaps else 0.0
+    return Trace("requests", str(table.path), time_s, np.ones_like(time_s), prompt_tokens, output_tokens, step_s)
 
 
 def _azure(table: _Table, choice: str, lengths: _Lengths) -> Trace:
@@ -200,25 +160,33 @@ def _azure(table: _Table, choice: str, lengths: _Lengths) -> Trace:
             instants_s[i] = parse_utc(text).timestamp()
         except ValueError as error:
             raise ConfigError(f"{table.path}, line {table.lines[i]}: TIMESTAMP = {text!r} {error}") from None
-    return _requests(table, "TIMESTAMP", instants_s, "ContextTokens", "GeneratedTokens")
+    time_s = _from_first(table, "TIMESTAMP", instants_s, strict=False)
+    return _requests(table, time_s, _numbers(table, "ContextTokens"), _numbers(table, "GeneratedTokens"))
 
 
 def _mooncake(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     """Mooncake traces (Qin et al. 2025): milliseconds and two token counts per request."""
     del choice, lengths
-    times_s = 1e-3 * _numbers(table, "timestamp_ms")
-    return _requests(table, "timestamp_ms", times_s, "input_tokens", "output_tokens")
+    time_s = _from_first(table, "timestamp_ms", 1e-3 * _numbers(table, "timestamp_ms"), strict=False)
+    return _requests(table, time_s, _numbers(table, "input_tokens"), _numbers(table, "output_tokens"))
 
 
 def _plain(table: _Table, choice: str, lengths: _Lengths) -> Trace:
-    """Seconds and tokens per request."""
+    """Seconds and tokens per request, all of them output unless the columns tell otherwise."""
     del choice, lengths
-    return _requests(table, "time_s", _numbers(table, "time_s"), "tokens")
+    time_s = _from_first(table, "time_s", _numbers(table, "time_s"), strict=False)
+    if "tokens" not in table.columns:
+        return _requests(table, time_s, _numbers(table, "prompt_tokens"), _numbers(table, "output_tokens"))
+    tokens = _numbers(table, "tokens")
+    return _requests(table, time_s, np.zeros_like(tokens), tokens)
 
 
 def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
-    """Token rate by minute (BurstGPT, Wang et al. 2024); a minute that is not listed has no demand."""
-    del choice, lengths
+    """Token rate by minute (BurstGPT, Wang et al. 2024); a minute that is not listed has no demand.
+
+    How many requests that is follows from the mean lengths of another trace, if one is named.
+    """
+    del choice
     minutes = _numbers(table, "minute", largest=1e8)
     if (odd := minutes != np.floor(minutes)).any():
         row = int(np.argmax(odd))
@@ -229,33 +197,50 @@ def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     rates = _numbers(table, "tokens_per_s")
     before_gap = np.flatnonzero(np.diff(time_s) > 60.0)
     time_s = np.insert(time_s, before_gap + 1, time_s[before_gap] + 60.0)
-    return Trace("rate", str(table.path), time_s, np.insert(rates, before_gap + 1, 0.0), 60.0)
+    rates = np.insert(rates, before_gap + 1, 0.0)
+    name, one = str(table.path), np.ones_like(rates)
+    if lengths.name is None:
+        note = f"{table.path.name} tells of tokens only: workload.token_lengths_from=PATH would tell requests from them"
+        return Trace("rate", name, time_s, rates, 0.0 * one, one, 60.0, (note,), one, counted=False)
+    source = _lengths_of(lengths)
+    prompt, output = source.prompt_tokens.mean(), source.output_tokens.mean()
+    if not prompt + output > 0.0:
+        raise ConfigError(f"workload.token_lengths_from = {lengths.name!r}: its requests have no tokens")
+    note = (
+        f"{table.path.name} tells of tokens only: requests take the mean lengths of {Path(source.name).name}, "
+        f"{prompt:.0f} and {output:.0f} tokens"
+    )
+    spread = {"prompt_scv": _scv(source.prompt_tokens), "output_scv": _scv(source.output_tokens)}
+    requests = rates / (prompt + output)
+    return Trace("rate", name, time_s, requests, prompt * one, output * one, 60.0, (note,), one, **spread)
 
 
 def _rates(table: _Table, choice: str, lengths: _Lengths) -> Trace:
-    """Request rates and mean token lengths of one model (ServeGen, Xiang et al. 2025); a rate holds to the next row."""
+    """Request rates and mean token lengths of one model (ServeGen, Xiang et al. 2026); a rate holds to the next row."""
     table = _of_model(table, choice)
     name = f"{table.path}#{choice}" if choice else str(table.path)
     time_s = _from_first(table, "time_s", _numbers(table, "time_s"), strict=True)
     if len(time_s) < 2:
         raise ConfigError(f"{name}: one record is no series; at least two are needed")
-    rate_per_s = _numbers(table, "total_rate_req_s")
-    tokens = _numbers(table, "mean_input_tokens", empty=math.nan) + _numbers(
-        table, "mean_output_tokens", empty=math.nan
-    )
+    requests = _numbers(table, "total_rate_req_s")
+    means = [_numbers(table, f"mean_{side}_tokens", empty=math.nan) for side in ("input", "output")]
     step_s = float(np.median(np.diff(time_s)))
-    missing = np.flatnonzero(np.isnan(tokens))
-    notes = ()
+    missing = np.flatnonzero(np.isnan(means[0] + means[1]))
+    notes, spread = (), (LENGTHS_SCV, LENGTHS_SCV)
     if len(missing):
         if lengths.name is None:
             raise ConfigError(
                 f"{table.path}, line {table.lines[missing[0]]}: no mean token lengths; "
                 "name a trace of requests to draw them from with workload.token_lengths_from=PATH"
             )
-        requests = np.ceil(rate_per_s[missing] * step_s)
-        tokens[missing], source = _drawn(lengths, requests)
-        notes = (f"{len(missing)} of {len(tokens)} rows of {Path(name).name} give no token lengths: {source}",)
-    return Trace("rate", name, time_s, rate_per_s * tokens, step_s, notes)
+        drawn, spread, source = _drawn(lengths, np.ceil(requests[missing] * step_s))
+        for side, means_of_side in zip(drawn, means, strict=True):
+            means_of_side[missing] = side
+        notes = (f"{len(missing)} of {len(requests)} rows of {Path(name).name} give no token lengths: {source}",)
+    bunched = np.ones_like(requests)
+    if "rate_weighted_iat_cv" in table.columns:
+        bunched = _numbers(table, "rate_weighted_iat_cv", empty=1.0, largest=1e3) ** 2
+    return Trace("rate", name, time_s, requests, *means, step_s, notes, bunched, *spread)
 
 
 def _of_model(table: _Table, choice: str) -> _Table:
@@ -271,19 +256,32 @@ def _of_model(table: _Table, choice: str) -> _Table:
     return table._replace(lines=[table.lines[i] for i in rows], rows=[table.rows[i] for i in rows])
 
 
-def _drawn(lengths: _Lengths, requests: Floats) -> tuple[Floats, str]:
-    """Mean token length of as many requests per row, drawn from another trace (row,), and a note on the source."""
+def _lengths_of(lengths: _Lengths) -> Trace:
+    """The trace of requests from which missing token lengths are taken."""
     source = read(str(lengths.name), lengths.search)
     if source.kind != "requests":
         raise ConfigError(f"workload.token_lengths_from = {lengths.name!r}: must be a trace of requests, not of rates")
+    return source
+
+
+def _scv(values: Floats) -> float:
+    """Squared coefficient of variation, 0 where all is 0."""
+    mean = float(values.mean())
+    return float(values.var()) / mean**2 if mean > 0.0 else 0.0
+
+
+def _drawn(lengths: _Lengths, requests: Floats) -> tuple[tuple[Floats, Floats], tuple[float, float], str]:
+    """Mean lengths of prompts and outputs of as many requests per row, drawn from another trace; their spread; a note."""
+    source = _lengths_of(lengths)
     generator = np.random.default_rng(lengths.seed)
     counts = np.clip(requests, 1, MOST_DRAWS).astype(np.int64)
-    means = np.array([source.tokens[generator.integers(len(source.tokens), size=count)].mean() for count in counts])
+    both = np.stack([source.prompt_tokens, source.output_tokens])
+    prompt, output = np.array([both[:, generator.integers(both.shape[1], size=n)].mean(axis=1) for n in counts]).T
     note = (
         f"each takes the mean of up to {MOST_DRAWS} requests drawn with seed {lengths.seed} from "
         f"{Path(source.name).name}, whose mean is {source.tokens.mean():.0f} tokens"
     )
-    return means, note
+    return (prompt, output), (_scv(source.prompt_tokens), _scv(source.output_tokens)), note
 
 
 # The columns that name a format, and its reader.
@@ -293,4 +291,5 @@ _FORMATS: dict[tuple[str, ...], Callable[[_Table, str, _Lengths], Trace]] = {
     ("model", "time_s", "total_rate_req_s", "mean_input_tokens", "mean_output_tokens"): _rates,
     ("minute", "tokens_per_s"): _minutes,
     ("time_s", "tokens"): _plain,
+    ("time_s", "prompt_tokens", "output_tokens"): _plain,
 }
