@@ -1,7 +1,7 @@
 """Schedulers: how much of the fleet's work each satellite is to get, from what is seen of it. One function each.
 
-A scheduler gives every satellite a weight from 0 to 1 for each operation per second that it is able to do. Satellites
-of the largest weight are filled first in proportion; when they have all that they can do, more goes to the others.
+A scheduler gives every satellite a weight from 0 to 1 for each operation per second that it is able to do. Work is
+in proportion to the weights until those of the largest are full; then more goes to the others.
 """
 
 from typing import NamedTuple
@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.quantity import Fraction, TemperatureWidth, TimeConstant
-from kernels.registry import model
+from kernels.quantity import Efficiency, Fraction, TemperatureWidth, TimeConstant
+from kernels.registry import model, part
 
 
 class Seen(NamedTuple):
@@ -21,6 +21,12 @@ class Seen(NamedTuple):
     die_margin_k: Array  # of the hottest die below its limit
     waits_s: Array  # time in which the work that waits there could be done
     in_view_fraction: Array  # of the interval ahead, of a site on the ground; 1 where there are none to see
+
+
+@part("scheduler")
+def headroom(*, most_load: Efficiency = 1.0) -> Array:
+    """Part of what a satellite is able to do up to which it is filled, as long as there are others."""
+    return jnp.asarray(most_load)
 
 
 @model("scheduler")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernels import operations, registry
-from kernels.scheduler import Seen
+from kernels.scheduler import Seen, headroom
 from twin.prepare import Each, Shared
 from twin.scheduling import UNITS, Sums, poured
 from twin.state import Slow, Work
@@ -95,4 +95,5 @@ def _given_out(
             name: registry.call(scheduler, first.profiles["scheduler"], view) for name, view in look(able).items()
         }
     unit = first.nominal_flops.astype(jnp.float64) / UNITS
-    return poured(demand, weights, by, unit, fleet_sum), some
+    room = registry.call(headroom, first.profiles["scheduler"])
+    return poured(demand, weights, {name: room * flops for name, flops in by.items()}, unit, fleet_sum), some

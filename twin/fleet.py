@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kernels.queueing import THRESHOLDS_S
 from twin import processes, rollout, run_folder
 from twin.config import Config
+from twin.fleet_series import has_requests
 from twin.frames import nodes_of
 from twin.model import Model
 from twin.prepare import Cohort
@@ -67,4 +69,5 @@ def _axes(config: Config, model: Model) -> Axes:
         norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
         cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
         node=nodes,
+        wait_s=tuple(THRESHOLDS_S) if has_requests(model) else (),
     )

@@ -19,6 +19,7 @@ from twin.clock import Clock, compile_time
 from twin.config import Config, ConfigError
 from twin.endings import ending
 from twin.fleet import Fleet, frame_axes
+from twin.fleet_series import Requests, sums
 from twin.frames import gathered
 from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
@@ -212,6 +213,7 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
     structure, schedule = model.structure, model.structure.schedule
     chunk_share = sum(cohort.satellites for cohort in structure.cohorts) * (1 + schedule.settling_chunks)
     names = [str(name) for name in axes.name]
+    requests = Requests(model, cohorts) if axes.wait_s else None
     marks = list(start.record["marks"]) if start.record else chunks.marked(model, cohorts, tiles.carry)
     step, carry, frame = start.step, tiles.carry, start.frame
     program = chunks.first_program(model, start.step)
@@ -227,6 +229,7 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
             health.check_frames(columns, times, names, flight.chunk.done)
+            columns |= sums(columns) | (requests(columns, flight.chunk.done) if requests else {})
             record.append(columns)
             frame += count
             marks += flight.marks

@@ -12,9 +12,10 @@ import numpy as np
 from twin.refusal import ConfigError
 from twin.run_folder import existing
 from twin.store import NODE_TEMPERATURE, Axes, Columns
-from twin.variables import BY_NAME
+from twin.variables import BY_NAME, FLEET, REQUESTS
 
 GB = 1e9
+OF_FLEET = {variable.name for variable in (*FLEET, *REQUESTS)}
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,14 @@ class Selection:
     def pick(self, frames: Columns) -> Columns:
         """What is kept of frames of the whole fleet, (time, ..., satellite), in their order."""
         kept = {name: values for name, values in frames.items() if name in (*self.variables, NODE_TEMPERATURE.name)}
+        whole = {name: values for name, values in frames.items() if name in OF_FLEET}
         if self.shares:
             with ThreadPoolExecutor() as pool:  # sorting lets other threads run
                 found = pool.map(lambda values: quantiles(values, self.shares), kept.values())
-                return dict(zip(kept, found, strict=True))
+                return dict(zip(kept, found, strict=True)) | whole
         if self.columns is not None:
-            return {name: values[..., self.columns] for name, values in kept.items()}
-        return kept
+            return {name: values[..., self.columns] for name, values in kept.items()} | whole
+        return kept | whole
 
     def axes(self, fleet: Axes) -> Axes:
         """Axes of what is kept of frames on the axes of the whole fleet."""

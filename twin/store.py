@@ -20,7 +20,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from twin.refusal import ConfigError
 from twin.run_folder import SUMMARY, TELEMETRY
-from twin.variables import BY_NAME, Variable
+from twin.variables import BY_NAME, FLEET, REQUESTS, THRESHOLD, Variable
 
 FILL = np.float32(np.nan)
 # A write costs a millisecond and another per megabyte: chunks of 4 MB, but of no more than 64 chunks of the loop.
@@ -51,6 +51,7 @@ class Axes:
     cohort: np.ndarray
     node: tuple[str, ...]
     variables: tuple[str, ...] = tuple(BY_NAME)
+    wait_s: tuple[float, ...] = ()  # thresholds of how long requests wait, where there are any
     quantile: tuple[float, ...] = ()  # of the fleet, instead of satellites
     fleet: int = 0  # satellites simulated; 0: those of `satellite`
 
@@ -68,7 +69,7 @@ class Axes:
     def lengths(self) -> dict[str, int]:
         """Length of every dimension."""
         columns = len(self.quantile) or self.satellite.size
-        return {"time": self.time.size, "node": len(self.node), self.column: columns}
+        return {"time": self.time.size, "node": len(self.node), THRESHOLD: len(self.wait_s), self.column: columns}
 
     def coordinates(self) -> dict[str, Any]:
         """As xarray coordinates, without time."""
@@ -83,15 +84,19 @@ class Axes:
                 "norad_id": ("satellite", self.norad_id, {"long_name": "Catalogue number, 0 for none"}),
                 "cohort": ("satellite", self.cohort, {"long_name": "Satellites of one design"}),
             }
+        if self.wait_s:
+            coords[THRESHOLD] = (THRESHOLD, np.array(self.wait_s), {"long_name": "Wait of a request", "units": "s"})
         return coords | ({"node": ("node", np.array(self.node, dtype=object))} if self.node else {})
 
     def table(self) -> tuple[Variable, ...]:
         """What is kept, as rows of the table of variables."""
-        kept = tuple(BY_NAME[name] for name in self.variables)
+        kept = (*(BY_NAME[name] for name in self.variables), *FLEET, *(REQUESTS if self.wait_s else ()))
         return (*kept, NODE_TEMPERATURE) if self.node else kept
 
     def dims(self, variable: Variable) -> tuple[str, ...]:
         """Dimensions of a variable."""
+        if variable in (*FLEET, *REQUESTS):
+            return ("time", THRESHOLD) if variable.name == "share_waiting_longer" else ("time",)
         return ("time", "node", self.column) if variable is NODE_TEMPERATURE else ("time", self.column)
 
 
@@ -219,14 +224,14 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
     """Arrays of a new store, without their data but for the time."""
     lengths = axes.lengths
     together, wide = _chunk(frames_at_once, lengths[axes.column])
-    chunk = {"time": together, "node": 1, axes.column: wide}
+    chunk = {"time": together, "node": 1, THRESHOLD: lengths[THRESHOLD], axes.column: wide}
     for variable in axes.table():
         dims = axes.dims(variable)
         group.create_array(
             variable.name,
             shape=tuple(lengths[d] for d in dims),
             chunks=tuple(max(min(chunk[d], lengths[d]) if d != "time" else chunk[d], 1) for d in dims),
-            dtype="float32",
+            dtype="float64" if variable in FLEET else "float32",
             compressors=CODECS,
             fill_value=FILL,
             dimension_names=dims,

@@ -101,6 +101,24 @@ TELEMETRY = (
     Variable("ground_site", "1", "end", "Number of the site on the ground that is used most, -1 for none", -1.0, 1e4),
 )
 
+# Of the whole fleet, kept beside whatever is kept of its satellites.
+FLEET = (
+    Variable("fleet_assigned_flops", "flop/s", "mean", "Work assigned to the fleet"),
+    Variable("fleet_delivered_flops", "flop/s", "mean", "Work that the fleet delivers"),
+    Variable("fleet_dropped_flops", "flop/s", "mean", "Work that the fleet gives up"),
+    Variable("fleet_backlog_flop", "flop", "end", "Work of the fleet that waits"),
+    Variable("fleet_downlink_bit_per_s", "bit/s", "mean", "Results that the fleet sends down"),
+    Variable("fleet_data_backlog_bit", "bit", "end", "Results of the fleet that wait for a way down"),
+    Variable("fleet_satellites_in_contact", "1", "end", "Satellites that a site on the ground receives"),
+)
+# Where requests arrive.
+REQUESTS = (
+    Variable("fleet_requests_per_s", "1/s", "mean", "Requests that arrive"),
+    Variable("fleet_service_s", "s", "mean", "Time in service of a request"),
+    Variable("share_waiting_longer", "1", "mean", "Share of the requests that wait longer for a free slot"),
+)
+THRESHOLD = "wait_s"  # dimension of what depends on how long requests wait
+
 TOTALS = (
     Total("array_energy_j", "J", "sum", "array_power_w", "Energy drawn from the array"),
     Total("load_energy_j", "J", "sum", "load_power_w", "Energy used on board"),
