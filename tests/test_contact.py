@@ -113,7 +113,8 @@ def test_time_in_view_is_that_of_astropy(config, fleet, name):
 def test_time_in_view_is_near_that_of_sgp4(config, fleet, sets, name):
     """SGP4 knows the short-period terms that the twin leaves out: within 5 s in each interval, within 0.6 % of a day.
 
-    Seen from Svalbard the twin's passes are longer by a second or two, as those terms lower orbits near the poles.
+    Passes of less than three minutes begin and end where the elevation hardly changes: within 8 s. Seen from Svalbard
+    the twin's are longer by a second or two, as those terms lower orbits near the poles.
     """
     structure, shared, anchor = fleet
     seen = INTERVAL_S * np.asarray(of_a_day(alone(structure, name), shared, anchor).seen_fraction)
@@ -122,9 +123,11 @@ def test_time_in_view_is_near_that_of_sgp4(config, fleet, sets, name):
     assert not errors.any()
     for k, (label, _, _) in enumerate(sets):
         exact = seconds_in_view(heights(config, name, 1e3 * places_km[k]))
-        apart = np.abs(seen[:, k] - exact)
-        print(f"{label:28s} {apart.max():5.2f} s, of the day {seen[:, k].sum():7.1f} s against {exact.sum():7.1f} s")
-        assert apart.max() < 5.0 and seen[:, k].sum() == pytest.approx(exact.sum(), rel=6e-3)
+        apart, grazing = np.abs(seen[:, k] - exact), in_grazing_passes(exact)
+        print(f"{label:28s} {apart[~grazing].max():5.2f} s, grazing {apart[grazing].max():5.2f} s", end=" ")
+        print(f"of the day {seen[:, k].sum():7.1f} s against {exact.sum():7.1f} s")
+        assert apart[~grazing].max() < 5.0 and apart.max() < 8.0
+        assert seen[:, k].sum() == pytest.approx(exact.sum(), rel=6e-3)
 
 
 # --- What it is made of -----------------------------------------------------------------------------------------------
@@ -162,7 +165,8 @@ def test_rate_is_that_of_the_kernels_at_instants(fleet, day):
     def at(time_s):
         place = orbit.place(anchor.elements, anchor.rates, time_s)
         turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s
-        sight = ground_link.sight(sites, turned, tuple(place.radius_m * part for part in place.direction))
+        fixed = ground_link.earth_fixed(tuple(place.radius_m * part for part in place.direction), turned)
+        sight = ground_link.sight(sites, fixed, fixed)
         seen = sight.sin_elevation > jnp.sin(network["min_elevation_rad"])
         rate = registry.call(ground_link.radio, network, sender, sight)
         return jnp.where(seen, rate * site["clear_sky_fraction"], 0.0)[0]

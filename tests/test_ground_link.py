@@ -39,7 +39,7 @@ def sites_of(values):
 
 def rate(network, terminal, sin_elevation, range_m):
     sender = registry.call(registry.models("downlink")[terminal["model"]], terminal)
-    sight = Sight(jnp.asarray(sin_elevation), jnp.asarray(range_m))
+    sight = Sight(jnp.asarray(sin_elevation), jnp.zeros(()), jnp.asarray(range_m))
     return registry.call(registry.models("ground_network")[network["model"]], network, sender, sight)
 
 
@@ -50,7 +50,7 @@ def test_sites_lie_where_astropy_puts_them():
     """Geodetic places on the ellipsoid of WGS-84, to a millimetre."""
     for name in NETWORKS:
         sites = sites_of(network(name)[0])
-        ours = np.stack(ground_link.site_m(sites, ground_link.zenith(sites, jnp.zeros(()))), axis=-1)
+        ours = np.stack(ground_link.site_m(sites), axis=-1)
         there = EarthLocation.from_geodetic(
             sites.longitude_rad * u.rad, sites.latitude_rad * u.rad, sites.height_m * u.m, ellipsoid="WGS84"
         )
@@ -66,29 +66,38 @@ def test_elevation_and_range_are_those_of_astropy():
     turned = const.SIDEREAL_ANGLE_J2000_RAD + const.SIDEREAL_RATE_RAD_PER_DAY * (times.jd - 2451545.0)
     above = generator.normal(size=(3, 500))
     above *= (const.EARTH_RADIUS_M + generator.uniform(4e5, 2e6, 500)) / np.linalg.norm(above, axis=0)
-    ours = [
-        ground_link.sight(Sites(*(leaf[k : k + 1] for leaf in sites)), jnp.asarray(turn), tuple(map(jnp.asarray, p)))
-        for k, turn, p in zip(np.arange(500) % 10, np.mod(turned, 2.0 * np.pi), above.T, strict=True)
-    ]
+    turns = jnp.asarray(np.mod(turned, 2.0 * np.pi))
+    place = ground_link.earth_fixed(tuple(map(jnp.asarray, above)), turns)
+    which = np.arange(500) % 10, np.arange(500)
+    ours = Sight(*(np.asarray(leaf)[which] for leaf in ground_link.sight(sites, place, place)))
     fixed = TEME(CartesianRepresentation(*above * u.m), obstime=times).transform_to(ITRS(obstime=times))
-    where = (leaf[np.arange(500) % 10] for leaf in sites[:3])
-    longitude, latitude, height = (np.asarray(each) for each in (lambda a, b, c: (b, a, c))(*where))
+    latitude, longitude, height = (np.asarray(leaf)[which[0]] for leaf in sites[:3])
     location = EarthLocation.from_geodetic(longitude * u.rad, latitude * u.rad, height * u.m)
     near = fixed.cartesian - location.get_itrs(times).cartesian
     seen = ITRS(near, obstime=times, location=location).transform_to(AltAz(obstime=times, location=location))
     elevation, range_m = seen.alt.to_value(u.rad), near.norm().to_value(u.m)
-    np.testing.assert_allclose([float(s.range_m[0]) for s in ours], range_m, rtol=1e-3)
-    apart_rad = np.abs(np.arcsin([float(s.sin_elevation[0]) for s in ours]) - elevation)
+    np.testing.assert_allclose(ours.range_m, range_m, rtol=1e-3)
+    apart_rad = np.abs(np.arcsin(ours.sin_elevation) - elevation)
     assert np.degrees(apart_rad.max()) < 0.01
 
 
 def test_a_satellite_overhead_stands_at_ninety_degrees():
     sites = Sites(*(jnp.asarray([number]) for number in (0.7, 1.2, 500.0, 1.0)))
-    up = ground_link.zenith(sites, jnp.asarray(2.0))
-    place = tuple(a[0] + 6e5 * b[0] for a, b in zip(ground_link.site_m(sites, up), up, strict=True))
-    sight = ground_link.sight(sites, jnp.asarray(2.0), place)
+    place = tuple(a[0] + 6e5 * b[0] for a, b in zip(ground_link.site_m(sites), ground_link.zenith(sites), strict=True))
+    sight = ground_link.sight(sites, place, place)
     assert float(sight.sin_elevation[0]) == pytest.approx(1.0, abs=1e-12)
     assert float(sight.range_m[0]) == pytest.approx(6e5, rel=1e-9)
+
+
+def test_elevation_rises_by_its_rate():
+    sites = sites_of(network("ka_polar")[0])
+    place, velocity = (tuple(map(jnp.asarray, vector)) for vector in ((2e6, 1e6, 6.6e6), (-7e3, 1e3, 2e3)))
+    later, sooner = (
+        ground_link.sight(sites, tuple(a + t * b for a, b in zip(place, velocity, strict=True)), velocity)
+        for t in (0.05, -0.05)
+    )
+    found = ground_link.sight(sites, place, velocity).sin_elevation_rate_per_s
+    np.testing.assert_allclose(found, (later.sin_elevation - sooner.sin_elevation) / 0.1, rtol=1e-6)
 
 
 # --- Rates ------------------------------------------------------------------------------------------------------------
@@ -193,7 +202,7 @@ def test_gradients_equal_finite_differences(name):
             given[end][key] = number
         place = tuple(numbers[len(names) : len(names) + 3, None])
         own = Sites(*numbers[len(names) + 3 :].reshape(4, -1))
-        sight = ground_link.sight(own, jnp.asarray(0.3), place)
+        sight = ground_link.sight(own, place, place)
         each = rate(given["network"], given["terminal"], sight.sin_elevation, sight.range_m)
         use = ground_link.use_of_sites(each, own.clear_sky_fraction[:, None])
         return jnp.log(jnp.sum(use * each))
