@@ -1,7 +1,6 @@
 """How long requests wait: many servers, one queue, from the state of the queue in an interval.
 
-Two waits meet. Work that is left over from before (`backlog_s_at_start` to `backlog_s_at_end`, linear in between) delays
-every arrival alike: a fluid. Arrivals that bunch by chance wait besides where servers are almost all busy: a share of
+Two waits meet. Work left over from before (`backlog_s_at_start` to `backlog_s_at_end`, linear in between) delays every arrival alike: a fluid. Arrivals that bunch by chance wait besides where servers are almost all busy: a share of
 them, Erlang's, exponentially long (Whitt 1993, Production and Operations Management 2, 114). The longer one counts:
 while a backlog is worked off, chance moves its end to and fro and adds nothing.
 """
@@ -60,9 +59,9 @@ def erlang_b(servers: Scalar, load: Scalar) -> Array:
     return jnp.exp(density) / gammaincc(servers + 1.0, servers * load)
 
 
-def _correction(load: Array, servers: Array, arrival_scv: Array, service_scv: Array) -> Array:
-    """Mean wait over that of Allen and Cunneen, which many servers make wrong: Whitt 1993, equations 2.14 to 2.25."""
-    idle, mean_scv = jnp.maximum(1.0 - load, 0.0), 0.5 * (arrival_scv + service_scv)
+def _correction(load: Array, idle: Array, servers: Array, arrival_scv: Array, service_scv: Array) -> Array:
+    """Mean wait over that of Allen and Cunneen, which many servers make wrong: Whitt 1993, equations 2.16 to 2.25."""
+    mean_scv = 0.5 * (arrival_scv + service_scv)
     roots = (servers - 1.0) * (jnp.sqrt(4.0 + 5.0 * servers) - 2.0) / (16.0 * servers)
     gamma = jnp.clip(idle * roots / load, 0.0, 0.24)
     regular_service = 1.0 + gamma
@@ -89,9 +88,10 @@ def chance_wait(queue: Queue) -> Wait:
     width = sm.sqrt(idle**2 + grown)
     peakedness = jnp.maximum(1.0 + (arrival_scv - 1.0) / (1.0 + service_scv), 0.1)
     blocked = erlang_b(servers / peakedness, load)
-    share = blocked / (blocked + 0.5 * (idle + width) * (1.0 - blocked))
-    mean_s = 0.5 * unrest_s / width * _correction(load, servers, arrival_scv, service_scv)
-    return Wait(share, jnp.minimum(mean_s, LONGEST_WAIT_S))
+    spare = jnp.maximum(0.5 * (idle + width), 0.0)  # a smooth maximum of idle and 0
+    share = blocked / (blocked + spare * (1.0 - blocked))
+    mean_s = 0.5 * unrest_s / width * _correction(load, spare, servers, arrival_scv, service_scv)
+    return Wait(jnp.minimum(share, 1.0), jnp.minimum(mean_s, LONGEST_WAIT_S))
 
 
 def _backlogs_s(queue: Queue) -> tuple[Array, Array]:

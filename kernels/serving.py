@@ -64,8 +64,8 @@ def service(
     """Service of requests with such mean numbers of tokens, arrays of one shape.
 
     `load` is the work that arrives over what can be done. The time in service grows linearly with the slots in use,
-    which are as many as arrive in that time (Little 1961): less than in proportion to the load. A step of decoding takes
-    `least_time_per_output_token_s` in an empty replica and `time_per_output_token_s` in a full one.
+    which are as many as arrive in that time (Little 1961): fewer than in proportion to the load. A step of decoding
+    takes `least_time_per_output_token_s` in an empty replica and `time_per_output_token_s` in a full one.
     """
     prompt_s = work_flop_per_token / (accelerators_per_replica * prefill_flops)
     prefill_s = prompt_tokens * prompt_s

@@ -1,4 +1,4 @@
-"""Work asked of the fleet: steady, following a trace or days of regions, or by the place of a satellite in its orbit."""
+"""Work asked of the fleet: steady, of a trace or days of regions, or by the place of a satellite in its orbit."""
 
 from typing import NamedTuple
 

@@ -3,15 +3,15 @@
 import gzip
 import os
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twin.config import ConfigError
-from twin.inputs import traces
+from twin.config import ConfigError, profile
+from twin.inputs import arrivals, traces
 from twin.inputs.data_files import find
 
 DATA = Path(__file__).parent.parent / "conf" / "data"
@@ -24,6 +24,7 @@ REQUESTS = {
     "2024-05-10 00:00:20.009930+00:00,15,5\n2024-05-10 00:00:40.009930+00:00,60,0\n",
     "mooncake": "timestamp_ms,input_tokens,output_tokens\n0,4,6\n20000,15,5\n40000,60,0\n",
     "plain": "time_s,tokens\n5,10\n25.0,20\n4.5e1,60\n",
+    "plain_in_and_out": "time_s,prompt_tokens,output_tokens\n5,4,6\n25,15,5\n45,60,0\n",
     "other_columns": "tokens,user,time_s\n10,a,0\n20,b,20\n60,c,40\n",
     "crlf_and_blank_lines": "\r\n time_s , tokens \r\n\r\n0,10\r\n20 , 20\r\n40,60",
     "gzip": gzip.compress(b"time_s,tokens\n0,10\n20,20\n40,60\n"),
@@ -41,17 +42,33 @@ def write(tmp_path: Path, content: str | bytes, name: str = "trace.csv") -> Path
     return path
 
 
-def workload(file: str | Path | None, **changes) -> SimpleNamespace:
-    """A validated profile's attributes."""
+def workload(file: str | Path | None, **changes: Any) -> Any:
+    """A validated profile of a model that needs 141.2 GFLOP per token."""
     values = {
+        "model": "trace",
         "file": None if file is None else str(file),
-        "repeat": True,
-        "scale": None,
-        "load_fraction": 0.6,
+        "carry_over": 1.0,
+        "power_intensity": 0.2,
+        "work_efficiency": 0.35,
+        "load_floor": 0.5,
+        "half_load": 1.0,
+        "least_load": 0.1,
         "work_flop_per_token": 1.412e11,
-        "token_lengths_from": None,
+        "prefill_flops": 4.945e14,
+        "accelerators_per_replica": 4.0,
+        "slots_per_replica": 256.0,
+        "time_per_output_token_s": 0.04,
+        "least_time_per_output_token_s": 0.017,
     }
-    return SimpleNamespace(**{**values, **changes})
+    return profile("workload", {**values, **changes})
+
+
+def demand_flops(
+    workload: Any, nominal_flops: float, interval_s: float, intervals: int, search: Path | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Demand and remarks of a run from midnight on."""
+    flops, _, notes = arrivals.of_workload(workload, nominal_flops, interval_s, intervals, 0, search, 0.0)
+    return flops, notes
 
 
 @pytest.mark.parametrize("content", REQUESTS.values(), ids=REQUESTS)
@@ -65,9 +82,9 @@ def test_every_format_of_requests_gives_the_same_trace(tmp_path: Path, content: 
 
 def test_requests_on_a_grid(tmp_path: Path) -> None:
     trace = traces.read(write(tmp_path, REQUESTS["plain"]))
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 10.0, 6, False), [1.0, 0.0, 2.0, 0.0, 6.0, 0.0])
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 30.0, 4, True), [1.0, 2.0, 1.0, 2.0])
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 600.0, 3, True), [1.5, 1.5, 1.5])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 10.0, 6, False), [1.0, 0.0, 2.0, 0.0, 6.0, 0.0])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 30.0, 4, True), [1.0, 2.0, 1.0, 2.0])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 600.0, 3, True), [1.5, 1.5, 1.5])
 
 
 def test_rates_of_a_model(tmp_path: Path) -> None:
@@ -75,14 +92,14 @@ def test_rates_of_a_model(tmp_path: Path) -> None:
     trace = traces.read(f"{path}#small")
     assert trace.kind == "rate" and trace.length_s == 1800.0
     np.testing.assert_allclose(trace.tokens, [30.0, 0.0, 80.0])
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 300.0, 6, False), [30.0, 30.0, 0.0, 0.0, 80.0, 80.0])
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 900.0, 4, True), [20.0, 160.0 / 3.0, 20.0, 160.0 / 3.0])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 300.0, 6, False), [30.0, 30.0, 0.0, 0.0, 80.0, 80.0])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 900.0, 4, True), [20.0, 160.0 / 3.0, 20.0, 160.0 / 3.0])
 
 
 def test_missing_minutes_have_no_demand(tmp_path: Path) -> None:
     trace = traces.read(write(tmp_path, "minute,tokens_per_s\n10,30\n11,20\n14,50\n15,0\n"))
     assert trace.length_s == 360.0
-    np.testing.assert_allclose(traces.tokens_per_s(trace, 60.0, 6, False), [30.0, 20.0, 0.0, 0.0, 50.0, 0.0])
+    np.testing.assert_allclose(arrivals.tokens_per_s(trace, 60.0, 6, False), [30.0, 20.0, 0.0, 0.0, 50.0, 0.0])
 
 
 def test_missing_lengths_are_drawn_from_another_trace(tmp_path: Path) -> None:
@@ -162,28 +179,28 @@ def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.csv: no such file"):
         traces.read(tmp_path / "nowhere.csv")
     with pytest.raises(ConfigError, match=r"workload\.file: missing"):
-        traces.demand_flops(workload(None), 1e18, 300.0, 12, 0)
+        demand_flops(workload(None), 1e18, 300.0, 12)
 
 
 def test_a_short_trace_is_repeated_or_refused(tmp_path: Path) -> None:
     path = write(tmp_path, REQUESTS["plain"])
     with pytest.raises(ConfigError, match=r"the trace lasts 60 s, the run 120 s"):
-        traces.demand_flops(workload(path, repeat=False), 1e18, 30.0, 4, 0)
-    _, notes = traces.demand_flops(workload(path), 1e18, 30.0, 4, 0)
+        demand_flops(workload(path, repeat=False), 1e18, 30.0, 4)
+    _, notes = demand_flops(workload(path), 1e18, 30.0, 4)
     assert notes[0] == "trace of 60 s repeated 2.0 times over the run"
 
 
 def test_one_instant_cannot_be_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"all records are of one instant"):
-        traces.tokens_per_s(traces.read(write(tmp_path, "time_s,tokens\n0,1\n")), 10.0, 3, True)
+        arrivals.tokens_per_s(traces.read(write(tmp_path, "time_s,tokens\n0,1\n")), 10.0, 3, True)
 
 
 def test_scale_is_chosen_or_given(tmp_path: Path) -> None:
     path = write(tmp_path, REQUESTS["plain"])
-    demand, notes = traces.demand_flops(workload(path), 1e18, 30.0, 2, 0)
+    demand, notes = demand_flops(workload(path), 1e18, 30.0, 2)
     assert demand.mean() == pytest.approx(0.6e18)
     assert notes == ["trace scaled by 2.8329e+06 to 0.60 of the fleet's nominal capacity"]
-    demand, notes = traces.demand_flops(workload(path, scale=2.0), 1e18, 30.0, 2, 0)
+    demand, notes = demand_flops(workload(path, scale=2.0), 1e18, 30.0, 2)
     np.testing.assert_allclose(demand, np.array([1.0, 2.0]) * 2.0 * 1.412e11)
     assert not notes
 
@@ -191,7 +208,7 @@ def test_scale_is_chosen_or_given(tmp_path: Path) -> None:
 def test_no_demand_within_the_run(tmp_path: Path) -> None:
     path = write(tmp_path, "time_s,tokens\n0,0\n100,5\n")
     with pytest.raises(ConfigError, match=r"asks for nothing in its first 60 s"):
-        traces.demand_flops(workload(path), 1e18, 30.0, 2, 0)
+        demand_flops(workload(path), 1e18, 30.0, 2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -203,9 +220,9 @@ def test_no_demand_within_the_run(tmp_path: Path) -> None:
 )
 def test_no_token_is_lost_over_whole_turns(gaps: list[float], turns: int, pieces: int, kind) -> None:
     time_s = np.concatenate([[0.0], np.cumsum(np.array(gaps) + (0.1 if kind == "rate" else 0.0))])
-    trace = traces.Trace(kind, "trace", time_s, np.arange(1.0, len(time_s) + 1.0), 7.0)
+    trace = traces.Trace(kind, "trace", time_s, *np.ones((2, len(time_s))), np.arange(float(len(time_s))), 7.0)
     interval_s = trace.length_s * turns / pieces
-    total = float(traces.tokens_per_s(trace, interval_s, pieces, True).sum()) * interval_s
+    total = float(arrivals.tokens_per_s(trace, interval_s, pieces, True).sum()) * interval_s
     held_s = np.diff(np.append(time_s, trace.length_s)) if kind == "rate" else np.ones(len(time_s))
     assert total == pytest.approx(turns * float((trace.tokens * held_s).sum()), rel=1e-9)
 
@@ -219,7 +236,7 @@ def test_corrupted_traces_are_refused_or_harmless(tmp_path: Path, data, characte
     at = data.draw(st.integers(0, len(text) - 1))
     path = write(tmp_path, text[:at] + character + text[at + 1 :])
     try:
-        demand, _ = traces.demand_flops(workload(path), 1e18, 30.0, 4, 0)
+        demand, _ = demand_flops(workload(path), 1e18, 30.0, 4)
     except ConfigError as error:
         assert "\n" not in str(error)
         return
@@ -236,7 +253,7 @@ def test_corrupted_traces_are_refused_or_harmless(tmp_path: Path, data, characte
 )
 def test_traces_of_the_package(file: str, lengths: str | None, length_s: float) -> None:
     assert traces.read(file, DATA, lengths).length_s == pytest.approx(length_s, abs=1.0)
-    demand, notes = traces.demand_flops(workload(file, token_lengths_from=lengths), 1e20, 300.0, 288, 0, DATA)
+    demand, notes = demand_flops(workload(file, token_lengths_from=lengths), 1e20, 300.0, 288, DATA)
     assert demand.shape == (288,) and (demand > 0.0).all()
     assert demand.mean() == pytest.approx(0.6e20)
     assert notes
@@ -246,5 +263,5 @@ def test_traces_of_the_package(file: str, lengths: str | None, length_s: float) 
 @pytest.mark.parametrize("file", ["azure_llm_2023_code.csv.gz", "burstgpt_week1_tokens_per_s_1min.csv.gz"])
 def test_other_published_traces(file: str) -> None:
     assert find(file).is_file()
-    demand, _ = traces.demand_flops(workload(file), 1e20, 60.0, 1440, 0)
+    demand, _ = demand_flops(workload(file), 1e20, 60.0, 1440)
     assert demand.mean() == pytest.approx(0.6e20)

@@ -217,7 +217,7 @@ def _slow_weight(schedule: Schedule) -> float:
 def _with_demand(
     config: Config, structure: Structure, params: Params, environment: Environment
 ) -> tuple[Environment, list[str]]:
-    """The environment with the demand of a series, scaled to the fleet's capacity unless told otherwise, and remarks."""
+    """The environment with the demand of a series, scaled to capacity unless told otherwise, and remarks."""
     prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
     nominal = sum(
         float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites

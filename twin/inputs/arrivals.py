@@ -2,14 +2,14 @@
 
 Twice the trace is twice as many requests of the same kind: independent copies of its users in their number, and the ups
 and downs of its rate from interval to interval in step. Superposed, independent copies keep the ratio of variance to
-mean of their counts: `arrival_scv` does not depend on the scale. It is this ratio, over windows of BURST_WINDOW_S within
-an interval: for renewals the squared coefficient of variation of the times between arrivals, and beyond these it has the
-bunches that fill a queue.
+mean of their counts: `arrival_scv` does not depend on the scale. It is this ratio over windows of BURST_WINDOW_S in an
+interval: for renewals the squared coefficient of variation of the times between arrivals; it has the bunches besides.
 
 The window was chosen by its fit: of the times between arrivals and windows of 5, 10, 20 and 30 s, 10 s came nearest to
-simulated waits of the Azure conversation trace at 75 to 85 % load, which therefore tests it no more. On the Mooncake
-trace, which had no part in that, mean waits at 70 and 80 % load come within 6 %, those by times between arrivals are 7
-to 14 times too long (its clock ticks in seconds); the longest waits miss by more.
+simulated waits of the Azure conversation trace at 75 to 85 % load, which therefore tests it no more. In intervals of
+300 s mean waits of that trace are 10 to 11 % short there, and 34 % at 90 %. Those of the Mooncake trace, which had no
+part in the choice, err by -10, 6 and 23 % at 70, 80 and 90 %; by times between arrivals they would be 4 to 14 times too
+long, for its clock ticks in seconds. In intervals of 60 s that clock misleads this ratio too (75 % at 80 % load).
 """
 
 from typing import Any, NamedTuple
@@ -74,8 +74,11 @@ def of_workload(
     if scale is None:
         scale = workload.load_fraction * nominal_flops / float(demand.mean())
         notes.append(f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity")
-    sums = _sums(trace, workload, interval_s, intervals) if trace.counted else None
-    return Demand(demand * scale, sums and Sums(*(scale * values for values in sums)), notes)
+    if not trace.counted:
+        return Demand(demand * scale, None, notes)
+    of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
+    found = sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals)
+    return Demand(demand * scale, Sums(*(scale * values for values in found)), notes)
 
 
 def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) -> Floats:
@@ -94,10 +97,10 @@ def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) 
     return _on_grid(trace, trace.tokens, interval_s, intervals) / interval_s
 
 
-def of_sums(sums: Sums) -> Arrivals:
+def of_sums(found: Sums) -> Arrivals:
     """Arrivals in intervals with such sums; the sums of requests are rounded, so that they add up."""
-    requests = np.diff(np.floor(np.concatenate([[0.0], np.cumsum(sums.requests)]) + 0.5))
-    each = [_over(values, sums.requests) for values in sums[1:]]
+    requests = np.diff(np.floor(np.concatenate([[0.0], np.cumsum(found.requests)]) + 0.5))
+    each = [_over(values, found.requests) for values in found[1:]]
     prompt, output, service_s, service_s2, bunched = each
     return Arrivals(requests, prompt, output, bunched, np.maximum(_over(service_s2, service_s**2) - 1.0, 0.0))
 
@@ -108,20 +111,18 @@ def _on_grid(trace: Trace, values: Floats, interval_s: float, intervals: int) ->
     turns = np.floor((edges_s + ROUNDING_S) / trace.length_s)
     within_s = np.maximum(edges_s - turns * trace.length_s, 0.0)
     if trace.kind == "requests":
-        sums = np.concatenate([[0.0], np.cumsum(values)])
-        before = sums[np.searchsorted(trace.time_s, within_s - ROUNDING_S, side="left")]
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        before = total[np.searchsorted(trace.time_s, within_s - ROUNDING_S, side="left")]
     else:
         knots_s = np.append(trace.time_s, trace.length_s)
-        sums = np.concatenate([[0.0], np.cumsum(values * np.diff(knots_s))])
-        before = np.interp(within_s, knots_s, sums)
-    return np.diff(before + turns * sums[-1])
+        total = np.concatenate([[0.0], np.cumsum(values * np.diff(knots_s))])
+        before = np.interp(within_s, knots_s, total)
+    return np.diff(before + turns * total[-1])
 
 
-def _sums(trace: Trace, workload: Any, interval_s: float, intervals: int) -> Sums:
-    """Requests of a trace as they are, per interval."""
-    of_prompt, of_output = (
-        float(seconds) for seconds in registry.call(serving.full_seconds_per_token, workload.model_dump())
-    )
+def sums(trace: Trace, seconds_per_token: tuple[float, float], interval_s: float, intervals: int) -> Sums:
+    """Requests of a trace as they are, per interval; `seconds_per_token` in service: of prompt, of output."""
+    of_prompt, of_output = seconds_per_token
     prompt_s, output_s = of_prompt * trace.prompt_tokens, of_output * trace.output_tokens
     squared = (prompt_s + output_s) ** 2 + trace.prompt_scv * prompt_s**2 + trace.output_scv * output_s**2
     each = (trace.prompt_tokens, trace.output_tokens, prompt_s + output_s, squared)

@@ -26,8 +26,8 @@ class Trace:
 
     A record is a request, or a rate of `requests` per second until the next record; its tokens (record,) are per
     request. `step_s` is the mean time between requests, or the step of the series: what follows the last record. In a
-    series `arrival_scv` (record,) and the two of the lengths are squared coefficients of variation that its source gives
-    or leaves to an assumption; in a trace of requests they are in the records. Where a source tells of tokens only,
+    series `arrival_scv` (record,) and the two of the lengths are squared coefficients of variation, given by its source
+    or assumed; in a trace of requests they are in the records. Where a source tells of tokens only,
     not of requests, `counted` is false and each request stands for one token.
     """
 
@@ -210,9 +210,9 @@ def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
         f"{table.path.name} tells of tokens only: requests take the mean lengths of {Path(source.name).name}, "
         f"{prompt:.0f} and {output:.0f} tokens"
     )
-    spread = {"prompt_scv": _scv(source.prompt_tokens), "output_scv": _scv(source.output_tokens)}
+    spread = _scv(source.prompt_tokens), _scv(source.output_tokens)
     requests = rates / (prompt + output)
-    return Trace("rate", name, time_s, requests, prompt * one, output * one, 60.0, (note,), one, **spread)
+    return Trace("rate", name, time_s, requests, prompt * one, output * one, 60.0, (note,), one, *spread)
 
 
 def _rates(table: _Table, choice: str, lengths: _Lengths) -> Trace:
@@ -240,7 +240,7 @@ def _rates(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     bunched = np.ones_like(requests)
     if "rate_weighted_iat_cv" in table.columns:
         bunched = _numbers(table, "rate_weighted_iat_cv", empty=1.0, largest=1e3) ** 2
-    return Trace("rate", name, time_s, requests, *means, step_s, notes, bunched, *spread)
+    return Trace("rate", name, time_s, requests, means[0], means[1], step_s, notes, bunched, spread[0], spread[1])
 
 
 def _of_model(table: _Table, choice: str) -> _Table:
@@ -271,7 +271,7 @@ def _scv(values: Floats) -> float:
 
 
 def _drawn(lengths: _Lengths, requests: Floats) -> tuple[tuple[Floats, Floats], tuple[float, float], str]:
-    """Mean lengths of prompts and outputs of as many requests per row, drawn from another trace; their spread; a note."""
+    """Mean lengths of prompts and outputs of so many requests per row of another trace; their spread; a note."""
     source = _lengths_of(lengths)
     generator = np.random.default_rng(lengths.seed)
     counts = np.clip(requests, 1, MOST_DRAWS).astype(np.int64)
