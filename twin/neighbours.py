@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
-from scipy.constants import speed_of_light
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
 from kernels import orbit
+from kernels.constants import SPEED_OF_LIGHT_M_PER_S
 from twin.anchor import anchor_at
 from twin.model import Model
 from twin.prepare import prepare
@@ -68,7 +68,8 @@ def nearest(places_m: Places, count: int, range_m: float, sees: Sees) -> Graph:
     satellites, tree = len(places_m), KDTree(places_m)
     seeking, among, links = np.arange(satellites), count + 1, []
     while seeking.size:
-        _, other = tree.query(places_m[seeking], k=among, distance_upper_bound=range_m, workers=-1)
+        found = tree.query(places_m[seeking], k=among, distance_upper_bound=range_m, workers=-1)
+        other = np.asarray(found[1])
         one = np.broadcast_to(seeking[:, None], other.shape)
         open_to = (other < satellites) & (other != one)
         open_to[open_to] = sees(places_m[one[open_to]], places_m[other[open_to]])
@@ -99,7 +100,7 @@ def components(graph: Graph) -> NDArray[np.int64]:
 
 def routes(graph: Graph, source: int, hop_s: float = 0.0) -> Routes:
     """Fewest links and least delay from a satellite to all: light's time, and `hop_s` in every satellite it enters."""
-    delay = _matrix(graph, graph.length_m / speed_of_light + hop_s)
+    delay = _matrix(graph, graph.length_m / SPEED_OF_LIGHT_M_PER_S + hop_s)
     return Routes(
         dijkstra(delay, directed=False, indices=source, unweighted=True),
         dijkstra(delay, directed=False, indices=source),
@@ -108,8 +109,8 @@ def routes(graph: Graph, source: int, hop_s: float = 0.0) -> Routes:
 
 def least_distance_m(places_m: Places) -> float:
     """Between any two satellites. [m]"""
-    distance, _ = KDTree(places_m).query(places_m, k=2, workers=-1)
-    return float(np.min(distance[:, 1]))
+    distance_m = np.asarray(KDTree(places_m).query(places_m, k=2, workers=-1)[0])
+    return float(np.min(distance_m[:, 1]))
 
 
 def bisection_links(graph: Graph, places_m: Places) -> int:
