@@ -179,6 +179,17 @@ VoltagePerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("V/K", -0.1
 CurrentDensityPoints = Annotated[Array | Sequence[Array], Quantity("A/m2", above=0.0, knots=PRINTED)]
 CurrentDensityPerKelvinPoints = Annotated[Array | Sequence[Array], Quantity("A/m2/K", -10.0, 10.0, knots=PRINTED)]
 
+# Signals
+Aperture = Annotated[Scalar, Quantity("m", above=0.0, maximum=100.0)]
+Wavelength = Annotated[Scalar, Quantity("m", 1e-7, 1.0)]
+Frequency = Annotated[Scalar, _positive("Hz")]
+Decibels = Annotated[Scalar, Quantity("dB", 0.0, 100.0)]
+DataRate = Annotated[Scalar, _positive("bit/s")]
+SpectralEfficiency = Annotated[Scalar, Quantity("bit/s/Hz", above=0.0, maximum=20.0)]
+Elevation = Annotated[Scalar, Quantity("rad", 0.0, 1.5)]
+PathStretch = Annotated[Scalar, Quantity("", 1.0, 10.0)]
+HopLength = Annotated[Scalar, _positive("m")]
+
 # Sun and particles
 SolarFlux = Annotated[Scalar, Quantity("sfu", 50.0, 400.0)]
 Fluence = Annotated[Scalar, _positive("per_m2")]

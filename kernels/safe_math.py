@@ -106,6 +106,12 @@ def ratio(numerator: Array, denominator: Array, floor: float = 1e-30) -> Array:
     return numerator / jnp.maximum(denominator, floor)
 
 
+def soft_minimum(a: Array, b: Array) -> Array:
+    """The lesser of two positive numbers, its corner rounded: 8 % less where they are equal, 0.05 % at a ratio of 2."""
+    least, most = jnp.minimum(a, b), jnp.maximum(a, b)
+    return least * power(1.0 + ratio(least, most) ** 8, -0.125)
+
+
 def interpolate(curve: Curve, x: Array) -> Array:
     """Piecewise linear curve through equally spaced knots on [0, 1], as a sum of ramps.
 

@@ -106,12 +106,6 @@ def test_starcloud_costs_are_the_sums_of_its_table():
     assert found["ground"] == pytest.approx(167.16e6 / (40e3 * 87_600.0))
 
 
-def test_optical_link_of_suncatcher():
-    assert float(suncatcher.received_w(5.0, 105.1, 1.55e-6, 5e6, 3.0)) == pytest.approx(1.59689e-6, rel=1e-3)
-    assert float(suncatcher.confocal_range_m(0.05, 1.55e-6)) == pytest.approx(5067.08, rel=1e-4)
-    assert float(suncatcher.link_bit_per_s(24, 400e9)) == 9.6e12
-
-
 def test_results_without_public_inputs_are_read_with_their_sources():
     costs = studies.published_costs()
     assert all(cost.source and cost.year >= 2024 and cost.least <= cost.most for cost in costs)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import accelerator, failures, propulsion, radiation, registry, solar_cell
+from kernels import accelerator, failures, ground_link, link, propulsion, radiation, registry, solar_cell
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
@@ -42,7 +42,7 @@ def budget(
     disposal_m_per_s = propulsion.disposal_delta_v_m_per_s(radius_m, plan.disposal_perigee_m)
     body = registry.call(mass.structure, params["satellite"])
     power_w = params["accelerator"]["count"] * accelerator_power_w
-    components = _components_kg(params, panel, power_w + registry.call(bus_kernel.housekeeping, params["satellite"]))
+    components = _components_kg(params, panel, power_w + essential_w(params))
     components |= {
         "radiator": radiator.mass_kg,
         "coolant_loop": loop["mass_kg"],
@@ -66,12 +66,25 @@ def budget(
     )
 
 
+def essential_w(params: CohortParams) -> Array:
+    """What the bus must always feed, besides pump and heaters, and all of which warms it. [W]"""
+    own_w = registry.call(bus_kernel.housekeeping, params["satellite"])
+    return sum((carried.power_w for carried in _terminals(params)), own_w)
+
+
+def _terminals(params: CohortParams) -> list[link.Terminals | ground_link.Load]:
+    """Terminals towards other satellites and the ground, of the kinds that there are."""
+    kernels = {"link": link.terminals, "downlink": ground_link.load}
+    return [registry.call(kernel, params[slot]) for slot, kernel in kernels.items() if params[slot]]
+
+
 def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: Array) -> dict[str, Array]:
     """Masses of what makes, stores, carries and uses the power."""
     cell_kg_per_m2 = registry.call(solar_cell.build, params["solar_cell"]).covered_kg_per_m2
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     modules = registry.call(accelerator.module, params["accelerator"])
-    return {
+    terminals = {"terminals": sum(carried.mass_kg for carried in _terminals(params))} if _terminals(params) else {}
+    return terminals | {
         "array": panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2),
         "battery": pack_kg,
         "accelerators": modules["mass_kg"],

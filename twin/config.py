@@ -16,9 +16,9 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 import kernels
 from kernels import registry
 from kernels.quantity import Quantity
-from twin.cross_checks import check_network, check_profiles, check_schedule, check_time, check_windows
+from twin.cross_checks import check_downlinks, check_network, check_profiles, check_schedule, check_time, check_windows
 from twin.refusal import GROUP, ConfigError, nearest, sentence
-from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Strict, ThermalNetwork, Time
+from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Site, Strict, ThermalNetwork, Time
 from twin.structure import Ports
 
 # Every kernel registers its models and parameters when it is imported.
@@ -44,6 +44,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
         "file": (str | None, None),
         "subset": (str | None, None),
     },
+    "ground_network": {"sites": (dict[str, Site], {})},
     "deployment": {"horizon_years": (int, Field(ge=1, le=60)), "against": (str, ...)},
     "workload": {
         "file": (str | None, None),
@@ -72,8 +73,10 @@ COHORT_SLOTS = (
     "radiation",
     "reliability",
     "servicing",
+    "link",
+    "downlink",
 )
-FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere")
+FLEET_SLOTS = ("workload", "environment", "operations", "atmosphere", "ground_network")
 RUN_KEYS = ("time", "precision", "distributed", "output", "checkpoint", "resume", "failures", "seed")
 
 
@@ -102,6 +105,7 @@ class Config:
     environment: Any
     operations: Any
     atmosphere: Any
+    ground_network: Any
     cohorts: tuple[CohortConfig, ...]
     resolved: Mapping[str, Any]
 
@@ -228,6 +232,9 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
     operations = profile("operations", composed["operations"])
     check_windows(time, operations)
     own = dict(cohorts) if cohorts else {_cohort_name(composed): composed}
+    designs = tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items())
+    network = profile("ground_network", composed["ground_network"])
+    check_downlinks(network, [design.profiles["downlink"] for design in designs])
     return Config(
         time=time,
         precision=precision,
@@ -241,7 +248,8 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         environment=profile("environment", composed["environment"]),
         operations=operations,
         atmosphere=profile("atmosphere", composed["atmosphere"]),
-        cohorts=tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items()),
+        ground_network=network,
+        cohorts=designs,
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )
 

@@ -1,6 +1,7 @@
 """Checks that need two numbers at once: what no single range can refuse."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NoReturn, get_args
 
 from kernels.quantity import CurveRatio
@@ -85,6 +86,28 @@ def check_numbers(profiles: dict[str, Any]) -> None:
     _check_battery(profiles["battery"])
     _check_pattern(profiles["orbit"], profiles["constellation"])
     _check_servicing(profiles["servicing"])
+    _check_terminal("link", profiles["link"])
+    _check_terminal("downlink", profiles["downlink"])
+
+
+def check_downlinks(network: Any, downlinks: Sequence[Any]) -> None:
+    """A ground network has sites, and at least one cohort a terminal that its stations understand."""
+    if network.model == "none":
+        return
+    if not network.sites:
+        raise ConfigError("ground_network.sites = {}: must have at least one site, or choose ground_network=none")
+    kinds = [downlink.model for downlink in downlinks]
+    if network.model not in kinds:
+        raise ConfigError(
+            f"downlink.model = {kinds[0]!r} with ground_network.model = {network.model!r}: no satellite has a terminal "
+            "for these sites; choose a downlink of their kind, or ground_network=none"
+        )
+    for kind in kinds:
+        if kind not in ("none", network.model):
+            raise ConfigError(
+                f"downlink.model = {kind!r} with ground_network.model = {network.model!r}: its sites do not receive "
+                "that; choose a downlink of their kind, or none"
+            )
 
 
 def _refuse(key: str, given: float, sentence: str) -> NoReturn:
@@ -193,6 +216,16 @@ def _check_servicing(servicing: Any) -> None:
                 servicing.campaign_years,
                 f"must be below servicing.{key} = {getattr(servicing, key):g}",
             )
+
+
+def _check_terminal(slot: str, profile: Any) -> None:
+    """No terminal sends more than it draws."""
+    if profile.model in ("optical", "radio") and profile.transmitted_power_w > profile.terminal_power_w:
+        _refuse(
+            f"{slot}.transmitted_power_w",
+            profile.transmitted_power_w,
+            f"must not exceed {slot}.terminal_power_w = {profile.terminal_power_w:g}",
+        )
 
 
 # Ports whose component brings heat capacity to its nodes.

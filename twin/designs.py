@@ -16,7 +16,7 @@ from kernels.quantity import Quantity
 from twin.config import COHORT_SLOTS, FLEET_SLOTS
 from twin.cross_checks import check_numbers
 from twin.model import Model, check_plane
-from twin.network_numbers import NETWORK, network_quantities
+from twin.network_numbers import NETWORK, network_quantities, site_quantities
 from twin.refusal import ConfigError, nearest
 from twin.structure import Params, Structure
 
@@ -90,6 +90,7 @@ def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     """
     names = tuple(cohort.name for cohort in structure.cohorts)
     models = {"workload": structure.workload_model, "atmosphere": structure.atmosphere_model}
+    models["ground_network"] = structure.ground_network_model
     slots = [("", names, slot, models.get(slot)) for slot in FLEET_SLOTS]
     for cohort in structure.cohorts:
         prefix = f"{cohort.name}." if len(names) > 1 else ""
@@ -102,6 +103,8 @@ def quantities(structure: Structure) -> dict[str, tuple[Place, Quantity]]:
     for k in range(structure.workload_values):
         place, quantity = own["workload.schedule"]
         own[f"workload.schedule.{k}"] = place._replace(key=f"schedule.{k}"), replace(quantity, knots=0)
+    for key, quantity in site_quantities(structure.sites).items():
+        own[f"ground_network.{key}"] = Place(names, "ground_network", key), quantity
     return own | {
         f"{cohort.name + '.' if len(names) > 1 else ''}{NETWORK}.{key}": (Place((cohort.name,), NETWORK, key), quantity)
         for cohort in structure.cohorts

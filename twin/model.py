@@ -63,7 +63,8 @@ def build(config: Config) -> Model:
     """Structure, parameters and environment of a run; ConfigError when a data file is refused."""
     use_devices(config.distributed)
     cohorts, params, catalogue, notes = [], {}, {}, []
-    fleet = {slot: numbers_of(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
+    fleet: dict[str, Any] = {slot: numbers_of(slot, getattr(config, slot)) for slot in FLEET_SLOTS}
+    fleet["ground_network"]["sites"] = _by_name(config.ground_network.sites)
     for cohort in config.cohorts:
         check_plane(cohort.profiles["orbit"])
         own, names, remarks = _cohort_params(config, cohort)
@@ -78,6 +79,8 @@ def build(config: Config) -> Model:
         workload_model=config.workload.model,
         workload_values=len(getattr(config.workload, "schedule", ())),
         atmosphere_model=config.atmosphere.model,
+        ground_network_model=config.ground_network.model,
+        sites=tuple(config.ground_network.sites),
         failures=config.failures,
         precision=config.precision.dtype,
         tile=tile,
@@ -272,19 +275,20 @@ def _some(words: tuple[str, ...], most: int = 5) -> str:
 
 def _network_numbers(network: ThermalNetwork) -> dict[str, Any]:
     """Numbers of the thermal network by dotted path, such as couplings.battery_to_bus.conductance_w_per_k."""
-
-    def numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: {
-                key: jnp.asarray(value, dtype=jnp.float64)
-                for key, value in item.model_dump().items()
-                if isinstance(value, float) and not isinstance(value, bool)
-            }
-            for name, item in values.items()
-        }
-
     kinds = ("nodes", "couplings", "radiative", "boundaries", "surfaces")
-    return {kind: numbers(getattr(network, kind)) for kind in kinds}
+    return {kind: _by_name(getattr(network, kind)) for kind in kinds}
+
+
+def _by_name(values: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
+    """Numbers of named parts, each a validated model."""
+    return {
+        name: {
+            key: jnp.asarray(value, dtype=jnp.float64)
+            for key, value in item.model_dump().items()
+            if isinstance(value, float) and not isinstance(value, bool)
+        }
+        for name, item in values.items()
+    }
 
 
 def _opposites(faces: Sequence[Face]) -> list[int | None]:

@@ -1,9 +1,9 @@
-"""Which numbers of a thermal network a design can vary: unit and range by dotted key."""
+"""Which numbers of a thermal network, and of sites on the ground, a design can vary: unit and range by dotted key."""
 
 from collections.abc import Iterable
 
 from kernels.quantity import Quantity
-from twin.schema import Boundary, Coupling, Exchange, Face, Node, Strict, range_of
+from twin.schema import Boundary, Coupling, Exchange, Face, Node, Site, Strict, range_of
 from twin.structure import CohortStructure
 
 NETWORK = "thermal_network"
@@ -39,3 +39,11 @@ def network_quantities(cohort: CohortStructure) -> dict[str, Quantity]:
     carried = {topology.nodes[node] for port in CAPACIOUS for node in getattr(cohort.ports, port)}
     bare = {f"nodes.{name}.heat_capacity_j_per_k" for name in lumps if name not in carried}
     return found | dict.fromkeys(bare, Quantity("J/K", above=0.0))
+
+
+def site_quantities(sites: Iterable[str]) -> dict[str, Quantity]:
+    """Quantities by key, such as sites.haleakala.clear_sky_fraction."""
+    units = {"latitude_rad": "rad", "longitude_rad": "rad", "height_m": "m", "clear_sky_fraction": ""}
+    return {
+        f"sites.{name}.{key}": Quantity(unit, *range_of(Site, key)) for name in sites for key, unit in units.items()
+    }

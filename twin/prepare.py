@@ -22,12 +22,11 @@ from kernels import (
 from kernels import battery as battery_kernel
 from kernels import coolant_loop as loop_kernel
 from kernels import mass_and_cost as mass
-from kernels import power_bus as bus_kernel
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
 from kernels import workload as workload_kernel
 from kernels.thermal_network import Coefficients
-from twin.budget import Budget
+from twin.budget import Budget, essential_w
 from twin.budget import budget as build_budget
 from twin.drag import life_mean_force_n
 from twin.state import UNDONE, Servicing, Slow, State
@@ -49,7 +48,7 @@ class Shared(NamedTuple):
     network: Coefficients
     surfaces: Surfaces
     panel: array_kernel.Panel
-    housekeeping_w: Array
+    housekeeping_w: Array  # with that of the terminals of links
     nominal_flops: Array  # one accelerator at its power cap
     expected: Array  # 1 where failures are an expected rate, else 0
     upsets: failures.Upsets
@@ -112,7 +111,7 @@ def _prepare_cohort(
         network=network,
         surfaces=surfaces,
         panel=panel,
-        housekeeping_w=registry.call(bus_kernel.housekeeping, params["satellite"]),
+        housekeeping_w=essential_w(params),
         nominal_flops=accelerator.nominal_rate_flops(operation),
         expected=jnp.asarray(1.0 if structure.failures == "expected" else 0.0),
         upsets=_upsets(structure, params),

@@ -285,6 +285,16 @@ class Face(Strict):
     blocked_fraction: float = Field(default=0.0, ge=0, lt=1)
 
 
+class Site(Strict):
+    """A station on the ground: geodetic place, and the part of the time in which the weather lets a link through."""
+
+    latitude_rad: float = Field(ge=-1.5707964, le=1.5707964)
+    longitude_rad: float = Field(ge=-6.2831854, le=6.2831854)
+    height_m: float = Field(ge=-500, le=9000)
+    clear_sky_fraction: float = Field(ge=0, le=1)
+    sources: dict[str, str] = {}
+
+
 class ThermalNetwork(Strict):
     """Nodes, couplings and surfaces of a satellite as data; a component without a port sits on the bus."""
 

@@ -135,6 +135,8 @@ class Structure:
     workload_model: str
     workload_values: int  # of an orbit's schedule, 0 without one
     atmosphere_model: str
+    ground_network_model: str
+    sites: tuple[str, ...]  # of the ground network
     failures: str  # "none", "expected" or "random"
     precision: str  # "float32" or "float64"
     tile: int  # satellites that a device runs at once

@@ -136,7 +136,7 @@ def hardware_usd(
     return usd | {"integration": integration_fraction * sum(usd.values(), jnp.zeros(()))}
 
 
-ELECTRONICS = ("bus", "power_electronics", "harness")
+ELECTRONICS = ("bus", "power_electronics", "harness", "terminals")
 FRAME = ("structure", "shield", "contingency")
 MECHANICS = ("array", "radiator", "coolant_loop", "propulsion", "tanks", *FRAME, "propellant")
 
@@ -162,7 +162,8 @@ def embodied_carbon_kg(
         "cells": satellite.array_power_w * cell_carbon_kg_per_w,
         "battery": satellite.battery_energy_j / const.KILOWATT_HOUR_J * battery_carbon_kg_per_kwh,
         "mechanics": sum((kg[name] for name in MECHANICS), jnp.zeros(())) * mechanics_carbon_kg_per_kg,
-        "electronics": sum((kg[name] for name in ELECTRONICS), jnp.zeros(())) * electronics_carbon_kg_per_kg,
+        "electronics": sum((kg[name] for name in ELECTRONICS if name in kg), jnp.zeros(()))
+        * electronics_carbon_kg_per_kg,
         "accelerators": satellite.accelerators * accelerator_carbon_kg,
         "hosts": satellite.accelerators * host_carbon_kg,
     }

@@ -61,22 +61,6 @@ def launched_usd_per_kw_year(mass_kg: Scalar, power_w: Scalar, years: Scalar, la
     return jnp.asarray(mass_kg) * launch_usd_per_kg / (jnp.asarray(power_w) * 1e-3 * years)
 
 
-def received_w(transmitted_w: Scalar, gain_db: Scalar, wavelength_m: Scalar, range_m: Scalar, loss_db: Scalar) -> Array:
-    """Power that an optical link receives between two equal telescopes (Friis, Proc. IRE 34, 1946)."""
-    spreading = (jnp.asarray(wavelength_m) / (4.0 * jnp.pi * range_m)) ** 2
-    return transmitted_w * spreading * 10.0 ** (0.1 * (2.0 * jnp.asarray(gain_db) - loss_db))
-
-
-def confocal_range_m(aperture_radius_m: Scalar, wavelength_m: Scalar) -> Array:
-    """Distance up to which two telescopes pass on most of a beam: pi radius^2 / wavelength."""
-    return jnp.pi * jnp.asarray(aperture_radius_m) ** 2 / wavelength_m
-
-
-def link_bit_per_s(channels: Scalar, channel_bit_per_s: Scalar) -> Array:
-    """Rate of a link of so many wavelengths."""
-    return jnp.asarray(channels) * channel_bit_per_s
-
-
 @model("study")
 def suncatcher(
     *,
