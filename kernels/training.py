@@ -17,6 +17,13 @@ FLOP_PER_PARAMETER_AND_TOKEN = 6.0  # forward and backward pass, Kaplan et al., 
 NEWTON_STEPS = 5  # from the start below, 1e-15 for any cost of a checkpoint
 
 
+class Fabric(NamedTuple):
+    """What connects the accelerators of a satellite, and what a message costs wherever it goes."""
+
+    inside_byte_per_s: Array
+    message_latency_s: Array
+
+
 class Job(NamedTuple):
     """A model, how it is trained, and what its checkpoints take."""
 
@@ -58,6 +65,12 @@ def job(
     counts = (model_parameters, training_tokens, batch_tokens)
     sizes = (gradient_per_parameter_byte, state_per_parameter_byte)
     return Job(*map(jnp.asarray, (*counts, *sizes, overlap_fraction, checkpoint_byte_per_s, restart_s)))
+
+
+@part("workload", of="training")
+def fabric(*, inside_byte_per_s: ByteRate, message_latency_s: Duration) -> Fabric:
+    """Rate each way of an accelerator to the others of its satellite; latency of any message, but for light's."""
+    return Fabric(jnp.asarray(inside_byte_per_s), jnp.asarray(message_latency_s))
 
 
 def step_flop(job: Job) -> Array:

@@ -16,12 +16,12 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
-from kernels import orbit
+from kernels import link, orbit, registry
 from kernels.constants import SPEED_OF_LIGHT_M_PER_S
 from twin.anchor import anchor_at
 from twin.model import Model
 from twin.prepare import prepare
-from twin.structure import Environment, Params, Structure
+from twin.structure import Environment, Params, Profile, Structure
 
 Places: TypeAlias = NDArray[np.float64]  # (satellite, 3) [m]
 Sees: TypeAlias = Callable[[Places, Places], NDArray[np.bool_]]  # whether pairs of places see each other, (pair,)
@@ -58,6 +58,16 @@ def _places(structure: Structure, params: Params, environment: Environment, time
         place = orbit.place(anchor.elements, anchor.rates, 0.0)
         found.append(jnp.stack([place.radius_m * part for part in place.direction], axis=-1))
     return jnp.concatenate(found)
+
+
+def above_the_air(link_profile: Profile) -> Sees:
+    """Whether pairs of places see each other over the grazing height of an optical link."""
+
+    def sees(here_m: Places, there_m: Places) -> NDArray[np.bool_]:
+        ends = (tuple(jnp.asarray(component) for component in end.T) for end in (here_m, there_m))
+        return np.asarray(registry.call(link.clearance_m, link_profile, *ends) > 0.0)
+
+    return sees
 
 
 def nearest(places_m: Places, count: int, range_m: float, sees: Sees) -> Graph:
