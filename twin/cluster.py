@@ -1,7 +1,8 @@
 """What a cluster of satellites can train: its links over an orbit, the exchange of gradients over them, the time lost.
 
-Ring and torus lie folded on the square lattice of the cluster, so that no link spans more than two places of it; in the
-full network any two satellites may be linked. Every link is as fast as the longest of its network in the whole orbit.
+Its satellites are ranked into rows and columns by their places on the ellipses that they fly. Ring and torus are folded
+onto these, so that no link spans more than two of them; in the full network any two satellites may be linked. Every
+link is as fast as the longest of its network in the whole orbit.
 """
 
 from collections.abc import Callable
@@ -31,20 +32,20 @@ Pairs = NDArray[np.int64]  # (link, 2)
 
 
 class Cluster(NamedTuple):
-    """A cluster on its orbit: what was prepared, and its places over one revolution, (instant, satellite, 3)."""
+    """A cluster on its orbit: what was prepared, its rows and columns, its places over one revolution."""
 
     structure: CohortStructure
     cohort: Cohort
-    side: int
-    places_m: NDArray[np.float64]
+    grid: NDArray[np.int64]  # (row, column), numbers of satellites
+    places_m: NDArray[np.float64]  # (instant, satellite, 3)
 
 
 def cluster(model: Model) -> Cluster:
     """The cluster of a built model; ConfigError when it is none that has a lattice, terminals and a job."""
     (structure, *others) = model.structure.cohorts
     side = isqrt(structure.satellites)
-    if others or structure.model("constellation") != "cluster":
-        raise ConfigError("constellation: must be one cluster, such as constellation=cluster_81")
+    if others or structure.model("constellation") not in ("cluster", "disc"):
+        raise ConfigError(f"constellation: must be one cluster, such as constellation=cluster_81, not {_told(model)}")
     if side < 3 or side**2 != structure.satellites:
         raise ConfigError(
             f"constellation.satellites = {structure.satellites}: must be a square number of at least 9, such as 81"
@@ -60,7 +61,12 @@ def cluster(model: Model) -> Cluster:
     made = jax.jit(prepare, static_argnums=0)(model.structure, model.params, model.environment)[structure.name]
     times_s = np.arange(INSTANTS) / INSTANTS * _period_s(made)
     places = np.stack([neighbours.places_m(model, time_s) for time_s in times_s])
-    return Cluster(structure, made, side, places)
+    return Cluster(structure, made, _ranked(made.each.elements, side), places)
+
+
+def _told(model: Model) -> str:
+    """Cohorts and their patterns in words."""
+    return ", ".join(f"{cohort.name} ({cohort.model('constellation')})" for cohort in model.structure.cohorts)
 
 
 def _period_s(cohort: Cohort) -> float:
@@ -69,23 +75,31 @@ def _period_s(cohort: Cohort) -> float:
     return float(2.0 * np.pi / (rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s)[0])
 
 
-def _folded(count: int) -> Pairs:
+def _ranked(elements: orbit.Elements, side: int) -> NDArray[np.int64]:
+    """Satellites in as many rows as columns, by how high and then by how far ahead they are at the node."""
+    first = orbit.Elements(*(leaf[0] for leaf in elements))
+    now = formation.difference(elements, first)
+    low, behind = (np.round(np.asarray(part), 3) for part in (now.eccentricity_x_m, now.eccentricity_y_m))
+    rows = np.lexsort((behind, low)).reshape(side, side)
+    return np.take_along_axis(rows, np.argsort(behind[rows], axis=1, kind="stable"), axis=1)
+
+
+def _folded(count: int) -> NDArray[np.int64]:
     """Places of a line in the order of a ring that returns along it, two by two."""
     return np.concatenate([np.arange(0, count, 2), np.arange(1, count, 2)[::-1]])
 
 
-def lattice_links(side: int) -> dict[str, Pairs]:
-    """Links by network: of the lattice itself, of a ring along its rows there and back, of a torus."""
-    grid = np.arange(side * side).reshape(side, side)
-    snake = np.where(np.arange(side)[:, None] % 2 == 0, grid, grid[:, ::-1]).ravel()[_folded(side * side)]
-    torus = grid[np.ix_(_folded(side), _folded(side))]
-    both = {
-        "lattice": [(grid[1:], grid[:-1]), (grid[:, 1:], grid[:, :-1])],
+def links(grid: NDArray[np.int64]) -> dict[str, Pairs]:
+    """Links by network: of the grid itself, of a ring along its rows there and back, of a torus."""
+    snake = np.where(np.arange(len(grid))[:, None] % 2 == 0, grid, grid[:, ::-1]).ravel()[_folded(grid.size)]
+    torus = grid[np.ix_(_folded(len(grid)), _folded(len(grid)))]
+    ends = {
+        "grid": [(grid[1:], grid[:-1]), (grid[:, 1:], grid[:, :-1])],
         "ring": [(snake, np.roll(snake, 1))],
         "torus": [(torus, np.roll(torus, 1, axis)) for axis in (0, 1)],
     }
     return {
-        name: np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in ends]) for name, ends in both.items()
+        name: np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in both]) for name, both in ends.items()
     }
 
 
@@ -95,11 +109,11 @@ def _lengths_m(found: Cluster, pairs: Pairs) -> NDArray[np.float64]:
 
 
 def longest_m(found: Cluster) -> dict[str, float]:
-    """Longest link of each network in an orbit; across the lattice, whose places lie opposite each other in pairs."""
-    links = lattice_links(found.side)
+    """Longest link of each network in an orbit; across, for places that lie opposite each other in pairs."""
+    own = links(found.grid)
     from_centre = found.places_m - np.mean(found.places_m, axis=1, keepdims=True)
     across = 2.0 * float(np.max(np.linalg.norm(from_centre, axis=-1)))
-    return {name: float(np.max(_lengths_m(found, links[name]))) for name in ("ring", "torus")} | {"clos": across}
+    return {name: float(np.max(_lengths_m(found, own[name]))) for name in ("ring", "torus")} | {"clos": across}
 
 
 def _carried(found: Cluster, distance_m: float) -> tuple[Array, Array]:
@@ -127,7 +141,7 @@ def _all_reduce(found: Cluster, size_byte: Array, latency_s: Array) -> dict[str,
     """Time, rate of a link and bisection of every network."""
     longest, answers = longest_m(found), {}
     for name, (time_s, halves) in _networks(
-        found.side, float(found.cohort.shared.profiles["link"]["terminals"])
+        len(found.grid), float(found.cohort.shared.profiles["link"]["terminals"])
     ).items():
         rate, light_s = _carried(found, longest[name])
         answers[name] = {
@@ -153,7 +167,7 @@ def interruptions_per_s(found: Cluster) -> float:
 
 def trained(found: Cluster) -> dict[str, dict[str, float]]:
     """A training on each network: what a step takes, what interruptions leave, and what is delivered of the peak."""
-    shared, satellites = found.cohort.shared, float(found.side**2)
+    shared, satellites = found.cohort.shared, float(found.grid.size)
     job, fabric = (registry.call(part, shared.profiles["workload"]) for part in (training.job, training.fabric))
     chips = float(shared.profiles["accelerator"]["count"])
     work, size = training.step_flop(job), training.gradient_byte(job)
@@ -185,7 +199,8 @@ def trained(found: Cluster) -> dict[str, dict[str, float]]:
 
 def shape(found: Cluster) -> dict[str, float]:
     """Distances between neighbours over an orbit, the graph of the nearest four, and what drifts within a year."""
-    lengths = _lengths_m(found, lattice_links(found.side)["lattice"])
+    lengths = _lengths_m(found, links(found.grid)["grid"])
+    nearest = [neighbours.nearest_m(places) for places in found.places_m]
     sees = neighbours.above_the_air(found.cohort.shared.profiles["link"])
     graph = neighbours.nearest(found.places_m[0], 4, np.inf, sees)
     rates = {
@@ -194,11 +209,12 @@ def shape(found: Cluster) -> dict[str, float]:
     }
     hops = neighbours.routes(graph, 0).hops
     return {
-        "neighbour_least_m": float(lengths.min()),
-        "neighbour_mean_m": float(lengths.mean()),
-        "neighbour_most_m": float(lengths.max()),
-        "least_distance_m": min(neighbours.least_distance_m(places) for places in found.places_m),
-        **{f"neighbour_link_{end}_bit_per_s": float(rate) * BITS for end, rate in rates.items()},
+        "nearest_least_m": float(np.min(nearest)),
+        "nearest_most_m": float(np.max(nearest)),
+        "grid_neighbour_least_m": float(lengths.min()),
+        "grid_neighbour_mean_m": float(lengths.mean()),
+        "grid_neighbour_most_m": float(lengths.max()),
+        **{f"grid_link_{end}_bit_per_s": float(rate) * BITS for end, rate in rates.items()},
         "links_of_nearest_four": float(len(graph.pairs)),
         "parts": float(len(neighbours.components(graph))),
         "most_hops_from_a_corner": float(hops.max()),
@@ -208,7 +224,7 @@ def shape(found: Cluster) -> dict[str, float]:
 
 def _drift(found: Cluster) -> dict[str, float]:
     """Largest drift from the middle satellite in a year without control, and the speed that undoes it."""
-    each, middle = found.cohort.each, found.side**2 // 2
+    each, middle = found.cohort.each, found.grid[len(found.grid) // 2, len(found.grid) // 2]
     centre = orbit.Elements(*(leaf[middle] for leaf in each.elements))
     centre_rates = orbit.Rates(*(leaf[middle] for leaf in each.rates))
     now = formation.difference(each.elements, centre)
@@ -230,7 +246,7 @@ def answer(models: dict[str, Model]) -> dict[str, Any]:
     clusters = {name: cluster(model) for name, model in models.items()}
     first = next(iter(clusters.values()))
     return {
-        "satellites": first.side**2,
+        "satellites": first.grid.size,
         "shape": shape(first),
         "training": {k: trained(c) for k, c in clusters.items()},
     }

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from twin.cli import INTERRUPTED, REFUSED
@@ -34,8 +33,9 @@ def cluster_main() -> None:
 def _cluster(arguments: Sequence[str]) -> None:
     from twin import cluster
     from twin.model import build
-    from twin.run_folder import write_atomically
+    from twin.run_folder import new_file, write_atomically
 
+    targets = [new_file(argument.partition("=")[2]) for argument in arguments if argument.startswith("out=")]
     own = [argument for argument in arguments if not argument.startswith("out=")]
     given = [argument.partition("=")[2] for argument in own if argument.startswith("workload=")]
     others = [argument for argument in own if not argument.startswith("workload=")]
@@ -44,8 +44,8 @@ def _cluster(arguments: Sequence[str]) -> None:
     }
     found = cluster.answer(models)
     print("\n\n".join(_tables(found)))
-    for target in [argument.partition("=")[2] for argument in arguments if argument.startswith("out=")][-1:]:
-        write_atomically(Path(target), json.dumps(found, indent=2) + "\n")
+    for target in targets:
+        write_atomically(target, json.dumps(found, indent=2) + "\n")
 
 
 def _tables(found: Mapping[str, Any]) -> Iterator[str]:

@@ -117,10 +117,9 @@ def routes(graph: Graph, source: int, hop_s: float = 0.0) -> Routes:
     )
 
 
-def least_distance_m(places_m: Places) -> float:
-    """Between any two satellites. [m]"""
-    distance_m = np.asarray(KDTree(places_m).query(places_m, k=2, workers=-1)[0])
-    return float(np.min(distance_m[:, 1]))
+def nearest_m(places_m: Places) -> NDArray[np.float64]:
+    """Distance of every satellite to its nearest neighbour, in sight or not, (satellite,)."""
+    return np.asarray(KDTree(places_m).query(places_m, k=2, workers=-1)[0])[:, 1]
 
 
 def bisection_links(graph: Graph, places_m: Places) -> int:
