@@ -1,5 +1,7 @@
 """Beams of light and radio: what an aperture gathers into one, what pointing loses, what arrives at a distance."""
 
+from math import log
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -37,7 +39,7 @@ def captured_fraction(gain: Array, area_m2: Array, distance_m: Scalar) -> Array:
 
 def of_decibels(loss_db: Scalar) -> Array:
     """Factor that a loss leaves."""
-    return 10.0 ** (-0.1 * jnp.asarray(loss_db))
+    return jnp.exp(-0.1 * log(10.0) * jnp.asarray(loss_db))
 
 
 def photon_energy_j(wavelength_m: Scalar) -> Array:

@@ -1,9 +1,10 @@
 """Downlinks: the terminal of a satellite, sites on the ground as it sees them, weather, and which site it uses."""
 
+from math import log
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from kernels import beam
 from kernels import constants as const
@@ -60,6 +61,7 @@ class Sight(NamedTuple):
     """A satellite above the horizon of each site, (site, ...)."""
 
     sin_elevation: Array
+    sin_elevation_rate_per_s: Array
     range_m: Array
 
 
@@ -164,7 +166,7 @@ def radio(
     """
     power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     noise_w = const.BOLTZMANN_J_PER_K * noise_temperature_k * sender.bandwidth_hz
-    limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / jnp.log(2.0).astype(power_w.dtype)
+    limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / log(2.0)
     return sm.soft_minimum(sender.most_bit_per_s, limit)
 
 
@@ -192,28 +194,51 @@ def _received_w(
 # --- Geometry ---------------------------------------------------------------------------------------------------------
 
 
-def zenith(sites: Sites, sidereal_angle_rad: Array) -> Vector:
-    """Direction away from the ellipsoid at each site, in the frame of the orbits, (site,)."""
-    cosine, turned = jnp.cos(sites.latitude_rad), sites.longitude_rad + sidereal_angle_rad
-    return cosine * jnp.cos(turned), cosine * jnp.sin(turned), jnp.sin(sites.latitude_rad)
+def earth_fixed(vector: Vector, sidereal_angle_rad: Array) -> Vector:
+    """A vector in the frame of the orbits as the Earth sees it, whose first axis is in the plane of Greenwich."""
+    sine, cosine = jnp.sin(sidereal_angle_rad), jnp.cos(sidereal_angle_rad)
+    return cosine * vector[0] + sine * vector[1], cosine * vector[1] - sine * vector[0], vector[2]
 
 
-def site_m(sites: Sites, up: Vector) -> Vector:
-    """Place of each site on the ellipsoid of WGS-84, (site,), in the frame of `zenith`. [m]"""
-    square = const.EARTH_FLATTENING * (2.0 - const.EARTH_FLATTENING)
+def zenith(sites: Sites) -> Vector:
+    """Direction away from the ellipsoid at each site, fixed to the Earth, (site,)."""
+    cosine = jnp.cos(sites.latitude_rad)
+    east, north = cosine * jnp.sin(sites.longitude_rad), jnp.sin(sites.latitude_rad)
+    return cosine * jnp.cos(sites.longitude_rad), east, north
+
+
+def site_m(sites: Sites) -> Vector:
+    """Place of each site on the ellipsoid of WGS-84, fixed to the Earth, (site,). [m]"""
+    up, square = zenith(sites), const.EARTH_FLATTENING * (2.0 - const.EARTH_FLATTENING)
     normal_m = const.EARTH_RADIUS_M / sm.sqrt(1.0 - square * up[2] * up[2])
     across_m, along_m = normal_m + sites.height_m, (1.0 - square) * normal_m + sites.height_m
     return across_m * up[0], across_m * up[1], along_m * up[2]
 
 
-def sight(sites: Sites, sidereal_angle_rad: Array, satellite_m: Vector) -> Sight:
-    """Elevation, without refraction, and slant range of satellites (...) from each site, (site, ...)."""
-    up = zenith(sites, sidereal_angle_rad)
-    shape = (-1, *(1,) * jnp.ndim(satellite_m[0]))
-    above = tuple(part.reshape(shape) for part in up)
-    way = tuple(a - b.reshape(shape) for a, b in zip(satellite_m, site_m(sites, up), strict=True))
-    range_m = sm.sqrt(sm.dot(way, way))
-    return Sight(sm.dot(above, way) / range_m, range_m)
+def sight(sites: Sites, satellite_m: Vector, velocity_m_per_s: Vector) -> Sight:
+    """Elevation, without refraction, and slant range of satellites (...) from each site, (site, ...).
+
+    Place and velocity are fixed to the Earth: as seen by one who turns with it.
+    """
+    axes = jnp.ndim(satellite_m[0])
+    up, ground_m = (_before(vector, axes) for vector in (zenith(sites), site_m(sites)))
+    moving, place = (_behind(vector) for vector in (velocity_m_per_s, satellite_m))
+    way = sm.difference(place, ground_m)
+    nearness_per_m = lax.rsqrt(sm.dot(way, way))
+    sine = sm.dot(up, way) * nearness_per_m
+    rate = (sm.dot(up, moving) - sine * sm.dot(way, moving) * nearness_per_m) * nearness_per_m
+    return Sight(sine, rate, 1.0 / nearness_per_m)
+
+
+def _behind(vector: Vector) -> Vector:
+    """A vector of each satellite, (...), with an axis for the sites before."""
+    return vector[0][None], vector[1][None], vector[2][None]
+
+
+def _before(vector: Vector, axes: int) -> Vector:
+    """A vector of each site, (site,), with axes for the satellites behind."""
+    x, y, z = (part.reshape(-1, *(1,) * axes) for part in vector)
+    return x, y, z
 
 
 # --- Which site -------------------------------------------------------------------------------------------------------
@@ -226,8 +251,7 @@ def use_of_sites(rates_bit_per_s: Array, free: Array) -> Array:
     site is used when it is free, the next when that one is not and it is, and so on; what is left of one is the
     probability that there is none.
     """
-    order = jnp.argsort(-rates_bit_per_s, axis=0)
-    falling = jnp.take_along_axis(free, order, axis=0)
-    none_before = jnp.cumprod(1.0 - falling, axis=0)
-    none_before = jnp.concatenate([jnp.ones_like(none_before[:1]), none_before[:-1]])
-    return jnp.take_along_axis(falling * none_before, jnp.argsort(order, axis=0), axis=0)
+    sites = jnp.arange(len(free)).reshape(-1, *(1,) * (free.ndim - 1))
+    own, other = rates_bit_per_s[None], rates_bit_per_s[:, None]
+    sooner = (other > own) | ((other == own) & (sites[:, None] < sites[None]))  # (other, site, ...)
+    return free * jnp.prod(jnp.where(sooner, 1.0 - free[:, None], 1.0), axis=0)

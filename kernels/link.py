@@ -42,7 +42,7 @@ class Link(NamedTuple):
 class Terminals(NamedTuple):
     """What all terminals of a kind weigh and draw."""
 
-    count: Array
+    number: Array
     mass_kg: Array
     power_w: Array
 
@@ -139,9 +139,9 @@ def clearance_m(here: Vector, there: Vector, *, grazing_height_m: Distance) -> A
 
     Negative where they block it. The Earth is a sphere of its equatorial radius.
     """
-    way = tuple(b - a for a, b in zip(here, there, strict=True))
+    way = sm.difference(there, here)
     along = sm.clip(-sm.ratio(sm.dot(here, way), sm.dot(way, way), 1.0), 0.0, 1.0)
-    nearest = tuple(a + along * step for a, step in zip(here, way, strict=True))
+    nearest = sm.difference(here, sm.scale(way, -along))
     return sm.sqrt(sm.dot(nearest, nearest)) - (const.EARTH_RADIUS_M + grazing_height_m)
 
 
@@ -149,5 +149,5 @@ def clearance_m(here: Vector, there: Vector, *, grazing_height_m: Distance) -> A
 @part("link", of="mesh")
 def terminals(*, terminals: Count, terminal_mass_kg: Mass, terminal_power_w: Power) -> Terminals:
     """Terminals towards other satellites; they draw their power always."""
-    count = jnp.asarray(terminals)
-    return Terminals(count, count * terminal_mass_kg, count * terminal_power_w)
+    number = jnp.asarray(terminals)
+    return Terminals(number, number * terminal_mass_kg, number * terminal_power_w)

@@ -33,6 +33,9 @@ MINIMUM = {
     "study": 5,
     "ground": 5,
     "power_beaming": 2,
+    "link": 5,
+    "downlink": 4,
+    "ground_network": 4,
 }
 # Groups that no simulated run has: their profiles are complete by themselves.
 DEPLOYMENT = (

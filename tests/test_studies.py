@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from kernels import registry
 from kernels.economics import finance
-from kernels.economics.published import mccalip, starcloud, suncatcher, turyshev
+from kernels.economics.published import mccalip, starcloud, turyshev
 from twin import config
 from twin.deployment import studies
 from twin.model import numbers_of

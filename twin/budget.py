@@ -83,8 +83,9 @@ def _components_kg(params: CohortParams, panel: array_kernel.Panel, carried_w: A
     cell_kg_per_m2 = registry.call(solar_cell.build, params["solar_cell"]).covered_kg_per_m2
     pack_kg, _ = registry.call(battery_kernel.pack_mass, params["battery"], params["battery"]["energy_j"])
     modules = registry.call(accelerator.module, params["accelerator"])
-    terminals = {"terminals": sum(carried.mass_kg for carried in _terminals(params))} if _terminals(params) else {}
-    return terminals | {
+    terminals_kg = [carried.mass_kg for carried in _terminals(params)]
+    own = {"terminals": sum(terminals_kg, jnp.zeros(()))} if terminals_kg else {}
+    return own | {
         "array": panel.area_m2 * (panel.areal_mass_kg_per_m2 + panel.packing_fraction * cell_kg_per_m2),
         "battery": pack_kg,
         "accelerators": modules["mass_kg"],

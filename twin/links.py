@@ -1,5 +1,6 @@
 """Contact of satellites with the ground in an exchange interval: by their own terminal to sites, or through a mesh."""
 
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -9,12 +10,13 @@ from jax import Array, lax
 from kernels import ground_link, link, orbit, registry
 from kernels import safe_math as sm
 from kernels.ground_link import Laser, Radio, Sites
-from kernels.quantity import Scalar
+from kernels.quantity import Scalar, Vector
 from twin.anchor import Anchor
 from twin.prepare import Shared
 from twin.structure import CohortStructure, Structure
 
-LONGEST_SPAN_S = 20.0  # between instants at which places are computed; passes begin and end between them
+LONGEST_SPAN_S = 60.0  # between instants at which places and rates are computed
+PIECES = 4  # of a span, in each of which heights are straight lines
 
 
 class Contact(NamedTuple):
@@ -32,6 +34,7 @@ class _Instant(NamedTuple):
     """What each site sees of each satellite, (site, tile)."""
 
     above: Array  # sine of the elevation less the lowest at which the site sees anything
+    rising_per_s: Array
     bit_per_s: Array  # under a clear sky
     delay_s: Array
 
@@ -107,7 +110,7 @@ def _by_sites(
     def span(before: tuple[_Instant, _Tally], number: Array) -> tuple[tuple[_Instant, _Tally], None]:
         begin, tally = before
         end = at(number)
-        added = _over_span(begin, end, sites.clear_sky_fraction[:, None])
+        added = _over_span(begin, end, length_s / count, sites.clear_sky_fraction[:, None])
         return (end, _Tally(*(a + b / count for a, b in zip(tally, added, strict=True)))), None
 
     numbers = jnp.arange(1, count + 1).astype(nothing.bit_per_s.dtype)
@@ -126,27 +129,60 @@ def _instant(
 ) -> _Instant:
     """What the sites see at an instant; below its lowest elevation a rate is that of there."""
     network = shared.profiles["ground_network"]
-    place = orbit.place(anchor.elements, anchor.rates, time_s)
-    turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s
-    sight = ground_link.sight(sites, turned, sm.scale(place.direction, place.radius_m))
+    sight = ground_link.sight(sites, *_seen_from_earth(anchor, time_s))
     lowest = registry.call(ground_link.lowest_sine, network)
     receive = registry.models("ground_network")[structure.ground_network_model]
     raised = sight._replace(sin_elevation=jnp.maximum(sight.sin_elevation, lowest))
     rate = registry.call(receive, network, sender, raised)
-    return _Instant(sight.sin_elevation - lowest, rate, link.delay_s(sight.range_m))
+    above, rising_per_s = sight.sin_elevation - lowest, sight.sin_elevation_rate_per_s
+    return _Instant(above, rising_per_s, rate, link.delay_s(sight.range_m))
 
 
-def _over_span(begin: _Instant, end: _Instant, clear: Array) -> _Tally:
-    """Means over the time between two instants, between which heights over the lowest elevation are straight lines."""
-    up = jnp.maximum(jnp.maximum(begin.above, end.above), 0.0)
-    down = jnp.maximum(-jnp.minimum(begin.above, end.above), 0.0)
-    seen = sm.ratio(up, up + down)
+def _seen_from_earth(anchor: Anchor, time_s: Scalar) -> tuple[Vector, Vector]:
+    """Place and velocity of each satellite as one sees them who turns with the Earth."""
+    place = orbit.place(anchor.elements, anchor.rates, time_s)
+    turned = anchor.sidereal_angle_rad + anchor.sidereal_rate_rad_per_s * time_s
+    out = ground_link.earth_fixed(place.direction, turned)
+    along = ground_link.earth_fixed(place.direction_rate_per_s, turned)
+    turn = anchor.sidereal_rate_rad_per_s
+    along = along[0] + turn * out[1], along[1] - turn * out[0], along[2]
+    speed = (place.radius_rate_m_per_s * a + place.radius_m * b for a, b in zip(out, along, strict=True))
+    x, y, z = speed
+    return sm.scale(out, place.radius_m), (x, y, z)
+
+
+def _seen(begin: _Instant, end: _Instant, span_s: Scalar) -> Array:
+    """Part of a span in which each site sees each satellite.
+
+    Heights follow the cubic of their values and rates at both ends, and a straight line from piece to piece of it.
+    """
+
+    def above(share: float) -> Array:
+        rest = 1.0 - share
+        ends = rest * rest * (1.0 + 2.0 * share) * begin.above + share * share * (3.0 - 2.0 * share) * end.above
+        return ends + share * rest * span_s * (rest * begin.rising_per_s - share * end.rising_per_s)
+
+    heights = [begin.above, *(above(k / PIECES) for k in range(1, PIECES)), end.above]
+    seen = jnp.zeros_like(begin.above)
+    for low, high in pairwise(heights):
+        up = jnp.maximum(jnp.maximum(low, high), 0.0)
+        down = jnp.maximum(-jnp.minimum(low, high), 0.0)
+        seen = seen + sm.ratio(up, up + down) / PIECES
+    return seen
+
+
+def _over_span(begin: _Instant, end: _Instant, span_s: Scalar, clear: Array) -> _Tally:
+    """Means over the time between two instants.
+
+    Where several sites begin or end to see a satellite in the same span, they do so independently of each other.
+    """
+    seen = _seen(begin, end, span_s)
     rate, delay = (0.5 * (a + b) for a, b in ((begin.bit_per_s, end.bit_per_s), (begin.delay_s, end.delay_s)))
     use = ground_link.use_of_sites(rate, clear * seen)
     return _Tally(
         bit_per_s=jnp.sum(use * rate, axis=0),
         delay_s=jnp.sum(use * rate * delay, axis=0),
-        seen_fraction=jnp.max(seen, axis=0),
+        seen_fraction=1.0 - jnp.prod(1.0 - seen, axis=0),
         clear_sites=jnp.sum(clear * seen, axis=0),
         use=use,
     )
@@ -156,7 +192,7 @@ def _with_mesh(shared: Shared, tally: _Tally) -> _Tally:
     """What a mesh carries to its gateways at any time, beside what goes down directly."""
     profile = shared.profiles["link"]
     carried: link.Link = registry.call(link.mesh, profile, registry.call(link.gateway_m, profile))
-    rate = registry.call(link.terminals, profile).count * carried.bit_per_s
+    rate = registry.call(link.terminals, profile).number * carried.bit_per_s
     return tally._replace(
         bit_per_s=tally.bit_per_s + rate,
         delay_s=tally.delay_s + rate * carried.delay_s,
