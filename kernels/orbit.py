@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from kernels import constants as const
@@ -180,8 +181,28 @@ def cluster(index: Array, satellites: int, reference: Elements, *, spacing_m: Di
     row = jnp.floor((index + 0.5) / side)
     up_m = (row - (side - 1) / 2.0) * spacing_m
     ahead_m = (index - row * side - (side - 1) / 2.0) * spacing_m
-    size = jnp.hypot(up_m, 0.5 * ahead_m) / reference.semi_major_axis_m
-    anomaly = jnp.arctan2(0.5 * ahead_m, jnp.where(size > 0.0, -up_m, 1.0))
+    return _circling(reference, up_m, 0.5 * ahead_m)
+
+
+@model("constellation")
+def disc(index: Array, satellites: int, reference: Elements, *, spacing_m: Distance) -> Elements:
+    """Lattice in the orbit plane that fills a 2:1 ellipse: twice as wide ahead as up, as the ellipses flown in it are.
+
+    Up and half of ahead, in which the whole lattice turns once an orbit, it is square: neighbours are `spacing_m` to
+    twice that apart, whichever way they lie. The places nearest to the centre are taken: 81 of them fill a radius of
+    five spacings. `index` (satellite,) counts them row by row.
+    """
+    reach = math.ceil(math.sqrt(satellites / math.pi)) + 1
+    rows, columns = np.divmod(np.arange((2 * reach + 1) ** 2), 2 * reach + 1) - np.asarray(reach)
+    taken = np.sort(np.argsort(rows**2 + columns**2, kind="stable")[:satellites])
+    place = index.astype(int)
+    return _circling(reference, *(jnp.asarray(line[taken], float)[place] * spacing_m for line in (rows, columns)))
+
+
+def _circling(reference: Elements, up_m: Array, half_ahead_m: Array) -> Elements:
+    """Elements of satellites that pass these places on their ellipses about the centre; half of the place ahead."""
+    size = jnp.hypot(up_m, half_ahead_m) / reference.semi_major_axis_m
+    anomaly = jnp.arctan2(half_ahead_m, jnp.where(size > 0.0, -up_m, 1.0))
     return reference._replace(
         eccentricity=size,
         argument_of_perigee_rad=reference.argument_of_perigee_rad - anomaly,

@@ -163,6 +163,11 @@ Irradiance = Annotated[Scalar, _not_negative("W/m2")]
 PositiveIrradiance = Annotated[Scalar, _positive("W/m2")]
 Flops = Annotated[Scalar, _positive("flops")]
 
+# Data
+LargeCount = Annotated[Scalar, Quantity("", minimum=1.0, maximum=1e18)]
+Bytes = Annotated[Scalar, _positive("byte")]
+ByteRate = Annotated[Scalar, _positive("byte/s")]
+
 # Electricity
 Voltage = Annotated[Scalar, _positive("V")]
 Resistance = Annotated[Scalar, _positive("ohm")]

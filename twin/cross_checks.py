@@ -201,7 +201,7 @@ def _check_battery(battery: Any) -> None:
 def _check_pattern(orbit: Any, pattern: Any) -> None:
     if pattern.model == "walker" and not float(pattern.planes).is_integer():
         _refuse("constellation.planes", pattern.planes, "must be a whole number")
-    if pattern.model == "cluster" and orbit.eccentricity:
+    if pattern.model in ("cluster", "disc") and orbit.eccentricity:
         _refuse("orbit.eccentricity", orbit.eccentricity, "must be 0: a cluster circles its centre")
 
 

@@ -32,10 +32,10 @@ def _ensemble(table: Path, arguments: Sequence[str]) -> None:
     from twin.designs import read_csv
     from twin.model import build
     from twin.reporting import console
-    from twin.run_folder import write_atomically
+    from twin.run_folder import new_file, write_atomically
 
     own = dict(a.split("=", 1) for a in arguments if a.startswith(("out=", "memory_gb=")))
-    target = _new_file(own.get("out", "ensemble.csv"))
+    target = new_file(own.get("out", "ensemble.csv"))
     memory_gb = _gigabytes(own["memory_gb"]) if "memory_gb" in own else None
     designs = read_csv(table)
     model = build(compose("simulate", [a for a in arguments if a.partition("=")[0] not in own]))
@@ -43,18 +43,6 @@ def _ensemble(table: Path, arguments: Sequence[str]) -> None:
         results = ensembles.ensemble(model, designs, memory_gb, watch)
     write_atomically(target, ensembles.to_csv(results))
     print(f"Result: {target}")
-
-
-def _new_file(name: str) -> Path:
-    """A file that can be written and is not there yet."""
-    from twin.config import ConfigError
-
-    path = Path(name)
-    if path.exists():
-        raise ConfigError(f"out = {name!r}: is there already and is not overwritten; choose another file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"out = {name!r}: no such folder {str(path.parent)!r}")
-    return path
 
 
 def _gigabytes(text: str) -> float:

@@ -96,6 +96,16 @@ def check_unclaimed(folder: Path) -> None:
             pass
 
 
+def new_file(name: str) -> Path:
+    """A file for an answer, `out=` of a command; ConfigError when it is there already or its folder is not."""
+    path = Path(name)
+    if path.exists():
+        raise ConfigError(f"out = {name!r}: is there already and is not overwritten; choose another file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"out = {name!r}: no such folder {str(path.parent)!r}")
+    return path
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or none of it."""
     partial_file = path.with_name(path.name + ".partial")
