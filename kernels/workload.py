@@ -27,6 +27,19 @@ def trace(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None) ->
 
 
 @model("workload")
+def batch(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None, *, utilization: Fraction) -> Array:
+    """Work that comes at a constant rate and may wait for sunlight. [flop/s]"""
+    del traced_flops, phase_rad
+    return nominal_flops * utilization
+
+
+@part("workload", of="batch")
+def allowed_fraction(sunlit_fraction: Array, *, dark_fraction: Fraction) -> Array:
+    """Part of the work that is there which is done at once: all in sunlight, `dark_fraction` of it in the dark."""
+    return dark_fraction + (1.0 - jnp.asarray(dark_fraction)) * sunlit_fraction
+
+
+@model("workload")
 def orbit_schedule(nominal_flops: Array, traced_flops: Array, phase_rad: Array, *, schedule: Fractions) -> Array:
     """Demand of a satellite by its place in the orbit: a fraction of what it can do when new and cool. [flop/s]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels import operations, registry
+from kernels import operations, registry, workload
 from kernels.scheduler import Seen, headroom
 from twin.prepare import Each, Shared
 from twin.scheduling import UNITS, Sums, poured
@@ -48,7 +48,8 @@ def work_asked(
     such. Where `phases` has the places of satellites in their orbits, each has a demand of its own by its place, that
     of all its accelerators, dead ones too, and no other satellite does what it leaves undone. Work that waited is
     asked for on top, to be done within the interval, which begins `start_s` after the start of the run. `in_service` is
-    the part of it in which a satellite has been commissioned; before, its payload idles. Arrays are (tiles, tile);
+    the part of it in which a satellite has been commissioned; before, its payload idles. Batch work waits for sunlight.
+    Arrays are (tiles, tile);
     `fleet_sum` adds over all satellites of all devices.
     """
     profiles = next(iter(shared.values())).profiles
@@ -66,10 +67,15 @@ def work_asked(
         fleet = sum(map(fleet_sum, new.values()), jnp.zeros(()))
         assigned, some = _given_out(structure, shared, demand(fleet, traced_flops, None), new, able, look, fleet_sum)
         asked = {name: jnp.where(some, flops, flops * serve[name]) for name, flops in assigned.items()}
+    waits = structure.workload_model == "batch"
+    views = look(able) if waits else {}
     inputs = {}
     for name, value in one.items():
         waiting = work[name].backlog_flop / exchange_s * each[name].present
-        given = asked[name] + waiting * serve[name], assigned[name], on * jnp.ones_like(value), able[name]
+        there = asked[name] + waiting * serve[name]
+        if waits:
+            there *= registry.call(workload.allowed_fraction, profiles["workload"], views[name].sunlit_fraction)
+        given = there, assigned[name], on * jnp.ones_like(value), able[name]
         inputs[name] = Inputs(*(leaf.astype(jnp.float64) for leaf in given))
     return inputs
 

@@ -61,7 +61,8 @@ def _unit(name: str) -> str:
 
 def verdicts(flat: Flat, margin: Mapping[str, float], budget: Budget, duration_s: float) -> list[Verdict]:
     """What binds: heat and power while the satellites work, and limits that were broken; else the cap or the demand."""
-    found = [*_heat(flat, margin, budget), *_power(flat, duration_s), *_broken(margin), *_undone(flat, budget)]
+    held = *_heat(flat, margin, budget), *_power(flat, duration_s), *_links(flat)
+    found = [*held, *_broken(margin), *_undone(flat, budget)]
     return found or [Verdict("demand", _nearest(margin, budget))]
 
 
@@ -123,6 +124,16 @@ def _power(flat: Flat, duration_s: float) -> Iterator[Verdict]:
         yield Verdict("array", f"{held}, of which it had {spare_j / shed_j:.0%} to spare at other times")
     else:
         yield Verdict("battery", f"{held}, all of which the array had to spare at other times")
+
+
+def _links(flat: Flat) -> Iterator[Verdict]:
+    """Results that have no way down: lost, or more of them waiting than their links carry."""
+    produced = flat.get("produced_bit") or 0.0
+    if not produced > 0.0:
+        return
+    unsent, able = 1.0 - flat["sent_bit"] / produced, flat["downlink_able_bit"] / produced
+    if flat["data_lost_bit"] > NOTICEABLE * produced or able < 1.0:
+        yield Verdict("link to the ground", f"{unsent:.1%} of the results did not get down, {able:.0%} could have")
 
 
 def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:

@@ -34,8 +34,16 @@ ENERGIES = (
     "absorbed_environment_heat_j",
     "delivered_flop",
     "assigned_flop",
+    "able_flop",
+    "heat_lost_flop",
+    "power_lost_flop",
     "dropped_flop",
     "waited_flop",
+    "produced_bit",
+    "sent_bit",
+    "data_lost_bit",
+    "data_waited_bit",
+    "downlink_able_bit",
     "work_lost_to_upsets_flop",
 )
 
@@ -69,6 +77,8 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "mean_compute_rate_flops": metrics["delivered_flop"] / duration_s,
         "nominal_compute_rate_flops": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites,
         "sunlit_fraction": jnp.mean(totals["sunlit_s"]) / duration_s,
+        "in_view_fraction": jnp.mean(totals["in_view_s"]) / duration_s,
+        "nominal_flop": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites * duration_s,
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
         "power_limited_fraction": jnp.mean(totals["power_limited_s"]) / duration_s,
@@ -209,6 +219,7 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
     }
     per_satellite = (
         "sunlit_fraction",
+        "in_view_fraction",
         "throttled_fraction",
         "underserved_fraction",
         "power_limited_fraction",

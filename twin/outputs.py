@@ -39,11 +39,17 @@ class Fluxes(NamedTuple):
 
 
 def outputs(
-    structure: CohortStructure, inputs: Inputs, flux: Fluxes, heat: thermal_network.Step, after: State
+    structure: CohortStructure,
+    inputs: Inputs,
+    flux: Fluxes,
+    heat: thermal_network.Step,
+    after: State,
+    condition: Condition,
 ) -> Outputs:
     """Everything that telemetry and totals may ask of a step, by name."""
     bus, chips, work = flux.bus, flux.chips, flux.work
     unheated = jnp.minimum(chips.asked_drive, chips.cap_drive)
+    by_heat, by_power = _held_back(inputs, chips, work, flux.shed_w, condition.accelerators_alive)
     return {
         "sunlit_fraction": flux.lit,
         "array_power_w": bus.array_w,
@@ -66,10 +72,26 @@ def outputs(
         "overheat_k": chips.overheat_k,
         "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
+        "heat_lost_flops": by_heat,
+        "power_lost_flops": by_power,
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
         **telemetry_of_state(structure, after),
     }
+
+
+def _held_back(
+    inputs: Inputs, chips: accelerator.Operation, work: accelerator.Result, shed_w: Array, alive: Array
+) -> tuple[Array, Array]:
+    """Work asked that heat and lack of power leave undone: by the power that each of them, and the cap, keeps away."""
+    short = jnp.maximum(inputs.asked_flops - work.compute_rate_flops, 0.0)
+    each_w = alive * (chips.dynamic_w + chips.host_dynamic_w)
+    capped_w = each_w * jnp.maximum(chips.asked_drive - chips.cap_drive, 0.0)
+    allowed = jnp.minimum(chips.asked_drive, chips.cap_drive)
+    heat_w = each_w * jnp.maximum(allowed - chips.heat_drive, 0.0)
+    power_w = jnp.maximum(shed_w, 0.0)
+    share = sm.ratio(short, capped_w + heat_w + power_w, 1e-3)
+    return share * heat_w, share * power_w
 
 
 def of_block(shared: Shared, sums: Outputs, steps: int) -> Outputs:

@@ -41,8 +41,8 @@ class Steady(NamedTuple):
     """A run of steady orbits at its end, and how the search for each orbit ended.
 
     The gap is what an orbit misses at its end: the largest difference of any temperature in K, of any charge in points
-    (0.01), of waiting work and results in hundredths of an orbit's at full load. Only up to `CLOSE` is it a steady orbit;
-    above, the orbit flown last was counted as it was.
+    (0.01), of waiting work and results in hundredths of an orbit's at full load. Only up to `CLOSE` is it a steady
+    orbit; above, the orbit flown last was counted as it was.
     """
 
     carry: Carry

@@ -77,7 +77,7 @@ def step(
         _at(structure, state, "battery"),
         step_s,
     )
-    return after, outputs(structure, inputs, flux, heat, after) | {"battery_cycle_loss_per_s": faded}
+    return after, outputs(structure, inputs, flux, heat, after, condition) | {"battery_cycle_loss_per_s": faded}
 
 
 def fluxes(

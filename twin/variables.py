@@ -134,6 +134,11 @@ TOTALS = (
     Total("absorbed_environment_heat_j", "J", "sum", "absorbed_environment_heat_w", "Heat absorbed from Sun and Earth"),
     Total("delivered_flop", "flop", "sum", "compute_rate_flops", "Work delivered"),
     Total("assigned_flop", "flop", "sum", "assigned_flops", "Work asked of the fleet"),
+    Total("able_flop", "flop", "sum", "able_flops", "Work that the accelerators that work could do, cool and powered"),
+    Total("heat_lost_flop", "flop", "sum", "heat_lost_flops", "Work asked that heat left undone at the time"),
+    Total(
+        "power_lost_flop", "flop", "sum", "power_lost_flops", "Work asked that lack of power left undone at the time"
+    ),
     Total("dropped_flop", "flop", "sum", "dropped_flops", "Work given up: it may not wait, or would wait too long"),
     Total(
         "waited_flop",
@@ -197,6 +202,7 @@ ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
 # They follow from the sums of a block: `outputs.of_block`, `work.after_block`.
 DERIVED = (
     "lost_flops",
+    "able_flops",
     "assigned_flops",
     "dropped_flops",
     "waited_flops",

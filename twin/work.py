@@ -48,6 +48,7 @@ def after_block(
     longest_flop = inputs.able_flops * shared.queue.patience_s
     queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, shared.queue, longest_flop)
     rates = {
+        "able_flops": inputs.able_flops,
         "assigned_flops": inputs.assigned_flops,
         "dropped_flops": queue.dropped_flop / length_s,
         "waited_flops": (queue.backlog_flop - work.backlog_flop) / length_s,

@@ -1,0 +1,134 @@
+"""The account of work and results, schedulers and batch work in a fleet: all closes, and each does what it is for."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+import twin
+
+DAY = [
+    "workload=inference_azure_conv",
+    "constellation.satellites=16",
+    "distributed.devices=1",
+    "time.duration_s=21600",
+    "time.chunk_s=10800",
+    "output.report=false",
+]
+
+
+def run(*overrides: str) -> xr.Dataset:
+    return twin.simulate(twin.compose("simulate", [*DAY, *overrides]))
+
+
+def fleet(data: xr.Dataset) -> dict:
+    return json.loads(data.attrs["summary"])["fleet"]
+
+
+@pytest.fixture(scope="module")
+def even() -> xr.Dataset:
+    return run("downlink=optical_tbird", "ground_network=optical_ten_sites")
+
+
+@pytest.fixture(scope="module")
+def sunny() -> xr.Dataset:
+    return run("scheduler=sunlight_aware")
+
+
+def test_work_in_is_work_done_waiting_or_dropped(even: xr.Dataset, sunny: xr.Dataset) -> None:
+    """To the last digits of float64, whatever the precision of the step."""
+    for found in map(fleet, (even, sunny)):
+        out = found["delivered_flop"] + found["dropped_flop"] + found["waited_flop"]
+        assert out == pytest.approx(found["assigned_flop"], rel=1e-14)
+        assert found["waited_flop"] == pytest.approx(found["backlog_flop"], rel=1e-12)
+
+
+def test_all_of_the_demand_is_given_out(even: xr.Dataset, sunny: xr.Dataset) -> None:
+    assert fleet(sunny)["assigned_flop"] == pytest.approx(fleet(even)["assigned_flop"], rel=1e-14)
+
+
+def test_results_are_sent_waiting_or_lost(even: xr.Dataset) -> None:
+    found = fleet(even)
+    assert 0.0 < found["sent_bit"] <= found["downlink_able_bit"]
+    out = found["sent_bit"] + found["data_lost_bit"] + found["data_waited_bit"]
+    assert out == pytest.approx(found["produced_bit"], rel=1e-14)
+    assert float(even.fleet_data_backlog_bit[-1]) == pytest.approx(found["data_waited_bit"], rel=1e-6)
+    in_contact = (even.ground_site >= 0.0).sum("satellite")
+    np.testing.assert_array_equal(even.fleet_satellites_in_contact, in_contact)
+    assert 0.0 < float(in_contact.mean()) < 16.0
+
+
+def test_series_of_the_fleet_are_sums_over_its_satellites(even: xr.Dataset) -> None:
+    np.testing.assert_allclose(even.fleet_delivered_flops, even.compute_rate_flops.sum("satellite"), rtol=1e-5)
+    np.testing.assert_allclose(even.fleet_assigned_flops, even.assigned_flops.sum("satellite"), rtol=1e-5)
+    mean_flops = float(even.fleet_delivered_flops.mean())
+    assert mean_flops * 21600.0 == pytest.approx(fleet(even)["delivered_flop"], rel=1e-6)
+
+
+def test_what_is_lost_adds_up_to_the_nominal(even: xr.Dataset) -> None:
+    found = fleet(even)
+    lost = found["heat_lost_flop"] + found["power_lost_flop"] + found["work_lost_to_upsets_flop"]
+    assert found["delivered_flop"] + lost <= found["able_flop"] * (1.0 + 1e-6)
+    assert found["able_flop"] == pytest.approx(found["nominal_flop"], rel=1e-6)  # none failed, none was switched off
+
+
+def test_sunlight_aware_scheduling_spares_the_battery(even: xr.Dataset, sunny: xr.Dataset) -> None:
+    """In the eclipse season, at the same work: the battery is discharged by a tenth less."""
+    sun, all_alike = fleet(sunny), fleet(even)
+    assert sun["delivered_flop"] == pytest.approx(all_alike["delivered_flop"], rel=1e-6)
+    assert sun["battery_throughput_j"] < 0.9 * all_alike["battery_throughput_j"]
+    lit, rate = sunny.sunlit_fraction.values, sunny.compute_rate_flops.values
+    assert rate[lit < 0.01].mean() < 0.3 * rate[lit > 0.99].mean()
+
+
+def test_work_goes_where_dies_are_cool() -> None:
+    """In every interval the satellite whose dies were coolest at its start gets the most, the hottest the least."""
+    data = run("scheduler=thermal_aware", "scheduler.cool_margin_k=60", "time.duration_s=10800")
+    assigned, die_k = data.assigned_flops.values[1:], data.accelerator_temperature_k.values[:-1]
+    assert (assigned[np.arange(len(die_k)), die_k.argmin(axis=1)] >= 0.999 * assigned.max(axis=1)).all()
+    assert (assigned[np.arange(len(die_k)), die_k.argmax(axis=1)] <= 1.001 * assigned.min(axis=1)).all()
+    assert np.median(assigned.max(axis=1) / assigned.min(axis=1)) > 1.1
+
+
+def test_batch_work_waits_for_sunlight() -> None:
+    data = run("workload=batch_sunlit", "time.duration_s=10800")
+    lit, rate = data.sunlit_fraction.values, data.compute_rate_flops.values
+    dark, sunlit = rate[lit < 0.01].mean(), rate[lit > 0.99].mean()
+    assert dark < 0.15 * sunlit
+    found = fleet(data)
+    out = found["delivered_flop"] + found["dropped_flop"] + found["waited_flop"]
+    assert out == pytest.approx(found["assigned_flop"], rel=1e-14)
+
+
+def test_requests_that_would_wait_too_long_give_up() -> None:
+    data = run(
+        "workload.load_fraction=1.3", "workload.patience_s=120", "time.duration_s=10800", "time.save_every_s=300"
+    )
+    found, waits = fleet(data), data.backlog_flop.values
+    able = found["able_flop"] / (16 * 10800.0)
+    assert found["dropped_flop"] > 0.1 * found["assigned_flop"]
+    assert waits.max() <= 120.0 * able * (1.0 + 1e-6)
+    out = found["delivered_flop"] + found["dropped_flop"] + found["waited_flop"]
+    assert out == pytest.approx(found["assigned_flop"], rel=1e-14)
+
+
+def test_requests_wait_only_where_the_fleet_is_full() -> None:
+    easy, full = (run(f"workload.load_fraction={load}", "time.duration_s=10800") for load in (0.6, 1.1))
+    assert float(easy.share_waiting_longer.sel(wait_s=1.0, method="nearest").max()) < 1e-3
+    late = full.share_waiting_longer.isel(time=-1)
+    backlog_s = float(full.fleet_backlog_flop[-1] / full.fleet_delivered_flops[-1])
+    assert float(late.sel(wait_s=0.5 * backlog_s, method="nearest")) > 0.9
+    assert float(late.sel(wait_s=1.5 * backlog_s, method="nearest")) < 0.1
+    assert bool((late.diff("wait_s") <= 1e-7).all())
+
+
+def test_a_store_that_is_full_loses_results() -> None:
+    narrow = ["downlink=optical_tbird", "ground_network=optical_ten_sites", "+workload.data_store_bit=1e9"]
+    found = fleet(run(*narrow, "time.duration_s=10800"))
+    assert found["data_lost_bit"] > 0.0 and found["data_waited_bit"] <= 16e9 * (1.0 + 1e-12)
+    assert "link to the ground" in found["binding_limit"]
+    out = found["sent_bit"] + found["data_lost_bit"] + found["data_waited_bit"]
+    assert out == pytest.approx(found["produced_bit"], rel=1e-14)
+    assert jnp.isfinite(out)
