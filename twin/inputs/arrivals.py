@@ -141,11 +141,8 @@ def sums(trace: Trace, seconds_per_token: tuple[float, float], interval_s: float
 def _dispersion(trace: Trace, interval_s: float, intervals: int) -> Floats:
     """Variance over mean of the requests in short windows of each interval, 1 where there are too few, (interval,)."""
     count = max(round(trace.length_s / min(BURST_WINDOW_S, interval_s / 6.0)), 1)
-    one, starts_s, window_s = (
-        np.ones(count),
-        np.arange(count, dtype=np.float64) * (trace.length_s / count),
-        trace.length_s / count,
-    )
+    one, window_s = np.ones(count), trace.length_s / count
+    starts_s = np.arange(count, dtype=np.float64) * window_s
     within = np.bincount(np.minimum((trace.time_s / window_s).astype(np.int64), count - 1), minlength=count)
     windows = Trace("requests", trace.name, starts_s, one, one, one, window_s)
     number, total, squares = (
