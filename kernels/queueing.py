@@ -1,6 +1,7 @@
 """How long requests wait: many servers, one queue, from the state of the queue in an interval.
 
-Two waits meet. Work left over from before (`backlog_s_at_start` to `backlog_s_at_end`, linear in between) delays every arrival alike: a fluid. Arrivals that bunch by chance wait besides where servers are almost all busy: a share of
+Two waits meet. Work left over from before (`backlog_s_at_start` to `backlog_s_at_end`, linear in between) delays
+every arrival alike: a fluid. Arrivals that bunch by chance wait besides where servers are almost all busy: a share of
 them, Erlang's, exponentially long (Whitt 1993, Production and Operations Management 2, 114). The longer one counts:
 while a backlog is worked off, chance moves its end to and fro and adds nothing.
 """

@@ -118,8 +118,9 @@ def of_trace(file: str, prompt_s: float, output_s: float, load: float, interval_
         backlog_s[i + 1] = max(backlog_s[i] + work / servers - interval_s, 0.0)
     requests = np.bincount(bins, minlength=intervals)
     service_s = work_s / requests
-    here = Queue(work_s / (servers * interval_s), 1.0 * servers, service_s, told.arrival_scv[:intervals],
-                 told.service_scv[:intervals], backlog_s[:-1], backlog_s[1:], interval_s)  # fmt: skip
+    bunched, spread = told.arrival_scv, told.service_scv
+    numbers = (work_s / (servers * interval_s), 1.0 * servers, service_s, bunched, spread, backlog_s[:-1])
+    here = Queue._make(map(jnp.asarray, (*numbers, backlog_s[1:], interval_s)))
     waits = waits_s(trace.time_s, times_s, servers)
     return float(np.average(np.asarray(mean_of(here)), weights=requests)), float(waits.mean())
 

@@ -20,7 +20,7 @@ def read(name: str) -> dict[str, Any]:
 
 def service(name: str, load: float, prompt: float, output: float) -> serving.Service:
     found = registry.call(serving.service, read(name), *(jnp.asarray(float(x)) for x in (load, prompt, output)))
-    return serving.Service(*(float(value) for value in found))
+    return serving.Service._make(float(value) for value in found)
 
 
 @pytest.mark.parametrize("name", SERVED)

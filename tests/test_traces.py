@@ -220,7 +220,8 @@ def test_no_demand_within_the_run(tmp_path: Path) -> None:
 )
 def test_no_token_is_lost_over_whole_turns(gaps: list[float], turns: int, pieces: int, kind) -> None:
     time_s = np.concatenate([[0.0], np.cumsum(np.array(gaps) + (0.1 if kind == "rate" else 0.0))])
-    trace = traces.Trace(kind, "trace", time_s, *np.ones((2, len(time_s))), np.arange(float(len(time_s))), 7.0)
+    one = np.ones(len(time_s))
+    trace = traces.Trace(kind, "trace", time_s, one, one, np.arange(float(len(time_s))), 7.0)
     interval_s = trace.length_s * turns / pieces
     total = float(arrivals.tokens_per_s(trace, interval_s, pieces, True).sum()) * interval_s
     held_s = np.diff(np.append(time_s, trace.length_s)) if kind == "rate" else np.ones(len(time_s))

@@ -32,7 +32,6 @@ from twin.inputs.data_files import find
 from twin.prepare import prepare
 from twin.schema import Distributed, Face, ThermalNetwork
 from twin.structure import (
-    Arrivals,
     CohortParams,
     CohortStructure,
     Environment,
@@ -241,8 +240,8 @@ def _with_demand(
     environment = environment._replace(traced_flops=jnp.asarray(simulated(flops), dtype=jnp.float64))
     if sums is None:
         return environment, notes
-    told = arrivals.of_sums(arrivals.Sums(*map(simulated, sums)))
-    return environment._replace(arrivals=Arrivals(*(jnp.asarray(v, dtype=jnp.float64) for v in told))), notes
+    told = arrivals.of_sums(arrivals.Sums._make(map(simulated, sums)))
+    return environment._replace(arrivals=told), notes
 
 
 def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.ndarray:

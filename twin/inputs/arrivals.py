@@ -14,6 +14,7 @@ long, for its clock ticks in seconds. In intervals of 60 s that clock misleads t
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from kernels import registry, serving
@@ -102,7 +103,8 @@ def of_sums(found: Sums) -> Arrivals:
     requests = np.diff(np.floor(np.concatenate([[0.0], np.cumsum(found.requests)]) + 0.5))
     each = [_over(values, found.requests) for values in found[1:]]
     prompt, output, service_s, service_s2, bunched = each
-    return Arrivals(requests, prompt, output, bunched, np.maximum(_over(service_s2, service_s**2) - 1.0, 0.0))
+    spread = np.maximum(_over(service_s2, service_s**2) - 1.0, 0.0)
+    return Arrivals(*(jnp.asarray(v, dtype=jnp.float64) for v in (requests, prompt, output, bunched, spread)))
 
 
 def _on_grid(trace: Trace, values: Floats, interval_s: float, intervals: int) -> Floats:
@@ -133,15 +135,16 @@ def sums(trace: Trace, seconds_per_token: tuple[float, float], interval_s: float
         bunched = counts * _dispersion(trace, interval_s, intervals)
     else:
         bunched = _on_grid(trace, trace.requests * trace.arrival_scv, interval_s, intervals)
-    return Sums(counts, *others, bunched)
+    return Sums._make([counts, *others, bunched])
 
 
 def _dispersion(trace: Trace, interval_s: float, intervals: int) -> Floats:
     """Variance over mean of the requests in short windows of each interval, 1 where there are too few, (interval,)."""
     count = max(round(trace.length_s / min(BURST_WINDOW_S, interval_s / 6.0)), 1)
-    starts_s, window_s = np.arange(count) * (trace.length_s / count), trace.length_s / count
+    one, window_s = np.ones(count), trace.length_s / count
+    starts_s = np.arange(count, dtype=np.float64) * window_s
     within = np.bincount(np.minimum((trace.time_s / window_s).astype(np.int64), count - 1), minlength=count)
-    windows = Trace("requests", trace.name, starts_s, *(np.ones(count),) * 3, window_s)
+    windows = Trace("requests", trace.name, starts_s, one, one, one, window_s)
     number, total, squares = (
         _on_grid(windows, values.astype(np.float64), interval_s, intervals)
         for values in (np.ones(count), within, within.astype(np.float64) ** 2)
@@ -158,13 +161,17 @@ def _days(workload: Any, search: Any, start_s: float) -> Trace:
     if not workload.token_lengths_from:
         raise ConfigError("workload.token_lengths_from: missing; days of regions need a trace of requests for lengths")
     lengths = read_trace(workload.token_lengths_from, search)
-    time_s = np.arange(DAY_STEPS) * (DAY_S / DAY_STEPS)
+    time_s = np.arange(DAY_STEPS, dtype=np.float64) * (DAY_S / DAY_STEPS)
     utc_h = (start_s + time_s + 0.5 * DAY_S / DAY_STEPS) / 3600.0
-    rates = sum(region.share * _of_day(region, utc_h + region.utc_offset_h) for region in workload.regions.values())
+    regions = workload.regions.values()
+    rates = np.sum([region.share * _of_day(region, utc_h + region.utc_offset_h) for region in regions], axis=0)
     one = np.ones(DAY_STEPS)
-    prompt, output = (one * tokens.mean() for tokens in (lengths.prompt_tokens, lengths.output_tokens))
-    spread = [float(t.var() / max(t.mean(), 1e-9) ** 2) for t in (lengths.prompt_tokens, lengths.output_tokens)]
-    return Trace("rate", "workload.regions", time_s, rates, prompt, output, DAY_S / DAY_STEPS, (), one, *spread)
+    sides = (lengths.prompt_tokens, lengths.output_tokens)
+    prompt, output = (one * tokens.mean() for tokens in sides)
+    spread = [float(tokens.var() / max(tokens.mean(), 1e-9) ** 2) for tokens in sides]
+    return Trace(
+        "rate", "workload.regions", time_s, rates, prompt, output, DAY_S / DAY_STEPS, (), one, spread[0], spread[1]
+    )
 
 
 def _of_day(region: Any, local_h: Floats) -> Floats:

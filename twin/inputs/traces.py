@@ -212,7 +212,7 @@ def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     )
     spread = _scv(source.prompt_tokens), _scv(source.output_tokens)
     requests = rates / (prompt + output)
-    return Trace("rate", name, time_s, requests, prompt * one, output * one, 60.0, (note,), one, *spread)
+    return Trace("rate", name, time_s, requests, prompt * one, output * one, 60.0, (note,), one, spread[0], spread[1])
 
 
 def _rates(table: _Table, choice: str, lengths: _Lengths) -> Trace:
