@@ -35,7 +35,7 @@ def batch(nominal_flops: Array, traced_flops: Array, phase_rad: Array | None, *,
 
 @part("workload", of="batch")
 def allowed_fraction(sunlit_fraction: Array, *, dark_fraction: Fraction) -> Array:
-    """Part of the work that is there which is done at once: all in sunlight, `dark_fraction` of it in the dark."""
+    """Part of new work that is done at once: all in sunlight, `dark_fraction` of it in the dark."""
     return dark_fraction + (1.0 - jnp.asarray(dark_fraction)) * sunlit_fraction
 
 

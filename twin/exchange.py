@@ -71,10 +71,11 @@ def work_asked(
     views = look(able) if waits else {}
     inputs = {}
     for name, value in one.items():
-        waiting = work[name].backlog_flop / exchange_s * each[name].present
-        there = asked[name] + waiting * serve[name]
+        waiting = work[name].backlog_flop / exchange_s * each[name].present * serve[name]
+        there = asked[name] + waiting
         if waits:
-            there *= registry.call(workload.allowed_fraction, profiles["workload"], views[name].sunlit_fraction)
+            lit = views[name].sunlit_fraction
+            there = asked[name] * registry.call(workload.allowed_fraction, profiles["workload"], lit) + waiting * lit
         given = there, assigned[name], on * jnp.ones_like(value), able[name]
         inputs[name] = Inputs(*(leaf.astype(jnp.float64) for leaf in given))
     return inputs
