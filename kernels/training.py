@@ -35,6 +35,7 @@ class Job(NamedTuple):
     overlap_fraction: Array
     checkpoint_byte_per_s: Array
     restart_s: Array
+    checkpoint_interval_s: Array  # of work between two checkpoints; 0 for the best one
 
 
 @model("workload")
@@ -55,16 +56,19 @@ def job(
     overlap_fraction: Fraction,
     checkpoint_byte_per_s: ByteRate,
     restart_s: Duration,
+    checkpoint_interval_s: Duration = 0.0,
 ) -> Job:
     """A training job.
 
     `overlap_fraction` is the part of the computation of a step behind which the exchange of gradients can hide;
     `checkpoint_byte_per_s` what each accelerator writes of its share of the state; `restart_s` the time from an
-    interruption until training goes on from its last checkpoint, detection and loading included.
+    interruption until training goes on from its last checkpoint, detection and loading included. Between two
+    checkpoints lie `checkpoint_interval_s` of work, or where that is 0 what `best_interval_s` says.
     """
     counts = (model_parameters, training_tokens, batch_tokens)
     sizes = (gradient_per_parameter_byte, state_per_parameter_byte)
-    return Job(*map(jnp.asarray, (*counts, *sizes, overlap_fraction, checkpoint_byte_per_s, restart_s)))
+    rest = (overlap_fraction, checkpoint_byte_per_s, restart_s, checkpoint_interval_s)
+    return Job(*map(jnp.asarray, (*counts, *sizes, *rest)))
 
 
 @part("workload", of="training")
@@ -127,6 +131,12 @@ def useful_fraction(rate_per_s: Array, interval_s: Array, checkpoint_s: Array, r
     some = jnp.maximum(span, 1e-12)
     unbroken = jnp.where(span > 1e-12, some / jnp.expm1(some), 1.0 - 0.5 * span)
     return interval_s / (interval_s + checkpoint_s) * unbroken * jnp.exp(-rate_per_s * restart_s)
+
+
+def interval_s(job: Job, rate_per_s: Array, checkpoint_s: Array) -> Array:
+    """Work between two checkpoints: what the job says, or the best. [s]"""
+    chosen = job.checkpoint_interval_s
+    return jnp.where(chosen > 0.0, chosen, best_interval_s(rate_per_s, checkpoint_s))
 
 
 def best_interval_s(rate_per_s: Array, checkpoint_s: Array) -> Array:

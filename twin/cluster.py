@@ -5,7 +5,7 @@ onto these, so that no link spans more than two of them; in the full network any
 link is as fast as the longest of its network in the whole orbit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import isqrt
 from typing import Any, NamedTuple
@@ -38,10 +38,14 @@ class Cluster(NamedTuple):
     cohort: Cohort
     grid: NDArray[np.int64]  # (row, column), numbers of satellites
     places_m: NDArray[np.float64]  # (instant, satellite, 3)
+    failures: str  # "none", "expected" or "random"
 
 
-def cluster(model: Model) -> Cluster:
-    """The cluster of a built model; ConfigError when it is none that has a lattice, terminals and a job."""
+def cluster(model: Model, prepared: Mapping[str, Cohort] | None = None) -> Cluster:
+    """The cluster of a built model, which may have been prepared before.
+
+    ConfigError when it is none that has a lattice, terminals and a job.
+    """
     (structure, *others) = model.structure.cohorts
     side = isqrt(structure.satellites)
     if others or structure.model("constellation") not in ("cluster", "disc"):
@@ -58,10 +62,11 @@ def cluster(model: Model) -> Cluster:
         raise ConfigError(
             f"workload = {model.structure.workload_model!r}: must be a training, such as workload=training_405b"
         )
-    made = jax.jit(prepare, static_argnums=0)(model.structure, model.params, model.environment)[structure.name]
+    numbers = (model.structure, model.params, model.environment)
+    made = (jax.jit(prepare, static_argnums=0)(*numbers) if prepared is None else prepared)[structure.name]
     times_s = np.arange(INSTANTS) / INSTANTS * _period_s(made)
     places = np.stack([neighbours.places_m(model, time_s) for time_s in times_s])
-    return Cluster(structure, made, _ranked(made.each.elements, side), places)
+    return Cluster(structure, made, _ranked(made.each.elements, side), places, model.structure.failures)
 
 
 def _told(model: Model) -> str:
@@ -137,7 +142,7 @@ def _networks(side: int, terminals: float) -> dict[str, tuple[Callable[..., Arra
     return {name: laws for name, laws in known.items() if NETWORKS[name] <= terminals}
 
 
-def _all_reduce(found: Cluster, size_byte: Array, latency_s: Array) -> dict[str, dict[str, Array]]:
+def all_reduce(found: Cluster, size_byte: Array, latency_s: Array) -> dict[str, dict[str, Array]]:
     """Time, rate of a link and bisection of every network."""
     longest, answers = longest_m(found), {}
     for name, (time_s, halves) in _networks(
@@ -153,16 +158,25 @@ def _all_reduce(found: Cluster, size_byte: Array, latency_s: Array) -> dict[str,
     return answers
 
 
+def upsets_per_s(cohort: Cohort) -> Array:
+    """Rate at which upsets that are noticed befall one accelerator of each satellite, (satellite,). [1/s]"""
+    per_gy = sum(cohort.shared.upsets.per_gy[kind] for kind in INTERRUPT)
+    return jnp.asarray(sum(radiation.dose_rate(cohort.each.field, 0.5)) * per_gy)
+
+
+def failures_per_s(failing: str, cohort: Cohort, age_s: Array) -> Array:
+    """Rate at which an accelerator of an age fails, 0 where `failing`, what a run says of failures, is none. [1/s]"""
+    base = registry.call(failures.base_rate, cohort.shared.profiles["accelerator"])
+    hazard = registry.call(failures.hazard, cohort.shared.profiles["reliability"], base)
+    happen = 0.0 if failing == "none" else 1.0
+    return happen * failures.hazard_per_year(hazard, age_s / YEAR_S) / YEAR_S
+
+
 def interruptions_per_s(found: Cluster) -> float:
     """Rate at which upsets that are noticed, and failures, stop a job on all accelerators of the cluster."""
-    shared, each = found.cohort.shared, found.cohort.each
-    count = shared.profiles["accelerator"]["count"]
-    dose_gy_per_s = sum(radiation.dose_rate(each.field, 0.5))
-    upsets = dose_gy_per_s * sum(shared.upsets.per_gy[kind] for kind in INTERRUPT)
-    base = registry.call(failures.base_rate, shared.profiles["accelerator"])
-    hazard = registry.call(failures.hazard, shared.profiles["reliability"], base)
-    failing = failures.hazard_per_year(hazard, found.cohort.slow.age_s / YEAR_S) / YEAR_S
-    return float(jnp.sum(count * (upsets + shared.expected * failing)))
+    cohort, count = found.cohort, found.cohort.shared.profiles["accelerator"]["count"]
+    failing = failures_per_s(found.failures, cohort, cohort.slow.age_s)
+    return float(jnp.sum(count * (upsets_per_s(cohort) + failing)))
 
 
 def trained(found: Cluster) -> dict[str, dict[str, float]]:
@@ -174,10 +188,10 @@ def trained(found: Cluster) -> dict[str, dict[str, float]]:
     compute_s = training.compute_s(work, satellites, shared.nominal_flops * chips)
     inside_s = collective.inside_s(chips, size, fabric.inside_byte_per_s, fabric.message_latency_s)
     rate, written_s = jnp.asarray(interruptions_per_s(found)), training.checkpoint_s(job, satellites * chips)
-    interval_s = training.best_interval_s(rate, written_s)
+    interval_s = training.interval_s(job, rate, written_s)
     useful = training.useful_fraction(rate, interval_s, written_s, job.restart_s)
     answers = {}
-    for name, reduced in _all_reduce(found, size, fabric.message_latency_s).items():
+    for name, reduced in all_reduce(found, size, fabric.message_latency_s).items():
         step_s = training.step_s(compute_s, inside_s + reduced["between_satellites_s"], job.overlap_fraction)
         peak = satellites * chips * shared.profiles["accelerator"]["peak_flops"]
         used = training.model_flop_utilization(work, step_s, peak)

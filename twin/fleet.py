@@ -9,11 +9,12 @@ import numpy as np
 from kernels.queueing import THRESHOLDS_S
 from twin import processes, rollout, run_folder
 from twin.config import Config
-from twin.fleet_series import has_requests
 from twin.frames import nodes_of
+from twin.goodput import trains
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.refusal import ConfigError
+from twin.requests import has_requests
 from twin.resume import Start
 from twin.store import Axes, stored_times
 from twin.structure import moment
@@ -70,4 +71,5 @@ def _axes(config: Config, model: Model) -> Axes:
         cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
         node=nodes,
         wait_s=tuple(THRESHOLDS_S) if has_requests(model) else (),
+        training=trains(model),
     )

@@ -19,7 +19,7 @@ from twin.clock import Clock, compile_time
 from twin.config import Config, ConfigError
 from twin.endings import ending
 from twin.fleet import Fleet, frame_axes
-from twin.fleet_series import Requests, sums
+from twin.fleet_series import FleetSeries
 from twin.frames import gathered
 from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
@@ -45,6 +45,7 @@ class Reached(NamedTuple):
     step: int
     carry: rollout.Carry
     marks: list[sampling.Marks]  # before the first window and after each, where windows stand for longer stretches
+    series: FleetSeries
 
 
 def never() -> bool:
@@ -141,7 +142,7 @@ def _in_folder(
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
                 leaves = programs.leaves_of(reached.carry)
-                disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached.marks, clock))
+                disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached, clock))
             disk.stop()
             return
         disk.finish(_summary(fleet, reached, clock))
@@ -213,7 +214,7 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
     structure, schedule = model.structure, model.structure.schedule
     chunk_share = sum(cohort.satellites for cohort in structure.cohorts) * (1 + schedule.settling_chunks)
     names = [str(name) for name in axes.name]
-    requests = Requests(model, cohorts) if axes.wait_s else None
+    series = FleetSeries(model, cohorts, start)
     marks = list(start.record["marks"]) if start.record else chunks.marked(model, cohorts, tiles.carry)
     step, carry, frame = start.step, tiles.carry, start.frame
     program = chunks.first_program(model, start.step)
@@ -229,8 +230,7 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
             times = axes.time[frame : frame + count]
             health.check_decay(columns, times, names)
             health.check_frames(columns, times, names, flight.chunk.done)
-            columns |= sums(columns) | (requests(columns, flight.chunk.done) if requests else {})
-            record.append(columns)
+            record.append(columns | series(columns, flight.chunk.done))
             frame += count
             marks += flight.marks
             compiling_s, compiled_s = compile_time.total_s - compiled_s, compile_time.total_s
@@ -243,15 +243,15 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
             if watch is not None:
                 watch(now)
         if flight.kept is not None:
-            record.checkpoint(model, step, flight.kept, **_record(marks, clock))
+            record.checkpoint(model, step, flight.kept, **_record(Reached(step, carry, marks, series), clock))
         del flight  # its frames leave the device before another chunk is begun
-    return Reached(step, carry, marks)
+    return Reached(step, carry, marks, series)
 
 
-def _record(marks: list[sampling.Marks], clock: Clock) -> dict[str, Any]:
+def _record(reached: Reached, clock: Clock) -> dict[str, Any]:
     """What a checkpoint holds beside the carry."""
-    numbers: list[Any] = jax.tree.map(float, marks)
-    return {"marks": numbers, "clock": clock.reading()}
+    numbers: list[Any] = jax.tree.map(float, reached.marks)
+    return {"marks": numbers, "clock": clock.reading(), "fleet": reached.series.reading()}
 
 
 def _summary(fleet: Fleet, reached: Reached, clock: Clock) -> dict[str, Any]:
@@ -259,7 +259,10 @@ def _summary(fleet: Fleet, reached: Reached, clock: Clock) -> dict[str, Any]:
     model, cohorts = fleet.model, fleet.cohorts
     whole, each = programs.all_metrics(model.structure, cohorts, reached.carry)
     health.check_balance(float(whole["power_balance_residual"]), float(whole["heat_balance_residual"]))
-    return summarise(model, cohorts, whole, each, _run_facts(model, clock), reached.marks)
+    facts, plain = _run_facts(model, clock), {name: float(value) for name, value in whole.items()}
+    whole |= reached.series.summary(plain, facts["duration_s"])
+    model = model._replace(notes=(*model.notes, *reached.series.notes))
+    return summarise(model, cohorts, whole, each, facts, reached.marks)
 
 
 def prepared(model: Model) -> dict[str, Cohort]:

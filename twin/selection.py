@@ -12,10 +12,10 @@ import numpy as np
 from twin.refusal import ConfigError
 from twin.run_folder import existing
 from twin.store import NODE_TEMPERATURE, Axes, Columns
-from twin.variables import BY_NAME, FLEET, REQUESTS
+from twin.variables import BY_NAME, OF_FLEET
 
 GB = 1e9
-OF_FLEET = {variable.name for variable in (*FLEET, *REQUESTS)}
+WHOLE = {variable.name for variable in OF_FLEET}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Selection:
     def pick(self, frames: Columns) -> Columns:
         """What is kept of frames of the whole fleet, (time, ..., satellite), in their order."""
         kept = {name: values for name, values in frames.items() if name in (*self.variables, NODE_TEMPERATURE.name)}
-        whole = {name: values for name, values in frames.items() if name in OF_FLEET}
+        whole = {name: values for name, values in frames.items() if name in WHOLE}
         if self.shares:
             with ThreadPoolExecutor() as pool:  # sorting lets other threads run
                 found = pool.map(lambda values: quantiles(values, self.shares), kept.values())

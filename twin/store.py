@@ -20,7 +20,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from twin.refusal import ConfigError
 from twin.run_folder import SUMMARY, TELEMETRY
-from twin.variables import BY_NAME, FLEET, REQUESTS, THRESHOLD, Variable
+from twin.variables import BY_NAME, FLEET, OF_FLEET, REQUESTS, THRESHOLD, TRAINING, Variable
 
 FILL = np.float32(np.nan)
 # A write costs a millisecond and another per megabyte: chunks of 4 MB, but of no more than 64 chunks of the loop.
@@ -53,6 +53,7 @@ class Axes:
     variables: tuple[str, ...] = tuple(BY_NAME)
     wait_s: tuple[float, ...] = ()  # thresholds of how long requests wait, where there are any
     quantile: tuple[float, ...] = ()  # of the fleet, instead of satellites
+    training: bool = False  # whether the fleet trains
     fleet: int = 0  # satellites simulated; 0: those of `satellite`
 
     @property
@@ -90,12 +91,13 @@ class Axes:
 
     def table(self) -> tuple[Variable, ...]:
         """What is kept, as rows of the table of variables."""
-        kept = (*(BY_NAME[name] for name in self.variables), *FLEET, *(REQUESTS if self.wait_s else ()))
+        whole = (*FLEET, *(REQUESTS if self.wait_s else ()), *(TRAINING if self.training else ()))
+        kept = (*(BY_NAME[name] for name in self.variables), *whole)
         return (*kept, NODE_TEMPERATURE) if self.node else kept
 
     def dims(self, variable: Variable) -> tuple[str, ...]:
         """Dimensions of a variable."""
-        if variable in (*FLEET, *REQUESTS):
+        if variable in OF_FLEET:
             return ("time", THRESHOLD) if variable.name == "share_waiting_longer" else ("time",)
         return ("time", "node", self.column) if variable is NODE_TEMPERATURE else ("time", self.column)
 
@@ -231,7 +233,7 @@ def _create_arrays(group: zarr.Group, axes: Axes, frames_at_once: int) -> None:
             variable.name,
             shape=tuple(lengths[d] for d in dims),
             chunks=tuple(max(min(chunk[d], lengths[d]) if d != "time" else chunk[d], 1) for d in dims),
-            dtype="float64" if variable in FLEET else "float32",
+            dtype="float64" if variable in (*FLEET, *TRAINING) else "float32",
             compressors=CODECS,
             fill_value=FILL,
             dimension_names=dims,

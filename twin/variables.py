@@ -115,8 +115,19 @@ FLEET = (
 REQUESTS = (
     Variable("fleet_requests_per_s", "1/s", "mean", "Requests that arrive"),
     Variable("fleet_service_s", "s", "mean", "Time in service of a request"),
+    Variable("fleet_prefill_s", "s", "mean", "Time to read the prompt of a request"),
     Variable("share_waiting_longer", "1", "mean", "Share of the requests that wait longer for a free slot"),
 )
+# Where the fleet trains: what is delivered is useful, or lost to one of three.
+TRAINING = (
+    Variable("fleet_useful_flops", "flop/s", "mean", "Work that ends up in the model"),
+    Variable("fleet_straggler_lost_flops", "flop/s", "mean", "Work that waits for the slowest satellite"),
+    Variable("fleet_exchange_lost_flops", "flop/s", "mean", "Work that waits for the exchange of gradients"),
+    Variable(
+        "fleet_interruption_lost_flops", "flop/s", "mean", "Work lost to checkpoints, interruptions and going on after"
+    ),
+)
+OF_FLEET = (*FLEET, *REQUESTS, *TRAINING)
 THRESHOLD = "wait_s"  # dimension of what depends on how long requests wait
 
 TOTALS = (
