@@ -14,6 +14,7 @@ from twin.reporting.figures import FONT, ORANGE, displayed, scale
 COASTLINE = Path(__file__).with_name("coastline.json")
 ON_GROUND = 1.004  # radius of what is drawn on the ground, so that the sphere does not hide it
 LINK = {"color": ORANGE, "width": 2.5}
+NAME = {"size": 10, "color": "#1f2933", "shadow": "0 0 2px white, 0 0 2px white, 0 0 3px white, 0 0 4px white"}
 MOST_NAMED = 16  # sites whose names stand beside them
 PLACE = ("latitude_rad", "longitude_rad", "altitude_m")
 COLOURINGS = {
@@ -132,18 +133,24 @@ def _ground(figure: go.Figure, place: Place, earth_radius_m: float) -> None:
     figure.add_trace(go.Scatter(x=longitude, y=latitude, **line), row=1, col=2)
     fill = [ORANGE if number in at else "#f5f1e6" for number in range(len(sites.names))]
     look: dict[str, Any] = {
-        "mode": "markers+text" if len(sites.names) <= MOST_NAMED else "markers",
         "text": sites.names,
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
-        "textposition": "top center",
-        "textfont": {"size": 10, "color": "white"},
     }
     mark = {"color": fill, "symbol": "diamond", "line": {"width": 1, "color": "#1f2933"}}
     x, y, z = _on_sphere(sites.latitude_rad, sites.longitude_rad, ON_GROUND)
-    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker={**mark, "size": 3}, **look), row=1, col=1)
+    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker={**mark, "size": 3}, mode="markers", **look), row=1, col=1)
     longitude, latitude = (np.degrees(v).astype(np.float32) for v in (sites.longitude_rad, sites.latitude_rad))
+    named: dict[str, Any] = {"mode": "markers+text", "textposition": _sides(sites), "textfont": NAME}
+    look |= named if len(sites.names) <= MOST_NAMED else {"mode": "markers"}
     figure.add_trace(go.Scatter(x=longitude, y=latitude, marker={**mark, "size": 8}, **look), row=1, col=2)
+
+
+def _sides(sites: Sites) -> list[str]:
+    """Where names stand: away from the nearest other site, so that names do not meet."""
+    x, y = sites.longitude_rad, sites.latitude_rad
+    apart = np.hypot(x - x[:, None], y - y[:, None]) + np.diag(np.full(x.size, np.inf))
+    return [f"{'bottom' if y[near] > y[own] else 'top'} center" for own, near in enumerate(apart.argmin(axis=1))]
 
 
 def _lines(begin: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -210,7 +210,7 @@ def _sites(configuration: Mapping[str, Any]) -> globe.Sites:
     """Sites of the ground network in the order by which telemetry numbers them."""
     sites = (configuration.get("ground_network") or {}).get("sites") or {}
     places = (np.array([site[key] for site in sites.values()], float) for key in ("latitude_rad", "longitude_rad"))
-    return globe.Sites([name.replace("_", " ") for name in sites], *places)
+    return globe.Sites([name.replace("_", " ").title() for name in sites], *places)
 
 
 def _globe_section(data: xr.Dataset, sites: globe.Sites) -> str:

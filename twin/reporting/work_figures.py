@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from twin.reporting import human
 from twin.reporting.figures import BLUE, GREEN, ORANGE, displayed, dress, faint, instants, scale
-from twin.reporting.work_flow import Step
+from twin.reporting.work_flow import TRACE, Step
 
 ROW_PX, GAP_PX, TOP_PX, BOTTOM_PX = 150, 62, 50, 45
 LEAST_WAIT_S = 1e-3  # shorter waits are drawn as so long
@@ -48,6 +48,7 @@ def over_time(time_ms: np.ndarray, rows: Sequence[Row]) -> go.Figure:
         figure.update_traces(legend=legend, row=number, col=1)
         figure.update_layout({legend: {**_ABOVE, "y": top, "title": {"text": f"<b>{title}</b>  ", "side": "left"}}})
     figure.update_xaxes(type="date", tickformat="%H:%M\n%d %b", nticks=7)
+    figure.update_yaxes(ticklabelstandoff=6)
     margin = {"l": 10, "r": 10, "t": TOP_PX, "b": BOTTOM_PX}
     return dress(figure, inner_px + TOP_PX + BOTTOM_PX, margin=margin, hovermode="x", showlegend=True)
 
@@ -92,14 +93,13 @@ def _look(line: Line, time_ms: np.ndarray) -> dict[str, Any]:
 def waterfall(steps: Sequence[Step]) -> go.Figure:
     """What takes how much of the nominal work, the first step, in per cent of it."""
     share = np.array([step.flop for step in steps]) / steps[0].flop
-    words = [human.percent(abs(part)) for part in share]
     figure = go.Figure(
         go.Waterfall(
             orientation="h",
             y=[step.label for step in steps],
             x=(100.0 * share).tolist(),
             measure=["absolute", *("total" if step.level else "relative" for step in steps[1:])],
-            text=[f"{'' if s.level else '+' if s.flop > 0 else '-'}{w}" for s, w in zip(steps, words, strict=True)],
+            text=[_signed(part, step.level) for part, step in zip(share, steps, strict=True)],
             textposition="outside",
             customdata=[human.flop(abs(step.flop)) for step in steps],
             hovertemplate="%{y}: %{text} of nominal, %{customdata}<extra></extra>",
@@ -109,8 +109,14 @@ def waterfall(steps: Sequence[Step]) -> go.Figure:
             increasing={"marker": {"color": GREEN}},
         )
     )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(
-        range=[0, 122], tickvals=[0, 25, 50, 75, 100], ticksuffix=" %", title_text="Of the nominal work"
-    )
-    return dress(figure, 110 + 32 * len(steps), margin={"l": 10, "r": 10, "t": 10, "b": 45})
+    figure.update_yaxes(autorange="reversed", ticklabelstandoff=6)
+    ticks = [0, 25, 50, 75, 100]
+    figure.update_xaxes(range=[0, 135], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
+    return dress(figure, 130 + 32 * len(steps), margin={"l": 10, "r": 10, "t": 40, "b": 45})
+
+
+def _signed(share: float, level: bool) -> str:
+    """A share in per cent, with its sign where it is a change and not a trace."""
+    size = 0.0 if abs(share) < TRACE else abs(share)
+    sign = "" if level or size < 5e-4 else "+" if share > 0 else "-"
+    return sign + human.percent(size)

@@ -13,6 +13,7 @@ from twin.reporting.work_figures import Line, Row
 from twin.variables import FLEET
 
 LEAST_PX = 300  # these figures fit a narrow screen
+LEAST_WAITING_S = 1e-3  # of what is asked: less is rounding
 PERCENTS = {50.0: GREEN, 95.0: ORANGE, 99.0: RED}
 WAITS_S = (1.0, 10.0, 60.0)
 WORK = ("fleet_assigned_flops", "fleet_delivered_flops", "fleet_dropped_flops", "fleet_backlog_flop")
@@ -66,7 +67,11 @@ def _work_rows(data: xr.Dataset, frames: series.Window) -> list[Row]:
     asked, done, dropped, waiting = (points(data, name, frames) for name in WORK)
     lines = [Line("Asked", GREY, asked, filled=True), Line("Done", BLUE, done)]
     given_up = [Line("Given up", RED, dropped)] if _any(dropped) else []
-    later = [Row("Work that waits", "FLOP", [Line("Waiting", PURPLE, waiting)])] if _any(waiting) else []
+    later = (
+        [Row("Work that waits", "FLOP", [Line("Waiting", PURPLE, waiting)])]
+        if waiting.max() > LEAST_WAITING_S * asked.max()
+        else []
+    )
     return [Row("Work", "FLOP/s", [*lines, *given_up]), *later]
 
 
@@ -92,14 +97,14 @@ def _any(values: np.ndarray) -> bool:
 
 def _waits(asked: Requests) -> str:
     """Requests of the whole run in numbers."""
-    busiest = f"{human.si(np.nanmax(asked.per_s), '')}/s at most"
     rows = [
-        ["Requests", f"{human.si(asked.mean_per_s, '')}/s on average, {busiest}"],
+        ["Requests, mean", human.si(asked.mean_per_s, "/s")],
+        ["Requests, at most", human.si(float(np.nanmax(asked.per_s)), "/s")],
         ["Time in service, mean", human.duration(asked.mean_service_s)],
         *([f"Wait, p{percent:g}", human.duration(asked.percentile_s(percent))] for percent in (*PERCENTS, 99.9)),
         *([f"Wait longer than {human.duration(s)}", human.percent(asked.share_longer(s))] for s in WAITS_S),
     ]
-    return page.table(["Requests of the whole run", ""], rows)
+    return page.table(["Requests, whole run", ""], rows)
 
 
 def _account(fleet: Mapping[str, Any]) -> str:
@@ -112,7 +117,7 @@ def _shares(whole: str, key: str, parts: Mapping[str, str], fleet: Mapping[str, 
     """A table of a quantity and its parts, and their shares of it."""
     every = {whole: key, **parts}
     rows = [[label, human.quantity(of, fleet[of]), _part(fleet[of], fleet[key])] for label, of in every.items()]
-    return page.table(["Of the whole run", "", "Share"], rows)
+    return page.table(["Whole run", "", "Share"], rows)
 
 
 def _part(part: float, whole: float) -> str:
@@ -142,6 +147,6 @@ def _results(fleet: Mapping[str, Any]) -> str:
     rows = [
         ["The links could have carried", human.quantity("_bit", able_bit)],
         ["Of that used", _part(fleet["sent_bit"], able_bit)],
-        ["A site in view", f"{view} of the time, mean of the satellites"],
+        ["A site in view", f"{view} of the time"],
     ]
     return _shares("Results", "produced_bit", parts, fleet) + page.table(["Links to the ground", ""], rows)
