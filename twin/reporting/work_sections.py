@@ -45,7 +45,7 @@ def waits_s(data: xr.Dataset) -> dict[str, float]:
 
 def _work(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
     bodies = []
-    if data.sizes["time"] and {*WORK} <= {*data.data_vars}:
+    if _told(data, WORK):
         frames = series.window(0, data.sizes["time"])
         asked = requests(data, frames)
         rows = [*_work_rows(data, frames), *(_request_rows(asked) if asked else ())]
@@ -56,6 +56,11 @@ def _work(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
         fall = page.figure("waterfall", to_json(work_figures.waterfall(steps)), {}, least_px=LEAST_PX)
         bodies.append(f'<p class="note">{FALL_NOTE}</p>{fall}')
     return [page.section("Work", WORK_NOTE, "\n".join(bodies))] if bodies else []
+
+
+def _told(data: xr.Dataset, names: Sequence[str]) -> bool:
+    """Whether telemetry has these series, and a frame of them."""
+    return {*names} <= {*data.data_vars} and all(bool(np.isfinite(data[name].values).any()) for name in names)
 
 
 def _figure(name: str, data: xr.Dataset, frames: series.Window, rows: Sequence[Row]) -> str:
@@ -69,7 +74,7 @@ def _work_rows(data: xr.Dataset, frames: series.Window) -> list[Row]:
     given_up = [Line("Given up", RED, dropped)] if _any(dropped) else []
     later = (
         [Row("Work that waits", "FLOP", [Line("Waiting", PURPLE, waiting)])]
-        if waiting.max() > LEAST_WAITING_S * asked.max()
+        if np.nanmax(waiting) > LEAST_WAITING_S * np.nanmax(asked)
         else []
     )
     return [Row("Work", "FLOP/s", [*lines, *given_up]), *later]
@@ -126,7 +131,7 @@ def _part(part: float, whole: float) -> str:
 
 def _links(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
     bodies = []
-    if data.sizes["time"] and {*LINKS} <= {*data.data_vars}:
+    if _told(data, LINKS):
         frames = series.window(0, data.sizes["time"])
         sent, waiting, contact = (points(data, name, frames) for name in LINKS)
         rows = [
