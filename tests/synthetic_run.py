@@ -1,15 +1,20 @@
 """A run directory with made-up telemetry, written in a moment and without a simulation."""
 
 import json
+import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+import zarr
 
+from kernels.queueing import THRESHOLDS_S
 from twin.selection import Selection
 from twin.store import Axes, Store
 from twin.variables import BY_NAME, TELEMETRY
+from twin.variables import FLEET as FLEET_SERIES
 
 PERIOD_S, INTERVAL_S = 5856.0, 300.0
 START = np.datetime64("2026-06-14T00:00:00", "ns")
@@ -28,12 +33,7 @@ FLEET: dict[str, Any] = {
     "radiated_heat_j": 395e9,
     "delivered_flop": 8e22,
     "assigned_flop": 8e22,
-    "assigned_flops": 1.0e17,
-    "dropped_flops": 0.0,
     "backlog_flop": 0.0,
-    "downlink_bit_per_s": 0.0,
-    "data_backlog_bit": 0.0,
-    "ground_site": -1.0,
     "mean_compute_rate_flops": 1e18,
     "nominal_compute_rate_flops": 1.25e18,
     "nominal_power_w": 1e6,
@@ -65,6 +65,31 @@ FLEET: dict[str, Any] = {
     "binding_limit": "state of charge too low",
     "binding_reason": "state of charge too low: 2.0 points beyond the limit",
 }
+# What runs of fleets with requests and a way down tell besides.
+WORKED = {
+    "nominal_flop": 1e23,
+    "able_flop": 9.9e22,
+    "heat_lost_flop": 2e21,
+    "power_lost_flop": 3e21,
+    "work_lost_to_upsets_flop": 1e21,
+    "assigned_flop": 8.8e22,
+    "dropped_flop": 6e21,
+    "waited_flop": 2e21,
+    "produced_bit": 4e14,
+    "sent_bit": 3e14,
+    "data_lost_bit": 4e13,
+    "data_waited_bit": 6e13,
+    "downlink_able_bit": 6e14,
+    "in_view_fraction": 0.08,
+}
+GROUND_NETWORK = {
+    "name": "Two sites",
+    "model": "optical",
+    "sites": {
+        "high_place": {"latitude_rad": 0.4, "longitude_rad": -2.7, "sources": {"default": "a map"}},
+        "low_place": {"latitude_rad": -0.4, "longitude_rad": 2.3, "sources": {"default": "a map"}},
+    },
+}
 RUN = {
     "wall_s": 2.0,
     "compile_s": 1.0,
@@ -94,11 +119,27 @@ def frames_of(satellites: int, frames: int) -> dict[str, np.ndarray]:
     wave = np.cos(phase)
     shapes = {"1": 0.5 + 0.5 * wave, "rad": wave, "K": 320.0 + 20 * wave, "W": 1e5 * wave, "m": 550e3 + 0 * wave}
     values = {v.name: shapes.get(v.unit, 1e16 + 0 * wave).astype(np.float32) for v in TELEMETRY}
-    return values | {"battery_temperature_k": np.full_like(wave, np.nan, np.float32)}
+    sites = np.broadcast_to(np.arange(satellites) % 3 - 1.0, wave.shape).astype(np.float32)
+    return values | {"battery_temperature_k": np.full_like(wave, np.nan, np.float32), "ground_site": sites}
+
+
+def work_of(frames: int) -> dict[str, np.ndarray]:
+    """Series of a fleet: every other frame brings three times the requests, and those wait 10 s on average."""
+    busy = np.arange(frames) % 2.0
+    levels = {"fleet_assigned_flops": 1.2e18, "fleet_delivered_flops": 1e18, "fleet_dropped_flops": 1e17}
+    levels |= {"fleet_backlog_flop": 3e19, "fleet_downlink_bit_per_s": 4e9, "fleet_data_backlog_bit": 5e12}
+    levels |= {"fleet_satellites_in_contact": 1.0, "fleet_service_s": 6.0}
+    each = {name: np.full(frames, level) for name, level in levels.items()}
+    longer = busy[:, None] * np.exp(-THRESHOLDS_S / 10.0)
+    return each | {"fleet_requests_per_s": 100.0 + 200.0 * busy, "share_waiting_longer": longer}
 
 
 def axes_of(
-    satellites: int, frames: int, cohorts: tuple[str, ...] = ("reference",), time: np.ndarray | None = None
+    satellites: int,
+    frames: int,
+    cohorts: tuple[str, ...] = ("reference",),
+    time: np.ndarray | None = None,
+    wait_s: tuple[float, ...] = (),
 ) -> Axes:
     """Axes of such frames, every INTERVAL_S unless their times are given."""
     even = START + np.arange(1, frames + 1) * np.timedelta64(int(INTERVAL_S), "s")
@@ -109,6 +150,7 @@ def axes_of(
         norad_id=np.zeros(satellites, np.int64),
         cohort=np.array([cohorts[i % len(cohorts)] for i in range(satellites)], dtype=object),
         node=(),
+        wait_s=wait_s,
     )
 
 
@@ -120,23 +162,36 @@ def write_run(
     status: str = "finished",
     kept: Selection | None = None,
     time: np.ndarray | None = None,
+    worked: bool = False,
     **numbers: Any,
 ) -> Path:
-    """Write telemetry, config.yaml and, for a finished run, summary.json."""
+    """Write telemetry, config.yaml and, for a finished run, summary.json; `worked`: with work, requests and links."""
     folder.mkdir(parents=True, exist_ok=True)
-    resolved = configuration(cohorts, frames)
+    resolved = configuration(cohorts, frames) | ({"ground_network": GROUND_NETWORK} if worked else {})
+    numbers = (WORKED if worked else {}) | numbers
     kept = kept or Selection(tuple(BY_NAME))
-    axes = kept.axes(axes_of(satellites, frames, cohorts, time))
+    axes = kept.axes(axes_of(satellites, frames, cohorts, time, tuple(THRESHOLDS_S) if worked else ()))
     attributes = {"summary": "", "configuration": json.dumps(resolved)}
     store = Store.create(folder / "telemetry.zarr", axes, 20, attributes)
     if frames:
-        store.append(kept.pick(frames_of(satellites, frames)))
+        store.append(kept.pick(frames_of(satellites, frames) | (work_of(frames) if worked else {})))
         store.write()
     if status != "running":
         store.close(status)
+    if not worked:
+        _without_series_of_the_fleet(folder / "telemetry.zarr")
     (folder / "config.yaml").write_text(yaml.safe_dump(resolved))
     if status == "finished":
         fleet = FLEET | numbers
         summary = {"fleet": fleet, "cohorts": dict.fromkeys(cohorts, fleet), "run": RUN}
         (folder / "summary.json").write_text(json.dumps(summary))
     return folder
+
+
+def _without_series_of_the_fleet(path: Path) -> None:
+    """Make a store one of a version that kept none."""
+    for variable in FLEET_SERIES:
+        shutil.rmtree(path / variable.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in twin/store.py
+        zarr.consolidate_metadata(path)

@@ -10,7 +10,7 @@ import yaml
 from synthetic_run import write_run
 
 from twin.config import ConfigError
-from twin.reporting import console, human, ranking
+from twin.reporting import console, human, ranking, result_table
 from twin.watching import Progress
 
 
@@ -61,13 +61,13 @@ def test_table_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_life_has_rows_only_for_what_the_summary_has() -> None:
-    rows = dict(console._life({"propellant_life_years": None, "array_loss_per_year": 0.015}))
+    rows = dict(result_table._life({"propellant_life_years": None, "array_loss_per_year": 0.015}))
     assert {label.strip(): str(text) for label, text in rows.items()} == {
         "Life": "",
         "Array loses": "1.5 % a year",
         "Propellant lasts": human.NOTHING,
     }
-    assert list(console._life({})) == []
+    assert list(result_table._life({})) == []
 
 
 def test_table_has_a_column_per_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from twin.reporting import human
+from twin.reporting.result_table import COLOURS, result_table
 
 if TYPE_CHECKING:
     from twin import watching
     from twin.model import Model
 
 PLAIN_WIDTH, PLAIN_RANKING_WIDTH = 100, 160
-UPSETS = ("silent_corruptions", "memory_errors", "hangs", "crashes")
-COLOURS = {"good": "green", "tight": "yellow", "broken": "bold red", "none": ""}
 
 
 class _Console(Console):
@@ -139,6 +138,7 @@ def _where(cohort: Any) -> str:
 def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
     from twin.reporting.report import reached, read_summary, sizes
+    from twin.reporting.work_sections import waits_s
     from twin.store import open_run
     from twin.watching import last_words
 
@@ -153,7 +153,7 @@ def show(folder: str | Path) -> None:
         if words := last_words(folder):
             console.print(words, markup=False, soft_wrap=True)
         return
-    console.print(result_table(summary, sizes(data, {})))
+    console.print(result_table(summary, sizes(data, {}) | waits_s(data)))
     for line in _facts(folder, summary["run"]):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -176,141 +176,6 @@ def show_stopped(folder: Path, data: Any, command: str) -> None:
     where = reached(data) if data.sizes["time"] else "the start"
     console.print(f"{folder}: stopped at {where}, saved. It goes on with", soft_wrap=True, markup=False)
     console.print(f"  {command}", soft_wrap=True, markup=False)
-
-
-def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Table:
-    """A column per cohort, and one for the fleet where there are several."""
-    cohorts = summary["cohorts"]
-    columns = ({"fleet": summary["fleet"]} if len(cohorts) > 1 else {}) | cohorts
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", no_wrap=True)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    limits, brief = human.limits_of(*columns.values()), len(columns) > 1
-    rows = [list(_rows(numbers, summary["run"], sizes, limits, brief)) for numbers in columns.values()]
-    for cells in zip(*rows, strict=True):
-        label = cells[0][0]
-        table.add_row(Text(label, style="bold" if not label.startswith(" ") else ""), *(text for _, text in cells))
-    return table
-
-
-Row = tuple[str, Text]
-
-
-def _rows(
-    numbers: Mapping[str, Any],
-    run: Mapping[str, Any],
-    sizes: Mapping[str, float],
-    limits: Sequence[human.Limit],
-    brief: bool,
-) -> Iterator[Row]:
-    """Label and text of every row for one column."""
-    yield from _fleet(numbers, sizes)
-    yield from _power(numbers, run["duration_s"])
-    yield "Limits", Text()
-    for limit in limits:
-        yield f"  {limit.label}", _limit(limit, numbers, brief)
-    yield from _work(numbers)
-    yield from _life(numbers)
-
-
-def _plain(label: str, text: str, style: str = "") -> Row:
-    return f"  {label}", Text(text, style=style)
-
-
-def _fleet(numbers: Mapping[str, Any], sizes: Mapping[str, float]) -> Iterator[Row]:
-    low, high = (np.degrees(sizes.get(key, np.nan)) for key in ("beta_min_rad", "beta_max_rad"))
-    yield "Fleet", Text()
-    yield _plain("Satellites", human.whole(numbers["satellites"]))
-    yield _plain("Mass", human.mass(numbers["mass_kg"]))
-    yield _plain("Mass per chip power", human.quantity("kg_per_kw", numbers["specific_mass_kg_per_kw"]))
-    yield _plain("Sunlit", f"{human.percent(numbers['sunlit_fraction'])} of the time")
-    yield _plain("Beta angle, of all", f"{low:.1f}° to {high:.1f}°" if np.isfinite(low) else human.NOTHING)
-
-
-def _power(numbers: Mapping[str, Any], duration_s: float) -> Iterator[Row]:
-    drawn, curtailed = numbers["array_energy_j"], numbers["curtailed_energy_j"]
-    share = human.percent(curtailed / max(drawn + curtailed, 1.0))
-    cap = human.si(numbers["nominal_power_w"], "W")
-    shed = numbers["shed_energy_j"]
-    yield "Power", Text()
-    yield _plain("Array, mean drawn", human.si(drawn / duration_s, "W"))
-    yield _plain("Load, mean", human.si(numbers["load_energy_j"] / duration_s, "W"))
-    yield _plain("Chips and hosts, mean", f"{human.si(numbers['accelerator_energy_j'] / duration_s, 'W')} of {cap}")
-    yield _plain("Battery throughput", human.energy(numbers["battery_throughput_j"]))
-    yield _plain("Curtailed", f"{human.energy(curtailed)}, {share}")
-    yield _plain("Heaters", human.energy(numbers["heater_energy_j"]))
-    yield _plain("Shed for lack of power", human.energy(shed), "" if shed < 1e-3 * drawn else COLOURS["tight"])
-
-
-def _limit(limit: human.Limit, numbers: Mapping[str, Any], brief: bool) -> Text:
-    """The extreme and its margin, without kelvins where columns stand side by side."""
-    margin, value = human.margin(limit, numbers), human.reached(limit, numbers)
-    if brief:
-        margin, value = margin.removesuffix(" limit"), value.partition(" (")[0]
-    text = Text(value)
-    return text.append(f", {margin}", style=COLOURS[human.level(limit, numbers)]) if margin else text
-
-
-def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
-    share = numbers["mean_compute_rate_flops"] / max(numbers["nominal_compute_rate_flops"], 1.0)
-    held = {word: numbers[f"{word}_fraction"] for word in ("throttled", "power_limited")}
-    yield "Work", Text()
-    yield _plain("Delivered, mean", human.flops(numbers["mean_compute_rate_flops"]))
-    yield _plain("Share of nominal", human.percent(share))
-    yield _plain("Delivered, in all", human.flop(numbers["delivered_flop"]))
-    yield _plain("Waiting at the end", human.flop(numbers["backlog_flop"]))
-    yield _plain("Throttled by heat", f"{human.percent(held['throttled'])} of the time", _warn(held["throttled"]))
-    yield _plain(
-        "Limited by power", f"{human.percent(held['power_limited'])} of the time", _warn(held["power_limited"])
-    )
-    short = numbers["underserved_fraction"]
-    yield _plain("Work left undone", f"{human.percent(short)} of the time", _warn(short))
-    yield _plain("Binds", str(numbers["binding_limit"]), "bold")
-    yield _plain("Because", str(numbers["binding_reason"]))
-    yield _plain("Power balance open by", f"{numbers['power_balance_residual']:.0e}")
-    yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")
-
-
-def _life(numbers: Mapping[str, Any]) -> Iterator[Row]:
-    """What wears out or is used up, at the pace of the run; rows whose numbers the summary has."""
-    rows = [
-        ("Dose behind the shield", "dose_gy_per_year"),
-        ("Array loses", "array_loss_per_year"),
-        ("Battery loses by cycles", "battery_cycle_loss_per_year"),
-        ("Drag", "drag_delta_v_m_per_s_per_year"),
-        ("Propellant lasts", "propellant_life_years"),
-    ]
-    found = [_plain(label, human.quantity(key, numbers[key])) for label, key in rows if key in numbers]
-    if all(kind in numbers for kind in UPSETS):
-        found.append(_plain("Upsets by radiation", human.digits(sum(numbers[kind] for kind in UPSETS))))
-    if "satellites_replaced" in numbers:
-        found += _servicing(numbers)
-    if found:
-        yield "Life", Text()
-        yield from found
-    errors = {key: error for key, error in numbers.items() if key.startswith("sampling_error_") and human.known(error)}
-    if errors:
-        yield "Sampling error, estimated", Text()
-        for key, error in errors.items():
-            label = key.removeprefix("sampling_error_").replace("_", " ").capitalize()
-            yield _plain(label, f"{100.0 * error:.2g} %", COLOURS["tight"] if error > 0.01 else "")
-
-
-def _servicing(numbers: Mapping[str, Any]) -> Iterator[Row]:
-    """What failed, what was put in its place, and what that weighed at launch."""
-    visits, replaced = (human.whole(numbers[key]) for key in ("servicing_visits", "satellites_replaced"))
-    spares, successors = (human.mass(numbers[key]) for key in ("spares_mass_kg", "replacement_mass_kg"))
-    failed, repaired = (human.whole(numbers[f"accelerators_{word}"]) for word in ("failed", "replaced"))
-    yield _plain("Accelerators failed", f"{failed}, {repaired} of them replaced in orbit")
-    yield _plain("Accelerators dead", f"{human.percent(numbers['accelerators_dead_fraction'])} of their time")
-    yield _plain("Servicing visits", f"{visits}, with {spares} of spares and propellant")
-    yield _plain("Satellites replaced", f"{replaced}, {successors} at launch")
-    yield _plain("Out of service", f"{human.percent(numbers['out_of_service_fraction'])} of the time")
-
-
-def _warn(fraction: float) -> str:
-    return COLOURS["tight"] if fraction > 1e-3 else ""
 
 
 def _facts(folder: Path, run: Mapping[str, Any]) -> list[str]:

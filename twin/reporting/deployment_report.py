@@ -12,7 +12,8 @@ from twin.reporting import deployment_facts as facts
 from twin.reporting import deployment_figures as figures
 from twin.reporting import human, page
 from twin.reporting.deployment_facts import ORBIT, Deployment
-from twin.reporting.report import to_json, write_page
+from twin.reporting.figures import to_json
+from twin.reporting.report import write_page
 
 SLOTS = ("deployment", "launch", "supply", "manufacture", "economics", "ground", "power_beaming", "study", "analysis")
 MEASURE = "levelised_usd_per_pflop_day"

@@ -11,7 +11,8 @@ from twin.reporting import design_facts as facts
 from twin.reporting import design_figures as figures
 from twin.reporting import design_uncertainty as uncertainty
 from twin.reporting.design_facts import Designed
-from twin.reporting.report import to_json, write_page
+from twin.reporting.figures import to_json
+from twin.reporting.report import write_page
 
 SLOTS = ("design", "launch", "manufacture", "economics", "deployment")
 MOST_CARDS = 8  # for numbers that were chosen

@@ -154,7 +154,7 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
     if not np.isfinite(bands["median"]).any():
         return []
     common: dict[str, Any] = {
-        **_instants(time_ms),
+        **instants(time_ms),
         "name": curve.label,
         "legendgroup": curve.variable,
         "showlegend": False,
@@ -177,7 +177,7 @@ def _band(curve: Curve, time_ms: np.ndarray, bands: Mapping[str, np.ndarray], un
     return [*traces, go.Scatter(y=bands["median"], line=line, mode=marks, hovertemplate=hover, **shown)]
 
 
-def _instants(time_ms: np.ndarray) -> dict[str, Any]:
+def instants(time_ms: np.ndarray) -> dict[str, Any]:
     """Where points stand; start and step alone where they are evenly spaced, which keeps the page small."""
     steps_ms = np.diff(time_ms)
     if steps_ms.size and np.ptp(steps_ms) > 0:
@@ -300,3 +300,10 @@ def signed(paths: list[str], values: np.ndarray, title: str) -> go.Figure:
     figure.update_xaxes(title_text=title)
     figure.update_yaxes(autorange="reversed")
     return dress(figure, 110 + 24 * len(paths), margin=BESIDE)
+
+
+def to_json(figure: go.Figure) -> str:
+    """A figure as JSON that cannot end the script element it stands in."""
+    text = figure.to_json(validate=False)
+    assert text is not None
+    return text.replace("</", "<\\/")

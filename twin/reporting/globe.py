@@ -9,9 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from twin.reporting.figures import FONT, displayed, scale
+from twin.reporting.figures import FONT, ORANGE, displayed, scale
 
 COASTLINE = Path(__file__).with_name("coastline.json")
+ON_GROUND = 1.004  # radius of what is drawn on the ground, so that the sphere does not hide it
+LINK = {"color": ORANGE, "width": 2.5}
+NAME = {"size": 10, "color": "#1f2933", "shadow": "0 0 2px white, 0 0 2px white, 0 0 3px white, 0 0 4px white"}
+MOST_NAMED = 16  # sites whose names stand beside them
 PLACE = ("latitude_rad", "longitude_rad", "altitude_m")
 COLOURINGS = {
     "die": ("accelerator_temperature_k", "Hottest die, °C", "Inferno"),
@@ -45,8 +49,16 @@ def _daylight(latitude_rad: np.ndarray, longitude_rad: np.ndarray, sun_rad: tupl
     return np.clip(high, -0.2, 0.2).astype(np.float32)
 
 
+class Sites(NamedTuple):
+    """Sites on the ground, (site,)."""
+
+    names: Sequence[str]
+    latitude_rad: np.ndarray
+    longitude_rad: np.ndarray
+
+
 class Place(NamedTuple):
-    """Satellites at the last frame, (satellite,); the Sun's latitude and longitude below."""
+    """Satellites at the last frame, (satellite,); the Sun's latitude and longitude below; sites and who uses them."""
 
     latitude_rad: np.ndarray
     longitude_rad: np.ndarray
@@ -54,6 +66,13 @@ class Place(NamedTuple):
     names: Sequence[str]
     states: Mapping[str, np.ndarray]
     sun_rad: tuple[float, float]
+    sites: Sites = Sites((), np.zeros(0), np.zeros(0))
+    site_of: np.ndarray = np.zeros(0)  # number of the site that each satellite uses, -1 or NaN for none
+
+    @property
+    def linked(self) -> np.ndarray:
+        """Numbers of the satellites that use a site."""
+        return np.flatnonzero((self.site_of >= 0) & (self.site_of < len(self.sites.names)))
 
 
 def globe_and_map(place: Place, earth_radius_m: float = 6_378_137.0) -> tuple[go.Figure, list[str]]:
@@ -81,10 +100,11 @@ def globe_and_map(place: Place, earth_radius_m: float = 6_378_137.0) -> tuple[go
         "showlegend": False,
         "line": {"color": "#f5f1e6", "width": 1.5},
     }
-    x, y, z = _on_sphere(np.radians(coast[1]), np.radians(coast[0]), 1.004)
+    x, y, z = _on_sphere(np.radians(coast[1]), np.radians(coast[0]), ON_GROUND)
     figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **ink), row=1, col=1)
     figure.add_trace(go.Scatter(x=coast[0], y=coast[1], **ink), row=1, col=2)
     keys = [key for key in COLOURINGS if np.isfinite(place.states[key]).any()] or [next(iter(COLOURINGS))]
+    _ground(figure, place, earth_radius_m)
     _satellites(figure, place, keys, earth_radius_m)
     hidden = {"visible": False}
     figure.update_scenes(
@@ -95,6 +115,60 @@ def globe_and_map(place: Place, earth_radius_m: float = 6_378_137.0) -> tuple[go
     return figure.update_layout(
         template="none", font=FONT, height=520, margin={"l": 10, "r": 10, "t": 20, "b": 50}
     ), keys
+
+
+def _ground(figure: go.Figure, place: Place, earth_radius_m: float) -> None:
+    """Sites with their names, those in use filled, and a line from each satellite to the site that it uses."""
+    sites, linked = place.sites, place.linked
+    if not sites.names:
+        return
+    at = place.site_of[linked].astype(int)
+    ends = (place.latitude_rad[linked], sites.latitude_rad[at]), (place.longitude_rad[linked], sites.longitude_rad[at])
+    heights = 1.0 + place.altitude_m[linked] / earth_radius_m, np.full(at.size, ON_GROUND)
+    points = [_on_sphere(*end) for end in zip(*ends, heights, strict=True)]
+    x, y, z = (_lines(*pair) for pair in zip(*points, strict=True))
+    line: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "line": LINK}
+    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **line), row=1, col=1)
+    latitude, longitude = (_lines(*np.degrees(pair)) for pair in _unwrapped(*ends))
+    figure.add_trace(go.Scatter(x=longitude, y=latitude, **line), row=1, col=2)
+    fill = [ORANGE if number in at else "#f5f1e6" for number in range(len(sites.names))]
+    look: dict[str, Any] = {
+        "text": sites.names,
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
+    mark = {"color": fill, "symbol": "diamond", "line": {"width": 1, "color": "#1f2933"}}
+    x, y, z = _on_sphere(sites.latitude_rad, sites.longitude_rad, ON_GROUND)
+    figure.add_trace(go.Scatter3d(x=x, y=y, z=z, marker={**mark, "size": 3}, mode="markers", **look), row=1, col=1)
+    longitude, latitude = (np.degrees(v).astype(np.float32) for v in (sites.longitude_rad, sites.latitude_rad))
+    named: dict[str, Any] = {"mode": "markers+text", "textposition": _sides(sites), "textfont": NAME}
+    look |= named if len(sites.names) <= MOST_NAMED else {"mode": "markers"}
+    figure.add_trace(go.Scatter(x=longitude, y=latitude, marker={**mark, "size": 8}, **look), row=1, col=2)
+
+
+def _sides(sites: Sites) -> list[str]:
+    """Where names stand: away from the nearest other site, so that names do not meet."""
+    x, y = sites.longitude_rad, sites.latitude_rad
+    apart = np.hypot(x - x[:, None], y - y[:, None]) + np.diag(np.full(x.size, np.inf))
+    return [f"{'bottom' if y[near] > y[own] else 'top'} center" for own, near in enumerate(apart.argmin(axis=1))]
+
+
+def _lines(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Coordinates of straight lines, parted by NaN."""
+    return np.stack([begin, end, np.full_like(begin, np.nan)], axis=1).ravel().astype(np.float32)
+
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def _unwrapped(latitude_rad: Pair, longitude_rad: Pair) -> tuple[Pair, Pair]:
+    """Ends of lines on the map; one that crosses its edge is drawn twice, from each side over the edge."""
+    (begin, end), turn = longitude_rad, 2 * np.pi
+    shift = turn * np.round((begin - end) / turn)
+    over = shift != 0
+    low, high = (np.concatenate([part, part[over]]) for part in latitude_rad)
+    begins, ends = np.concatenate([begin, (begin - shift)[over]]), np.concatenate([end + shift, end[over]])
+    return (low, high), (begins, ends)
 
 
 def _satellites(figure: go.Figure, place: Place, keys: Sequence[str], earth_radius_m: float) -> None:

@@ -131,9 +131,11 @@ def dose(gray: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """A time span in the unit that suits it: 95 min, 36 h, 1 day, 2.5 days."""
+    """A time span in the unit that suits it: 20 ms, 95 min, 36 h, 1 day, 2.5 days."""
     if not known(seconds):
         return NOTHING
+    if 0 < seconds < 1:
+        return si(seconds, "s").replace(".00 ", " ").replace(".0 ", " ")
     for size, name, most in ((1.0, "s", 120.0), (60.0, "min", 7200.0), (3600.0, "h", 86400.0)):
         if seconds < most:
             return f"{digits(seconds / size)} {name}".replace(".00 ", " ").replace(".0 ", " ")
@@ -202,6 +204,8 @@ _BY_ENDING = {
     "charge_lower_margin": percent,
     "quality": percent,
     "quality_upper_margin": percent,
+    "_bit_per_s": lambda value: si(value, "bit/s"),
+    "_bit": lambda value: si(value, "bit"),
     "_flops": flops,
     "_flop": flop,
     "_kg": mass,

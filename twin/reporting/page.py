@@ -40,6 +40,8 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
     "sunlit_fraction": "Share of the time in sunlight",
     "throttled_fraction": "Share of the time in which heat limits the clock",
+    "in_view_fraction": "Share of the time in which a site on the ground is in view or a mesh relays, mean of all",
+    "nominal_flop": "What all accelerators do at their power cap over the duration of the run",
     "underserved_fraction": "Share of the time in which less than 95 % of the assigned work was done",
     "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
     "backlog_flop": "Work that waits at the end",
@@ -61,7 +63,18 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "binding_limit": "What holds the design back",
     "binding_reason": "By how much",
 }
-RUN_SLOTS = ("time", "workload", "environment", "atmosphere", "operations", "precision", "distributed", "output")
+RUN_SLOTS = (
+    "time",
+    "workload",
+    "scheduler",
+    "ground_network",
+    "environment",
+    "atmosphere",
+    "operations",
+    "precision",
+    "distributed",
+    "output",
+)
 
 
 class Facts(NamedTuple):
@@ -245,11 +258,15 @@ def section(heading: str, note: str, body: str) -> str:
     return f'<h2>{heading}</h2>\n<p class="note">{note}</p>\n{body}'
 
 
-def figure(name: str, text: str, options: Mapping[str, str], word: str = "Show") -> str:
-    """Place of a figure, its JSON, and a drop-down where there is something to choose."""
+def figure(name: str, text: str, options: Mapping[str, str], word: str = "Show", least_px: int = 760) -> str:
+    """Place of a figure, its JSON, and a drop-down where there is something to choose.
+
+    On a screen that is narrower than `least_px` it is scrolled.
+    """
     choices = "".join(f'<option value="{escape(key)}">{escape(words)}</option>' for key, words in options.items())
     choice = f'<label>{word} <select data-for="{name}">{choices}</select></label>' if len(options) > 1 else ""
-    return f'{choice}<div id="{name}"></div>\n<script type="application/json" data-figure="{name}">{text}</script>'
+    place = f'<div class="scroll"><div id="{name}" style="min-width:{least_px}px"></div></div>'
+    return f'{choice}{place}\n<script type="application/json" data-figure="{name}">{text}</script>'
 
 
 def tables(facts: Facts, versions: Mapping[str, str]) -> list[str]:

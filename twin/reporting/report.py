@@ -10,14 +10,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import plotly.graph_objects as go
 import xarray as xr
 from plotly.offline import get_plotlyjs
 
 from kernels import constants as const
 from kernels import orbit, sunlight
 from twin import run_folder
-from twin.reporting import energy_flow, figures, globe, human, page, series
+from twin.reporting import energy_flow, figures, globe, human, page, series, work_sections
+from twin.reporting.figures import to_json
 from twin.run_folder import write_atomically
 from twin.selection import spread
 from twin.store import open_run
@@ -40,7 +40,7 @@ def write_report(folder: str | Path) -> Path:
         "status": page.status(facts),
         "statement": page.statement(facts),
         "cards": page.cards(facts),
-        "sections": "\n".join([*_pictures(data, summary), *page.tables(facts, versions(data))]),
+        "sections": "\n".join([*_pictures(data, summary, configuration), *page.tables(facts, versions(data))]),
     }
     return write_page(folder, parts)
 
@@ -106,13 +106,14 @@ def _extremes(values: np.ndarray) -> dict[str, float]:
     return {"min": float(known.min()), "max": float(known.max())} if known.size else {}
 
 
-def _pictures(data: xr.Dataset, summary: Mapping[str, Any]) -> list[str]:
+def _pictures(data: xr.Dataset, summary: Mapping[str, Any], configuration: Mapping[str, Any]) -> list[str]:
     """Sections with figures; those that the run has no data for are left out."""
     sections = []
     if data.sizes["time"]:
         sections.append(_series_section(data, summary))
+    sections += work_sections.sections(data, summary.get("fleet", {}))
     if data.sizes["time"] and "satellite" in data.sizes and {*globe.PLACE} <= {*data.data_vars}:
-        sections.append(_globe_section(data))
+        sections.append(_globe_section(data, _sites(configuration)))
     if "fleet" in summary:
         sections.append(_energy_section(summary["fleet"]))
     return sections
@@ -205,7 +206,14 @@ def _period_s(data: xr.Dataset) -> float:
     return float(2 * np.pi * np.sqrt(axis_m**3 / const.EARTH_GRAVITY_M3_PER_S2))
 
 
-def _globe_section(data: xr.Dataset) -> str:
+def _sites(configuration: Mapping[str, Any]) -> globe.Sites:
+    """Sites of the ground network in the order by which telemetry numbers them."""
+    sites = (configuration.get("ground_network") or {}).get("sites") or {}
+    places = (np.array([site[key] for site in sites.values()], float) for key in ("latitude_rad", "longitude_rad"))
+    return globe.Sites([name.replace("_", " ").title() for name in sites], *places)
+
+
+def _globe_section(data: xr.Dataset, sites: globe.Sites) -> str:
     """Globe and map of the last frame."""
     satellites = data.sizes["satellite"]
     some = spread(satellites, MOST_DRAWN)
@@ -222,12 +230,21 @@ def _globe_section(data: xr.Dataset) -> str:
         names=[str(name) for name in data["name"].values[some]],
         states={key: at_end(variable) for key, (variable, *_) in globe.COLOURINGS.items()},
         sun_rad=sun_rad(instant),
+        sites=sites,
+        site_of=at_end("ground_site"),
     )
     figure, keys = globe.globe_and_map(place)
     drawn = f", of which {human.whole(some.size)} are drawn" if some.size < _satellites(data) else ""
-    note = f"At {reached(data)}: {page.count(_satellites(data))}{drawn}."
+    note = f"At {reached(data)}: {page.count(_satellites(data))}{drawn}.{_contact_note(place)}"
     options = {key: globe.COLOURINGS[key][1].partition(",")[0] for key in keys}
     return page.section("Where the fleet is", note, page.figure("globe", to_json(figure), options, "Coloured by"))
+
+
+def _contact_note(place: globe.Place) -> str:
+    """How many of the satellites drawn use a site on the ground; nothing where there is none."""
+    if not place.sites.names:
+        return ""
+    return f" Lines are links in use: {human.whole(place.linked.size)}; sites in use are filled."
 
 
 def sun_rad(instant: np.datetime64) -> tuple[float, float]:
@@ -244,10 +261,3 @@ def _energy_section(fleet: Mapping[str, Any]) -> str:
     flows = energy_flow.energy_flows(fleet)
     figure = figures.sankey(flows, {node: energy_flow.label(node, flows, fleet) for node in energy_flow.NODES})
     return page.section("From sunlight to work", page.ENERGY_NOTE, page.figure("energy", to_json(figure), {}))
-
-
-def to_json(figure: go.Figure) -> str:
-    """A figure as JSON that cannot end the script element it stands in."""
-    text = figure.to_json(validate=False)
-    assert text is not None
-    return text.replace("</", "<\\/")

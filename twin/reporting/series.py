@@ -39,10 +39,10 @@ def window(first: int, last: int) -> Window:
     return Window(np.concatenate([[first], np.arange(last, first, -length)[::-1]]))
 
 
-def _blocks(frames: Window, satellites: int) -> Iterator[tuple[int, int]]:
+def blocks(frames: Window, columns: int) -> Iterator[tuple[int, int]]:
     """Ranges of bins whose frames fit in memory together."""
     longest = int(np.diff(frames.edges).max(initial=1))
-    together = max(MOST_VALUES // max(satellites * longest, 1), 1)
+    together = max(MOST_VALUES // max(columns * longest, 1), 1)
     for start in range(0, frames.bins, together):
         yield start, min(start + together, frames.bins)
 
@@ -58,7 +58,7 @@ def curves(
     """Quantiles over each group of satellites, and the mean over each bin of each chosen satellite; all (bin,)."""
     bands = {group: {word: np.full(frames.bins, np.nan, np.float32) for word in QUANTILES} for group in groups}
     alone = {word: np.full(frames.bins, np.nan, np.float32) for word in chosen}
-    for start, stop in _blocks(frames, satellites):
+    for start, stop in blocks(frames, satellites):
         offset = frames.edges[start]
         block = read(name, slice(int(offset), int(frames.edges[stop])))
         for point in range(start, stop):
