@@ -1,20 +1,16 @@
 """A run directory with made-up telemetry, written in a moment and without a simulation."""
 
 import json
-import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-import zarr
 
 from kernels.queueing import THRESHOLDS_S
 from twin.selection import Selection
 from twin.store import Axes, Store
 from twin.variables import BY_NAME, TELEMETRY
-from twin.variables import FLEET as FLEET_SERIES
 
 PERIOD_S, INTERVAL_S = 5856.0, 300.0
 START = np.datetime64("2026-06-14T00:00:00", "ns")
@@ -150,6 +146,7 @@ def axes_of(
         norad_id=np.zeros(satellites, np.int64),
         cohort=np.array([cohorts[i % len(cohorts)] for i in range(satellites)], dtype=object),
         node=(),
+        series=bool(wait_s),
         wait_s=wait_s,
     )
 
@@ -178,20 +175,9 @@ def write_run(
         store.write()
     if status != "running":
         store.close(status)
-    if not worked:
-        _without_series_of_the_fleet(folder / "telemetry.zarr")
     (folder / "config.yaml").write_text(yaml.safe_dump(resolved))
     if status == "finished":
         fleet = FLEET | numbers
         summary = {"fleet": fleet, "cohorts": dict.fromkeys(cohorts, fleet), "run": RUN}
         (folder / "summary.json").write_text(json.dumps(summary))
     return folder
-
-
-def _without_series_of_the_fleet(path: Path) -> None:
-    """Make a store one of a version that kept none."""
-    for variable in FLEET_SERIES:
-        shutil.rmtree(path / variable.name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in twin/store.py
-        zarr.consolidate_metadata(path)

@@ -12,7 +12,7 @@ import xarray as xr
 import twin
 from twin import health, run
 from twin.health import HealthError
-from twin.variables import TELEMETRY
+from twin.variables import FLEET, TELEMETRY
 
 DAY = ["constellation.satellites=64", "distributed.devices=1", "output.report=false"]
 FRAMES, INTERVAL_S = 288, 300
@@ -69,7 +69,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
 
 
 def test_variables_are_those_of_the_table(day: xr.Dataset) -> None:
-    assert set(day.data_vars) == {variable.name for variable in TELEMETRY}
+    assert set(day.data_vars) == {variable.name for variable in (*TELEMETRY, *FLEET)}
     for variable in TELEMETRY:
         column = day[variable.name]
         assert column.dims == ("time", "satellite") and column.dtype == np.float32

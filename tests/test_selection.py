@@ -15,10 +15,11 @@ import twin
 from twin import selection, store
 from twin.config import ConfigError
 from twin.selection import Selection, check_size, estimated_bytes, quantiles, spread
-from twin.variables import BY_NAME
+from twin.variables import BY_NAME, FLEET
 
 SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 ALL = tuple(BY_NAME)
+SERIES = {variable.name for variable in FLEET}
 KEPT = {
     "all": Selection(ALL),
     "two variables": Selection(("altitude_m", "state_of_charge")),
@@ -90,7 +91,7 @@ def simulate(*overrides: str, run_dir: Path | None = None) -> xr.Dataset:
 def test_runs_keep_what_they_are_asked(tmp_path: Path) -> None:
     whole = simulate()
     few = simulate(FEW, "output.satellites=sample", "output.sample=2", run_dir=tmp_path / "few")
-    assert set(few.data_vars) == {"state_of_charge", "altitude_m"} and few.satellite.values.tolist() == [0, 3]
+    assert set(few.data_vars) - SERIES == {"state_of_charge", "altitude_m"} and few.satellite.values.tolist() == [0, 3]
     np.testing.assert_array_equal(few.altitude_m, whole.altitude_m[:, [0, 3]])
     spans = simulate("output.satellites=quantiles", "output.quantiles=[0,1]")
     assert spans.state_of_charge.dims == ("time", "quantile") and spans["quantile"].values.tolist() == [0.0, 1.0]
@@ -123,9 +124,9 @@ def test_a_run_too_large_is_refused_before_anything_is_written(tmp_path: Path) -
     with pytest.raises(ConfigError) as refused:
         simulate("output.most_gb=1e-6", run_dir=tmp_path / "run")
     assert str(refused.value) == (
-        "output.most_gb = 1e-06: telemetry takes up to 1.09e-05 GB, 20 frames of 34 variables of 4 satellites; raise "
-        "it, or keep less: output.satellites=quantiles (1.9e-05 GB), output.satellites=sample, "
-        "time.save_every_s=3300 or more, or fewer output.variables"
+        "output.most_gb = 1e-06: telemetry takes up to 1.3e-05 GB, 20 frames of 39 variables of 4 satellites; raise "
+        "it, or keep less: output.satellites=quantiles (2.2e-05 GB), output.satellites=sample, "
+        "time.save_every_s=4200 or more, or fewer output.variables"
     )
     assert not (tmp_path / "run").exists()
 

@@ -70,6 +70,7 @@ def _axes(config: Config, model: Model) -> Axes:
         norad_id=np.array([number for _, c in catalogues for number in c.norad_ids], dtype=np.int64),
         cohort=np.array([cohort for cohort, c in catalogues for _ in c.names], dtype=object),
         node=nodes,
+        series=True,
         wait_s=tuple(THRESHOLDS_S) if has_requests(model) else (),
         training=trains(model),
     )

@@ -51,6 +51,7 @@ class Axes:
     cohort: np.ndarray
     node: tuple[str, ...]
     variables: tuple[str, ...] = tuple(BY_NAME)
+    series: bool = False  # whether those of the fleet as a whole are kept too
     wait_s: tuple[float, ...] = ()  # thresholds of how long requests wait, where there are any
     quantile: tuple[float, ...] = ()  # of the fleet, instead of satellites
     training: bool = False  # whether the fleet trains
@@ -91,7 +92,7 @@ class Axes:
 
     def table(self) -> tuple[Variable, ...]:
         """What is kept, as rows of the table of variables."""
-        whole = (*FLEET, *(REQUESTS if self.wait_s else ()), *(TRAINING if self.training else ()))
+        whole = (*(FLEET if self.series else ()), *(REQUESTS if self.wait_s else ()), *(TRAINING if self.training else ()))
         kept = (*(BY_NAME[name] for name in self.variables), *whole)
         return (*kept, NODE_TEMPERATURE) if self.node else kept
 
