@@ -108,12 +108,19 @@ def share_waiting_longer(threshold_s: Array, queue: Queue) -> Array:
 
     None waits longer than LONGEST_WAIT_S; where nothing is served all wait so long.
     """
-    shape = jnp.broadcast_shapes(*(jnp.shape(value) for value in queue))
+    return longer_than(threshold_s, chance_wait(queue), *_backlogs_s(queue))
+
+
+def longer_than(threshold_s: Array, chance: Wait, least_s: Array, most_s: Array) -> Array:
+    """Share of arrivals that wait longer than each threshold, (threshold, *queue), by chance or by the work before.
+
+    Of that they wait between `least_s` and `most_s`, each time as likely.
+    """
+    shape = jnp.broadcast_shapes(*map(jnp.shape, (*chance, least_s, most_s)))
     limit_s = jnp.reshape(threshold_s, (-1, *(1,) * len(shape)))
-    least_s, most_s = (jnp.broadcast_to(end, shape)[None] for end in _backlogs_s(queue))
-    wait = Wait(*(jnp.broadcast_to(value, shape)[None] for value in chance_wait(queue)))
+    share, mean_s, least_s, most_s = (jnp.broadcast_to(value, shape)[None] for value in (*chance, least_s, most_s))
     behind = jnp.clip((most_s - limit_s) / jnp.maximum(most_s - least_s, 1e-9), 0.0, 1.0)
-    by_chance = wait.share * jnp.exp(-limit_s / jnp.maximum(wait.mean_s, 1e-9))
+    by_chance = share * jnp.exp(-limit_s / jnp.maximum(mean_s, 1e-9))
     return jnp.where(limit_s < LONGEST_WAIT_S, behind + (1.0 - behind) * by_chance, 0.0)
 
 

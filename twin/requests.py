@@ -6,30 +6,26 @@ Satellites whose queues are alike are counted together.
 """
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from kernels import queueing, registry, serving
-from kernels.queueing import LONGEST_WAIT_S, THRESHOLDS_S, Queue
+from kernels import queueing
+from kernels.queueing import THRESHOLDS_S, Wait
 from twin.checkpoint import Leaves
+from twin.delays import QUIET, delays
 from twin.model import Model
 from twin.prepare import Cohort
+from twin.queues import Load, met, waiting_longer
 
 Columns = Mapping[str, np.ndarray]
 Floats = np.ndarray
 
 FULL = 0.999  # part of what is there to do below which a satellite is held back by power or heat
-QUIET = 1e-5  # part of the work of a frame up to which waiting work is rounding
 LEAST_SPEED = 0.05  # below, nothing is served before the rate has risen again
-LEAST_IDLE, MOST_LOAD = 1e-3, 4.0
-# Within these ratios queues count as alike: of servers, speeds and distances from load 1; of waits beyond a second.
-ALIKE, WAITS_ALIKE = 0.05, 0.06
-LEAST_QUEUES = 256  # of a compiled program
-AT_ONCE = 4096  # satellites whose waits are found together
+MOST_LOAD = 4.0  # beyond, arrivals by chance tell nothing more
+SAME = 0.98  # part of a load from which on the one before counts as the same, or more
+AT_ONCE = 512  # satellites whose delays are found together
 LONG_S = 10.0
 
 
@@ -38,10 +34,16 @@ def has_requests(model: Model) -> bool:
     return bool(np.any(np.asarray(model.environment.arrivals.requests) > 0.0))
 
 
+class Delays(NamedTuple):
+    """What those who arrive at satellites at which work waits have before them; see `delays`."""
+
+    some: np.ndarray  # numbers of these satellites
+    change: Floats  # (frame, satellite)
+    waits_s: Floats  # (4, frame, satellite)
+
+
 class Requests:
     """How long requests wait, chunk after chunk; what waited at the end of the chunk before is remembered."""
-
-    notes: tuple[str, ...] = ()
 
     def __init__(
         self, model: Model, cohorts: Mapping[str, Cohort], done_steps: int = 0, leaves: Leaves | None = None
@@ -55,6 +57,7 @@ class Requests:
         self.nominal_clock = np.concatenate([np.full(n, _nominal_clock(p)) for p, n in parts])
         self.period_s = 2.0 * np.pi / float(np.mean(parts[0][0].each.rates.mean_anomaly_rad_per_s))
         first = model.structure.cohorts[0].name
+        self.arrivals = [np.asarray(series, dtype=np.float64) for series in model.environment.arrivals]
         self.profile = {k: float(v) for k, v in model.params[first]["workload"].items() if np.ndim(v) == 0}
 
     def __call__(self, columns: Columns, done_steps: int) -> dict[str, np.ndarray]:
@@ -67,10 +70,12 @@ class Requests:
         length_s = save_steps * self.model.structure.schedule.step_s
         begin = self.waiting_flop if done_steps == self.reached else backlog[0]
         able = [self._able_flops(columns, k, backlog[k - 1] if k else begin, length_s) for k in range(len(backlog))]
-        waits_s = self._waits_s(np.stack(able), np.concatenate([begin[None].astype(backlog.dtype), backlog]), length_s)
-        rows = [
-            self._frame(columns, k, able[k], waits_s[k : k + 2], done_steps + k * save_steps) for k in range(len(able))
-        ]
+        held = self._held(np.stack(able), columns["assigned_flops"], np.concatenate([begin[None], backlog]), length_s)
+        lasting_s, load, rows = np.zeros(len(begin)), np.full(len(begin), np.inf), []
+        for k in range(len(able)):
+            before, load = load, _load(columns["assigned_flops"][k], able[k])
+            lasting_s = np.where(before >= SAME * load, lasting_s, 0.0) + length_s
+            rows.append(self._frame(columns, k, able[k], lasting_s, held, done_steps + k * save_steps))
         self.waiting_flop, self.reached = backlog[-1], done_steps + len(rows) * save_steps
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
@@ -88,45 +93,48 @@ class Requests:
         allowed = whole * np.where(there > 0.0, np.minimum(clock / self.nominal_clock, 1.0), 1.0)
         return np.where(done < FULL * there, done, np.maximum(allowed, done))
 
-    def _waits_s(self, able_flops: Floats, backlog_flop: Floats, length_s: float) -> Floats:
-        """Time in which the work that waits will have been done, (time + 1, satellite).
+    def _held(self, able_flops: Floats, assigned_flops: Floats, backlog_flop: Floats, length_s: float) -> Delays:
+        """Delays of the satellites at which something waits.
 
-        After the last frame a satellite is able to do what it was an orbit before, then the mean of that.
+        After the last frame a satellite is taken to be able to do what it was an orbit before, then the mean of that.
         """
-        waits_s = np.zeros(backlog_flop.shape)
         quiet_flop = QUIET * self.each_flops * length_s
         (some,) = np.nonzero((backlog_flop > quiet_flop).any(axis=0))
         orbit = min(max(round(self.period_s / length_s), 1), len(able_flops))
-        for part in np.split(some, range(AT_ONCE, some.size, AT_ONCE)):
-            able = np.concatenate([able_flops[:, part], able_flops[-orbit:, part]])
+        found = []
+        for part in np.split(some, range(AT_ONCE, some.size, AT_ONCE)):  # one without any, where none waits
             backlog = np.where(backlog_flop[:, part] > quiet_flop[part], backlog_flop[:, part], 0.0)
-            waits_s[:, part] = fluid_waits_s(able, backlog, length_s, able[-orbit:].mean(axis=0))
-        return waits_s
+            able = np.concatenate([able_flops[:, part], able_flops[-orbit:, part]])
+            found.append(delays(able, assigned_flops[:, part].astype(np.float64), backlog, length_s))
+        return Delays(some, *(np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True)))
 
     def _frame(
-        self, columns: Columns, number: int, able_flops: Floats, waits_s: Floats, done_steps: int
+        self, columns: Columns, number: int, able_flops: Floats, lasting_s: Floats, held: Delays, done_steps: int
     ) -> dict[str, np.ndarray]:
-        schedule, arrivals = self.model.structure.schedule, self.model.environment.arrivals
-        length_s = schedule.save_steps * schedule.step_s
+        of_requests, requests_per_s = self._arriving(done_steps)
+        assigned, alive = (columns[k][number].astype(np.float64) for k in ("assigned_flops", "accelerators_alive"))
+        speed = np.minimum(able_flops / np.maximum(self.each_flops * alive, 1e-300), 1.0)
+        speed = np.where(speed > LEAST_SPEED, speed, 1.0)
+        there = met(self.profile, Load(alive, _load(assigned, able_flops), speed, lasting_s), of_requests)
+        share = assigned / max(assigned.sum(), 1e-300)
+        which, part, behind_s = _parts(assigned.size, held, number)
+        chance = Wait(*(values[which] for values in there.chance))
+        return {
+            "fleet_requests_per_s": np.asarray(requests_per_s),
+            "fleet_service_s": there.service_s @ share,
+            "fleet_prefill_s": there.prefill_s @ share,
+            "share_waiting_longer": waiting_longer(share[which] * part, chance, behind_s),
+        }
+
+    def _arriving(self, done_steps: int) -> tuple[tuple[float, ...], float]:
+        """Means over the requests of the frame after so many steps, of tokens and variations, and their rate."""
+        schedule = self.model.structure.schedule
         per = max(schedule.save_steps // schedule.exchange_steps, 1)
         first = done_steps // schedule.exchange_steps
-        told = [np.asarray(series[first : first + per]).astype(np.float64) for series in arrivals]
-        requests, *means = told
+        requests, *means = (series[first : first + per] for series in self.arrivals)
         weights = requests if requests.sum() else np.ones_like(requests)
-        of_requests = tuple(float(np.average(series, weights=weights)) for series in means)
-        exchange_s = schedule.exchange_steps * schedule.step_s
-        assigned, alive = (
-            columns[name][number].astype(np.float64) for name in ("assigned_flops", "accelerators_alive")
-        )
-        queues, share = _alike(assigned, able_flops, alive, self.each_flops, waits_s)
-        longer, *times_s = (np.asarray(v) for v in _waits(self.profile, _padded(queues), of_requests, length_s))
-        service_s, prefill_s = (time_s[: share.size] @ share for time_s in times_s)
-        return {
-            "fleet_requests_per_s": np.asarray(requests.sum() / (len(requests) * exchange_s)),
-            "fleet_service_s": service_s,
-            "fleet_prefill_s": prefill_s,
-            "share_waiting_longer": longer[:, : share.size] @ share,
-        }
+        rate_per_s = requests.sum() / (len(requests) * schedule.exchange_steps * schedule.step_s)
+        return tuple(float(np.average(series, weights=weights)) for series in means), float(rate_per_s)
 
     def summary(self, means: Mapping[str, Any], metrics: Mapping[str, float], requests: float) -> dict[str, float]:
         """Waits of all requests of the run, and the tokens put out, from means over requests of the series."""
@@ -145,7 +153,7 @@ class Requests:
 
     def _tokens_per_flop(self) -> float:
         """Tokens put out by an operation, mean over the run."""
-        requests, prompt, output, *_ = (np.asarray(series) for series in self.model.environment.arrivals)
+        requests, prompt, output, *_ = self.arrivals
         work_flop = self.profile["work_flop_per_token"] * float(requests @ (prompt + output))
         return float(requests @ output) / max(work_flop, 1.0)
 
@@ -156,70 +164,18 @@ def _nominal_clock(cohort: Cohort) -> float:
     return float(shared.nominal_flops / (shared.profiles["accelerator"]["peak_flops"] * shared.work.work_efficiency))
 
 
-def fluid_waits_s(able_flops: Floats, backlog_flop: Floats, length_s: float, after_flops: Floats) -> Floats:
-    """Time until what waits at each edge of the first frames has been done, (edge, satellite), first come first served.
-
-    `able_flops` (frame, satellite) may hold more frames than `backlog_flop` (edge, satellite) has; `after_flops`
-    (satellite,) is what is done after them. No wait exceeds LONGEST_WAIT_S.
-    """
-    work = np.concatenate([np.zeros_like(able_flops[:1]), np.cumsum(able_flops * length_s, axis=0)])
-    work = np.concatenate([work, work[-1:] + after_flops * LONGEST_WAIT_S])
-    scale = np.maximum(work[-1], 1e-300)
-    place = np.arange(work.shape[1]) * 2.0  # keeps satellites apart in one sorted row
-    edges = (work / scale + place).T
-    wanted = (np.minimum((work[: len(backlog_flop)] + backlog_flop) / scale, 1.5) + place).T
-    first = np.arange(work.shape[1])[:, None] * len(work)
-    after = np.searchsorted(edges.ravel(), wanted.ravel()).reshape(wanted.shape) - first
-    after = np.clip(after, 1, len(work) - 1)
-    low, high = (np.take_along_axis(edges, after - k, axis=1) for k in (1, 0))
-    part = np.clip((wanted - low) / np.maximum(high - low, 1e-300), 0.0, 1.0)
-    edges_s = np.append(np.arange(len(work) - 1) * length_s, (len(work) - 2) * length_s + LONGEST_WAIT_S)
-    done_s = edges_s[after - 1] + part * np.diff(edges_s)[after - 1]
-    never = (wanted - place[:, None] > 1.0) | (work[-1] <= 0.0)[:, None]
-    waits_s = np.where(never, LONGEST_WAIT_S, done_s - edges_s[: len(backlog_flop)])
-    return np.where(backlog_flop.T > 0.0, np.clip(waits_s, 0.0, LONGEST_WAIT_S), 0.0).T
+def _parts(satellites: int, held: Delays, number: int) -> tuple[np.ndarray, Floats, Floats]:
+    """Arrivals of a frame, in two parts where work waits: satellites, parts, waits (2, part)."""
+    change, waits_s = held.change[number], held.waits_s[:, number]
+    (twice,) = np.nonzero(change < 1.0)
+    which, part = np.arange(satellites + twice.size), np.ones(satellites + twice.size)
+    which[satellites:], part[satellites:], part[held.some] = held.some[twice], 1.0 - change[twice], change
+    whole_s = np.zeros((2, which.size))
+    whole_s[:, held.some], whole_s[:, satellites:] = waits_s[:2], waits_s[2:, twice]
+    whole_s[1, held.some] = np.where(change < 1.0, waits_s[1], waits_s[3])
+    return which, part, whole_s
 
 
-def _alike(
-    assigned_flops: Floats, able_flops: Floats, alive: Floats, each_flops: Floats, waits_s: Floats
-) -> tuple[Floats, Floats]:
-    """Queues that differ, and the share of the arrivals of each.
-
-    Rows: accelerators, load, speed of service, wait at the start and at the end of a frame. A satellite that is held
-    back serves as many at once, each the slower.
-    """
-    whole = np.maximum(each_flops * alive, 1e-300)
-    load = np.minimum(assigned_flops / np.maximum(able_flops, 1e-300), MOST_LOAD)
-    speed = np.minimum(able_flops / whole, 1.0)
-    speed = np.where(speed > LEAST_SPEED, speed, 1.0)
-    idle = 1.0 - load
-    away = np.sign(idle) * np.log1p(np.abs(idle) / LEAST_IDLE) / ALIKE
-    levels = [np.log(np.maximum(alive, 1.0)) / ALIKE, away, -np.log(speed) / ALIKE, *np.log1p(waits_s) / WAITS_ALIKE]
-    whole_levels = [np.round(level).astype(np.int64) for level in levels]
-    least = [int(level.min()) for level in whole_levels]
-    span = [int(level.max()) - low + 1 for level, low in zip(whole_levels, least, strict=True)]
-    keys = np.ravel_multi_index([level - low for level, low in zip(whole_levels, least, strict=True)], span)
-    kinds, which = np.unique(keys, return_inverse=True)
-    servers, away, slow, *waits = (level + low for level, low in zip(np.unravel_index(kinds, span), least, strict=True))
-    idle = np.sign(away) * LEAST_IDLE * np.expm1(np.abs(away) * ALIKE)
-    rows = [np.exp(servers * ALIKE), 1.0 - idle, np.exp(-slow * ALIKE), *(np.expm1(w * WAITS_ALIKE) for w in waits)]
-    share = np.bincount(which.ravel(), weights=assigned_flops, minlength=kinds.size)
-    return np.stack(rows), share / max(share.sum(), 1e-300)
-
-
-def _padded(queues: np.ndarray) -> np.ndarray:
-    """Queues in a number that is a power of two, so that few programs serve all; the last one is repeated."""
-    count = max(1 << (queues.shape[1] - 1).bit_length(), LEAST_QUEUES)
-    return np.concatenate([queues, np.repeat(queues[:, -1:], count - queues.shape[1], axis=1)], axis=1)
-
-
-@partial(jax.jit, static_argnums=3)
-def _waits(profile: dict[str, Any], queues: Any, of_requests: Any, length_s: float) -> Any:
-    """Share that waits longer than each threshold, (threshold, queue); time in service and for the prompt, (queue,)."""
-    accelerators, load, speed, start_s, end_s = queues
-    prompt, output, arrival_scv, service_scv = of_requests
-    service = registry.call(serving.service, profile, load, prompt, output)
-    slots = accelerators * service.slots_per_accelerator
-    queue = Queue(load, slots, service.full_service_s / speed, arrival_scv, service_scv, start_s, end_s, length_s)
-    longer = queueing.share_waiting_longer(jnp.asarray(THRESHOLDS_S), queue)
-    return longer, service.service_s / speed, service.prefill_s / speed
+def _load(assigned_flops: Floats, able_flops: Floats) -> Floats:
+    """Work that arrives over what can be done."""
+    return assigned_flops / np.maximum(able_flops, assigned_flops / MOST_LOAD + 1e-300)
