@@ -89,6 +89,8 @@ def test_page_shows_work_waits_and_links(text: str) -> None:
     for label, value in rows:
         assert f'<tr><td>{label}</td><td class="number">{value}</td></tr>' in body
     assert "<summary><code>ground_network</code> Two sites</summary>" in body
+    assert "<td><code>sites.low_place.latitude_rad</code></td><td>-0.4</td><td>a map</td>" in body
+    assert "sources.default" not in body
 
 
 def test_globe_and_map_show_sites_and_links_in_use(tmp_path: Path) -> None:

@@ -361,24 +361,36 @@ def configuration(facts: Facts) -> str:
 
 def profile_fold(slot: str, profile: Mapping[str, Any]) -> str:
     """A profile as a fold: its name, its values and their sources."""
-    sources = profile.get("sources") or {}
-    flat = _flat({key: value for key, value in profile.items() if key not in ("name", "sources")})
+    sources = _sources(profile)
+    flat = _flat({key: value for key, value in profile.items() if key != "name"})
     rows = [[_code(k), escape(str(v)), escape(_source(sources, k))] for k, v in flat.items()]
     name = escape(str(profile.get("name") or ""))
     body = table(["", "Value", "Source"], rows)
     return f"<details><summary><code>{escape(slot)}</code> {name}</summary>{body}</details>"
 
 
-def _source(sources: Mapping[str, Any], key: str) -> str:
+def _sources(values: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """Sources of a profile and of what lies in it, by dotted paths."""
+    found = {f"{path}{key}": str(text) for key, text in (values.get("sources") or {}).items()}
+    for key, value in values.items():
+        found |= _sources(value, f"{path}{key}.") if isinstance(value, Mapping) and key != "sources" else {}
+    return found
+
+
+def _source(sources: Mapping[str, str], key: str) -> str:
     """The source of a nested key: its own, or that of what it lies in."""
     while key not in sources and "." in key:
         key = key.rpartition(".")[0]
-    return str(sources.get(key, sources.get("default", "")))
+        if f"{key}.default" in sources:
+            return sources[f"{key}.default"]
+    return sources.get(key, sources.get("default", ""))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested keys as dotted paths."""
+    """Nested keys as dotted paths, without their sources."""
     found: dict[str, Any] = {}
     for key, value in values.items():
+        if key == "sources":
+            continue
         found |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) and value else {f"{path}{key}": value}
     return found
