@@ -10,7 +10,7 @@ import yaml
 from kernels.queueing import THRESHOLDS_S
 from twin.selection import Selection
 from twin.store import Axes, Store
-from twin.variables import BY_NAME, TELEMETRY
+from twin.variables import BY_NAME, REQUESTS, TELEMETRY
 
 PERIOD_S, INTERVAL_S = 5856.0, 300.0
 START = np.datetime64("2026-06-14T00:00:00", "ns")
@@ -77,6 +77,11 @@ WORKED = {
     "data_waited_bit": 6e13,
     "downlink_able_bit": 6e14,
     "in_view_fraction": 0.08,
+    "requests": 3.6e6,
+    "wait_p50_s": 4.05,
+    "wait_p99_s": 43.2,
+    "served_tokens": 1e9,
+    "tokens_per_joule": 0.01,
 }
 GROUND_NETWORK = {
     "name": "Two sites",
@@ -125,7 +130,8 @@ def work_of(frames: int) -> dict[str, np.ndarray]:
     levels = {"fleet_assigned_flops": 1.2e18, "fleet_delivered_flops": 1e18, "fleet_dropped_flops": 1e17}
     levels |= {"fleet_backlog_flop": 3e19, "fleet_downlink_bit_per_s": 4e9, "fleet_data_backlog_bit": 5e12}
     levels |= {"fleet_satellites_in_contact": 1.0, "fleet_service_s": 6.0}
-    each = {name: np.full(frames, level) for name, level in levels.items()}
+    each = dict.fromkeys((variable.name for variable in REQUESTS), np.zeros(frames))
+    each |= {name: np.full(frames, level) for name, level in levels.items()}
     longer = busy[:, None] * np.exp(-THRESHOLDS_S / 10.0)
     return each | {"fleet_requests_per_s": 100.0 + 200.0 * busy, "share_waiting_longer": longer}
 

@@ -10,6 +10,7 @@ import pytest
 from synthetic_run import FLEET, START, configuration, frames_of, write_run
 
 from twin.reporting import energy_flow, globe, human, page, series
+from twin.reporting.meanings import meaning
 from twin.reporting.report import sun_rad, write_report
 from twin.selection import Selection
 from twin.variables import BY_NAME
@@ -233,8 +234,8 @@ def test_dose_is_tight_in_the_last_tenth_of_what_is_allowed(dose_gy: float, leve
 
 
 def test_every_number_of_the_summary_has_a_meaning() -> None:
-    assert [key for key in FLEET if not page._meaning(key)] == []
-    assert page._meaning("mass_power_electronics_kg") == "Part of the mass of one satellite: power electronics"
+    assert [key for key in FLEET if not meaning(key)] == []
+    assert meaning("mass_power_electronics_kg") == "Part of the mass of one satellite: power electronics"
 
 
 def test_limits_are_recovered_from_margins() -> None:

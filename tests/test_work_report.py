@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic_run import FLEET, WORKED, write_run
+from synthetic_run import FLEET, RUN, WORKED, write_run
 from test_report import figures_of, page_of
 
 from kernels.queueing import THRESHOLDS_S
-from twin.reporting import console, globe, human, page, series, work_figures, work_flow
+from twin.reporting import console, globe, human, result_table, series, work_figures, work_flow, work_sections
+from twin.reporting.meanings import meaning
 from twin.reporting.requests import Requests, requests
 from twin.selection import Selection
 from twin.store import open_run
@@ -89,6 +90,8 @@ def test_page_shows_work_waits_and_links(text: str) -> None:
     for label, value in rows:
         assert f'<tr><td>{label}</td><td class="number">{value}</td></tr>' in body
     assert "<summary><code>ground_network</code> Two sites</summary>" in body
+    assert "<td><code>sites.low_place.latitude_rad</code></td><td>-0.4</td><td>a map</td>" in body
+    assert "sources.default" not in body
 
 
 def test_globe_and_map_show_sites_and_links_in_use(tmp_path: Path) -> None:
@@ -122,15 +125,15 @@ def test_a_run_that_tells_nothing_of_work_has_no_such_sections(tmp_path: Path) -
 
 
 TRAINING = {
-    "training_useful_flop": 5e22,
-    "training_straggler_lost_flop": 1e22,
-    "training_exchange_lost_flop": 1.5e22,
-    "training_interruption_lost_flop": 5e21,
+    "useful_flop": 5e22,
+    "straggler_lost_flop": 1e22,
+    "exchange_lost_flop": 1.5e22,
+    "interruption_lost_flop": 5e21,
 }
 
 
 @pytest.mark.parametrize(
-    ("change", "last"), [({}, "Delivered"), (TRAINING, "Useful"), (TRAINING | {"training_useful_flop": 4e22}, "Useful")]
+    ("change", "last"), [({}, "Delivered"), (TRAINING, "Useful"), (TRAINING | {"useful_flop": 4e22}, "Useful")]
 )
 def test_steps_add_up_to_every_level(change: dict[str, float], last: str) -> None:
     steps = work_flow.steps(FLEET | WORKED | change)
@@ -142,7 +145,7 @@ def test_steps_add_up_to_every_level(change: dict[str, float], last: str) -> Non
     assert steps[-1].label == last
     assert {step.label: step.flop for step in steps}["Not asked"] == pytest.approx(-1.3e22)
     others = [step.flop for step in steps if step.label == "Other"]
-    assert others == ([pytest.approx(-1e22)] if change.get("training_useful_flop") == 4e22 else [])
+    assert others == ([pytest.approx(-1e22)] if change.get("useful_flop") == 4e22 else [])
 
 
 def test_no_steps_of_a_summary_that_does_not_tell_them() -> None:
@@ -187,7 +190,7 @@ def test_terminal_tells_of_waits_and_results(folder: Path, capsys: pytest.Captur
     words = " ".join(capsys.readouterr().out.split())
     for part in (
         "Given up 6.00 ZFLOP, 6.8 %",
-        "Requests wait, of all p50 4.05 s, p99 43.2 s",
+        "Requests wait p50 4.05 s, p99 43.2 s",
         "Results sent down 300 Tbit, 75.0 %",
         "Results that wait 60.0 Tbit",
         "Results lost 40.0 Tbit, 10.0 %",
@@ -196,7 +199,26 @@ def test_terminal_tells_of_waits_and_results(folder: Path, capsys: pytest.Captur
 
 
 def test_every_number_of_work_and_links_has_a_meaning() -> None:
-    assert [key for key in WORKED if not page._meaning(key)] == []
+    assert [key for key in WORKED | TRAINING if not meaning(key)] == []
     assert human.quantity("sent_bit", 3e14) == "300 Tbit" and human.quantity("x_bit_per_s", 4e9) == "4.00 Gbit/s"
     assert human.duration(0.0235) == "23.5 ms" and human.duration(0.02) == "20 ms"
     assert THRESHOLDS_S[0] == 0.0  # shares of those who wait at all
+
+
+def test_what_only_the_fleet_knows_stands_in_its_column() -> None:
+    fleet, silent = FLEET | WORKED | TRAINING, FLEET | {"dropped_flop": 0.0}
+    summary = {"fleet": fleet, "cohorts": {"a": silent, "b": silent}, "run": RUN}
+    table = result_table.result_table(summary, {})
+    labels = [str(cell).strip() for cell in table.columns[0].cells]
+    row = [str(list(column.cells)[labels.index("Useful to the training")]) for column in table.columns[1:]]
+    assert row == ["50.0 ZFLOP, 62.5 %", human.NOTHING, human.NOTHING]
+    one = result_table.result_table(summary | {"cohorts": {"a": silent}}, {})
+    assert "Requests wait" in [str(cell).strip() for cell in one.columns[0].cells]
+
+
+def test_useful_work_is_drawn_where_the_fleet_trains(folder: Path) -> None:
+    data = open_run(folder)
+    trained = data.assign(fleet_useful_flops=0.5 * data["fleet_delivered_flops"])
+    rows = work_sections._work_rows(trained, series.window(0, 60))
+    assert [line.label for line in rows[0].lines] == ["Asked", "Done", "Useful", "Given up"]
+    assert rows[0].lines[2].values == pytest.approx(np.full(60, 5e17))

@@ -138,7 +138,6 @@ def _where(cohort: Any) -> str:
 def show(folder: str | Path) -> None:
     """Print the result of a run as a table; what is known of it when it did not finish."""
     from twin.reporting.report import reached, read_summary, sizes
-    from twin.reporting.work_sections import waits_s
     from twin.store import open_run
     from twin.watching import last_words
 
@@ -153,7 +152,7 @@ def show(folder: str | Path) -> None:
         if words := last_words(folder):
             console.print(words, markup=False, soft_wrap=True)
         return
-    console.print(result_table(summary, sizes(data, {}) | waits_s(data)))
+    console.print(result_table(summary, sizes(data, {})))
     for line in _facts(folder, summary["run"]):
         console.print(line, markup=False, soft_wrap=True)
 

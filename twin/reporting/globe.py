@@ -14,7 +14,7 @@ from twin.reporting.figures import FONT, ORANGE, displayed, scale
 COASTLINE = Path(__file__).with_name("coastline.json")
 ON_GROUND = 1.004  # radius of what is drawn on the ground, so that the sphere does not hide it
 LINK = {"color": ORANGE, "width": 2.5}
-NAME = {"size": 10, "color": "#1f2933", "shadow": "0 0 2px white, 0 0 2px white, 0 0 3px white, 0 0 4px white"}
+NAME = {"size": 10, "color": "white", "shadow": "0 0 2px #1f2933, 0 0 2px #1f2933, 0 0 3px #1f2933, 0 0 4px #1f2933"}
 MOST_NAMED = 16  # sites whose names stand beside them
 PLACE = ("latitude_rad", "longitude_rad", "altitude_m")
 COLOURINGS = {
@@ -110,8 +110,8 @@ def globe_and_map(place: Place, earth_radius_m: float = 6_378_137.0) -> tuple[go
     figure.update_scenes(
         xaxis=hidden, yaxis=hidden, zaxis=hidden, aspectmode="data", camera_eye={"x": 1.0, "y": -1.0, "z": 0.6}
     )
-    figure.update_xaxes(range=[-180, 180], dtick=60, title_text="Longitude, °", showgrid=False, zeroline=False)
-    figure.update_yaxes(range=[-90, 90], dtick=30, title_text="Latitude, °", showgrid=False, zeroline=False)
+    figure.update_xaxes(range=[-180, 180], dtick=60, ticksuffix="°", showgrid=False, zeroline=False)
+    figure.update_yaxes(range=[-90, 90], dtick=30, ticksuffix="°", showgrid=False, zeroline=False)
     return figure.update_layout(
         template="none", font=FONT, height=520, margin={"l": 10, "r": 10, "t": 20, "b": 50}
     ), keys

@@ -53,6 +53,13 @@ def limits_of(*designs: Mapping[str, Any]) -> list[Limit]:
     return [limit for limit in LIMITS if any(known(numbers.get(limit.value)) for numbers in designs)]
 
 
+def columns(fleet: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Numbers of the fleet and of each cohort; of a single one together, which is the fleet."""
+    if len(cohorts) > 1:
+        return {"fleet": fleet, **cohorts}
+    return {name: {**fleet, **numbers} for name, numbers in cohorts.items()}
+
+
 def known(value: Any) -> bool:
     """Whether a value is a number at all: neither missing nor NaN."""
     return isinstance(value, int | float) and math.isfinite(value)
@@ -204,6 +211,10 @@ _BY_ENDING = {
     "charge_lower_margin": percent,
     "quality": percent,
     "quality_upper_margin": percent,
+    "requests": lambda value: si(value, "").rstrip(),
+    "_tokens": lambda value: f"{si(value, '')} tokens",
+    "_days": lambda value: f"{digits(value)} days",
+    "utilization": percent,
     "_bit_per_s": lambda value: si(value, "bit/s"),
     "_bit": lambda value: si(value, "bit"),
     "_flops": flops,

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from twin.reporting import human
-from twin.variables import TOTALS
+from twin.reporting.meanings import meaning
 
 SERIES_NOTE = (
     "One satellite, or the fleet: its median as a line, the middle 90 % of satellites as a band, the extremes dotted. "
@@ -19,50 +19,6 @@ ENERGY_NOTE = (
     "Energy of the whole run and fleet. All electricity ends as heat; the work is what it leaves behind. "
     "Albedo and the Earth's infrared count on every surface, sunlight also where no cell lies."
 )
-MEANINGS = {total.name: total.meaning for total in TOTALS} | {
-    "satellites": "Satellites simulated",
-    "mass_kg": "Mass at launch",
-    "satellite_mass_kg": "Mass of one satellite",
-    "nominal_power_w": "Accelerators and hosts at their power cap",
-    "nominal_compute_rate_flops": "All accelerators at their power cap",
-    "mean_compute_rate_flops": "Work delivered over the duration of the run",
-    "drag_delta_v_m_per_s_per_year": "Drag met, as a change of speed",
-    "max_semi_major_axis_loss_m": "Altitude lost to drag by the lowest satellite, of those that fly at the end",
-    "max_dose_gy": "Highest dose in silicon behind the shield of any satellite, since its launch",
-    "dose_gy_per_year": "Dose in silicon behind the shield in a year like this run, mean of the satellites",
-    "array_loss_per_year": "Array power that a year like this run takes, over that at beginning of life",
-    "silent_corruptions": "Results that radiation spoilt without a sign",
-    "memory_errors": "Memory errors by radiation that could not be corrected",
-    "hangs": "Accelerators that radiation stopped until their reset",
-    "crashes": "Hosts that radiation made reboot",
-    "propellant_used_kg": "Propellant used to hold the altitude and to avoid collisions",
-    "propellant_life_years": "How long the propellant lasts at this rate before only that for the disposal is left",
-    "specific_mass_kg_per_kw": "Mass over the mean power of accelerators and hosts",
-    "sunlit_fraction": "Share of the time in sunlight",
-    "throttled_fraction": "Share of the time in which heat limits the clock",
-    "in_view_fraction": "Share of the time in which a site on the ground is in view or a mesh relays, mean of all",
-    "nominal_flop": "What all accelerators do at their power cap over the duration of the run",
-    "underserved_fraction": "Share of the time in which less than 95 % of the assigned work was done",
-    "power_limited_fraction": "Share of the time in which the bus limits the accelerators",
-    "backlog_flop": "Work that waits at the end",
-    "battery_cycle_loss_per_year": "Battery capacity that cycles wear off in a year like this run",
-    "servicing_visits": "Visits that brought accelerators, battery modules and propellant",
-    "satellites_replaced": "Satellites at the end of their life for which a successor took the slot",
-    "accelerators_failed": "Accelerators that died in the run, those of replaced satellites included",
-    "accelerators_replaced": "Dead accelerators for which a visit brought new ones",
-    "accelerator_years": "Accelerators on board of serviced satellites, dead or alive, times the duration of the run",
-    "dead_accelerator_years": "Of those, what dead accelerators make up",
-    "accelerators_dead_fraction": "Share of their time in which accelerators were dead",
-    "propellant_refilled_kg": "Propellant that visits brought",
-    "replacement_mass_kg": "Launch mass of the successors",
-    "spares_mass_kg": "Launch mass of what visits brought: accelerators with hosts, battery modules, propellant",
-    "out_of_service_fraction": "Share of the time in which slots waited for a successor to be commissioned",
-    "accelerators_alive": "Accelerators that work at the end",
-    "power_balance_residual": "What the electric account of the worst satellite misses, over its array energy",
-    "heat_balance_residual": "What the heat account of the worst satellite misses, over its array energy",
-    "binding_limit": "What holds the design back",
-    "binding_reason": "By how much",
-}
 RUN_SLOTS = (
     "time",
     "workload",
@@ -288,10 +244,9 @@ def tables(facts: Facts, versions: Mapping[str, str]) -> list[str]:
 
 def _numbers(facts: Facts) -> str:
     cohorts = facts.summary["cohorts"]
-    several = {"fleet": facts.fleet} if len(cohorts) > 1 else {}
-    columns = {**several, **cohorts}
+    columns = human.columns(facts.fleet, cohorts)
     keys = dict.fromkeys(key for numbers in columns.values() for key in numbers)
-    rows = [[_code(key), *(human.quantity(key, n.get(key)) for n in columns.values()), _meaning(key)] for key in keys]
+    rows = [[_code(key), *(human.quantity(key, n.get(key)) for n in columns.values()), meaning(key)] for key in keys]
     return table(["", *map(escape, columns), "Meaning"], rows)
 
 
@@ -311,16 +266,6 @@ def _parts(facts: Facts) -> str:
         for part in sorted(first, key=lambda part: -first[part])
     ]
     return table(["", *map(escape, masses)], rows) if rows else ""
-
-
-def _meaning(key: str) -> str:
-    if "_margin" in key:
-        return "Distance to the limit, negative when it is broken"
-    if key.startswith("mass_") and key != "mass_kg":
-        return f"Part of the mass of one satellite: {escape(key[5:-3].replace('_', ' '))}"
-    if key.startswith("sampling_error_"):
-        return "Standard error of simulating windows only, relative, estimated from how interleaved windows differ"
-    return escape(MEANINGS.get(key, ""))
 
 
 def _value(key: str, value: Any) -> str:
@@ -361,24 +306,36 @@ def configuration(facts: Facts) -> str:
 
 def profile_fold(slot: str, profile: Mapping[str, Any]) -> str:
     """A profile as a fold: its name, its values and their sources."""
-    sources = profile.get("sources") or {}
-    flat = _flat({key: value for key, value in profile.items() if key not in ("name", "sources")})
+    sources = _sources(profile)
+    flat = _flat({key: value for key, value in profile.items() if key != "name"})
     rows = [[_code(k), escape(str(v)), escape(_source(sources, k))] for k, v in flat.items()]
     name = escape(str(profile.get("name") or ""))
     body = table(["", "Value", "Source"], rows)
     return f"<details><summary><code>{escape(slot)}</code> {name}</summary>{body}</details>"
 
 
-def _source(sources: Mapping[str, Any], key: str) -> str:
+def _sources(values: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """Sources of a profile and of what lies in it, by dotted paths."""
+    found = {f"{path}{key}": str(text) for key, text in (values.get("sources") or {}).items()}
+    for key, value in values.items():
+        found |= _sources(value, f"{path}{key}.") if isinstance(value, Mapping) and key != "sources" else {}
+    return found
+
+
+def _source(sources: Mapping[str, str], key: str) -> str:
     """The source of a nested key: its own, or that of what it lies in."""
     while key not in sources and "." in key:
         key = key.rpartition(".")[0]
-    return str(sources.get(key, sources.get("default", "")))
+        if f"{key}.default" in sources:
+            return sources[f"{key}.default"]
+    return sources.get(key, sources.get("default", ""))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested keys as dotted paths."""
+    """Nested keys as dotted paths, without their sources."""
     found: dict[str, Any] = {}
     for key, value in values.items():
+        if key == "sources":
+            continue
         found |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) and value else {f"{path}{key}": value}
     return found

@@ -7,9 +7,9 @@ import xarray as xr
 
 from kernels import queueing
 from twin.reporting import series
-from twin.variables import REQUESTS, THRESHOLD
+from twin.variables import THRESHOLD
 
-SERIES = tuple(variable.name for variable in REQUESTS)
+SERIES = ("fleet_requests_per_s", "fleet_service_s", "share_waiting_longer")
 LEAST_SHARE = 1e-12  # below which no request waits so long
 
 

@@ -15,8 +15,7 @@ COLOURS = {"good": "green", "tight": "yellow", "broken": "bold red", "none": ""}
 
 def result_table(summary: Mapping[str, Any], sizes: Mapping[str, float]) -> Table:
     """A column per cohort, and one for the fleet where there are several."""
-    cohorts = summary["cohorts"]
-    columns = ({"fleet": summary["fleet"]} if len(cohorts) > 1 else {}) | cohorts
+    columns = human.columns(summary["fleet"], summary["cohorts"])
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for name in columns:
@@ -46,7 +45,8 @@ def _rows(
     for limit in limits:
         yield f"  {limit.label}", _limit(limit, numbers, brief)
     yield from _work(numbers)
-    yield from _requests(sizes)
+    yield from _requests(numbers)
+    yield from _training(numbers)
     yield from _results(numbers)
     yield from _life(numbers)
 
@@ -112,11 +112,18 @@ def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
     yield _plain("Heat balance open by", f"{numbers['heat_balance_residual']:.0e}")
 
 
-def _requests(sizes: Mapping[str, float]) -> Iterator[Row]:
-    """How long requests wait, where there are any."""
-    if "wait_p50_s" in sizes:
-        p50, p99 = (human.duration(sizes[f"wait_p{percent}_s"]) for percent in (50, 99))
-        yield _plain("Requests wait, of all", f"p50 {p50}, p99 {p99}")
+def _requests(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    """How long requests wait, where there are any; the fleet alone knows."""
+    if "wait_p50_s" in numbers:
+        p50, p99 = (human.quantity(key, numbers[key]) for key in ("wait_p50_s", "wait_p99_s"))
+        yield _plain("Requests wait", f"p50 {p50}, p99 {p99}")
+
+
+def _training(numbers: Mapping[str, Any]) -> Iterator[Row]:
+    """What of the work is useful, where the fleet trains."""
+    if "useful_flop" in numbers:
+        share = numbers["useful_flop"] / max(numbers["delivered_flop"], 1.0)
+        yield _plain("Useful to the training", f"{human.flop(numbers['useful_flop'])}, {human.percent(share)}")
 
 
 def _results(numbers: Mapping[str, Any]) -> Iterator[Row]:

@@ -9,11 +9,11 @@ LOST = {
     "No power": "power_lost_flop",
     "Upsets": "work_lost_to_upsets_flop",
 }
-USEFUL = "training_useful_flop"
+USEFUL = "useful_flop"
 LOST_IN_TRAINING = {
-    "Stragglers": "training_straggler_lost_flop",
-    "Exchange": "training_exchange_lost_flop",
-    "Interruptions": "training_interruption_lost_flop",
+    "Stragglers": "straggler_lost_flop",
+    "Exchange": "exchange_lost_flop",
+    "Interruptions": "interruption_lost_flop",
 }
 TRACE = 1e-6  # of the nominal work, below which nothing is left unexplained
 

@@ -17,6 +17,7 @@ LEAST_WAITING_S = 1e-3  # of what is asked: less is rounding
 PERCENTS = {50.0: GREEN, 95.0: ORANGE, 99.0: RED}
 WAITS_S = (1.0, 10.0, 60.0)
 WORK = ("fleet_assigned_flops", "fleet_delivered_flops", "fleet_dropped_flops", "fleet_backlog_flop")
+USEFUL = "fleet_useful_flops"  # where the fleet trains
 LINKS = ("fleet_downlink_bit_per_s", "fleet_data_backlog_bit", "fleet_satellites_in_contact")
 WORK_NOTE = (
     "The whole fleet. Rates are means over the interval that ends at the point; what waits is its value there. "
@@ -35,12 +36,6 @@ LINKS_NOTE = (
 def sections(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
     """Sections that the run's series and the numbers of its summary, perhaps none yet, have data for."""
     return [*_work(data, fleet), *_links(data, fleet)]
-
-
-def waits_s(data: xr.Dataset) -> dict[str, float]:
-    """Median and 99th percentile of how long the run's requests wait; empty where there are none."""
-    found = requests(data, series.window(0, data.sizes["time"])) if data.sizes["time"] else None
-    return {f"wait_p{percent:.0f}_s": found.percentile_s(percent) for percent in (50.0, 99.0)} if found else {}
 
 
 def _work(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
@@ -71,6 +66,7 @@ def _figure(name: str, data: xr.Dataset, frames: series.Window, rows: Sequence[R
 def _work_rows(data: xr.Dataset, frames: series.Window) -> list[Row]:
     asked, done, dropped, waiting = (points(data, name, frames) for name in WORK)
     lines = [Line("Asked", GREY, asked, filled=True), Line("Done", BLUE, done)]
+    lines += [Line("Useful", GREEN, points(data, USEFUL, frames))] if _told(data, [USEFUL]) else []
     given_up = [Line("Given up", RED, dropped)] if _any(dropped) else []
     later = (
         [Row("Work that waits", "FLOP", [Line("Waiting", PURPLE, waiting)])]
@@ -88,7 +84,7 @@ def _request_rows(asked: Requests) -> list[Row]:
 def points(data: xr.Dataset, name: str, frames: series.Window) -> np.ndarray:
     """A series of the fleet, (bin,): its mean over each bin, or its value at the end."""
     values = data[name].values.astype(float)
-    if _KINDS[name] == "end":
+    if _KINDS.get(name) == "end":
         return values[frames.ends]
     return np.add.reduceat(values, frames.edges[:-1]) / np.diff(frames.edges)
 
