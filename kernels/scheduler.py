@@ -20,7 +20,7 @@ class Seen(NamedTuple):
     state_of_charge: Array
     die_margin_k: Array  # of the hottest die below its limit
     waits_s: Array  # time in which the work that waits there could be done
-    in_view_fraction: Array  # of the interval ahead, of a site on the ground; 1 where there are none to see
+    in_view_fraction: Array  # of the interval ahead, of a site on the ground or a mesh; 0 without a way down
 
 
 @part("scheduler")

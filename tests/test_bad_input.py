@@ -100,6 +100,27 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["solar_cell.open_circuit_voltage_v=[2.3,2.2,2.1,2.0,1.9]"],
         ("solar_cell.max_power_voltage_v.0 = 2.39: must be 0.6 to 0.999 of solar_cell.open_circuit_voltage_v.0 = 2.3",),
     ),
+    "series for steady work": (
+        ["workload=training_8b", "+workload.file=azure_llm_2023_conv.csv.gz"],
+        ("workload.file = 'azure_llm_2023_conv.csv.gz': belongs to workloads of model trace, such as ",),
+    ),
+    "part of another workload": (
+        ["workload/serving=h100_llama_70b"],
+        ("workload/serving: the chosen workload has no such part; there is one in inference_azure_conv, ",),
+    ),
+    "key of another choice": (["scheduler.dark_weight=0.1"], ("scheduler.dark_weight: unknown key",)),
+    "key of a chosen profile": (
+        ["ground_network=optical_ten_sites", "ground_network.sites.tiede.height_m=0"],
+        ("ground_network.sites.tiede: unknown key (did you mean 'ground_network.sites.teide'?)",),
+    ),
+    "nothing in view": (
+        ["scheduler=link_aware", "link=starlink_laser"],
+        ("scheduler.model = 'link_aware': no satellite has a way to the ground to go by; choose a ground_network",),
+    ),
+    "nothing given out": (
+        ["workload=orbit_schedule", "scheduler=thermal_aware"],
+        ("scheduler.model = 'thermal_aware' with workload.model = 'orbit_schedule': each satellite is asked",),
+    ),
     "no such material": (["solar_cell.damage_material=tin"], ("solar_cell.damage_material = 'tin'", "silicon")),
     "no such node": (
         ["thermal_network.ports.battery=[batery]"],
@@ -267,6 +288,7 @@ TRACES: dict[str, tuple[str, str]] = {
     ),
     "unit in a number": ("time_s,tokens\n0 s,5\n", "line 2: time_s = '0 s' is not a number"),
     "unknown columns": ("when,what\n0,5\n", "line 1: header 'when,what' is not known; known are "),
+    "far apart": ("time_s,tokens\n0,5\n1e14,5\n", "line 3: time_s = '1e14' is 1e+14 s after the first record; allowed"),
     "nothing asked": ("time_s,tokens\n0,0\n5,0\n", "the whole trace asks for 0 tokens"),
 }
 

@@ -7,10 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import twin
 from kernels import registry
+from kernels.quantity import Fraction
 from kernels.scheduler import Seen
+from twin import rollout
 from twin.placement import over_satellites
-from twin.scheduling import LEVELS, UNITS, poured
+from twin.prepare import prepare
+from twin.scheduling import LEVELS, UNITS, levels, poured
+from twin.seen import in_view_fraction
+from twin.segments import segments
+from twin.structure import moment
 
 UNIT = 1e15 / UNITS
 pour = jax.jit(lambda demand, weights, able: poured(demand, weights, able, jnp.asarray(UNIT), over_satellites))
@@ -88,3 +95,74 @@ SEEN = Seen(
 )
 def test_weights_of_schedulers(name, profile, weights):
     np.testing.assert_allclose(registry.call(registry.models("scheduler")[name], profile, SEEN), weights, rtol=1e-12)
+
+
+# --- In a fleet ------------------------------------------------------------------------------------------------------
+
+SHORT = ["workload=inference_azure_conv", "constellation.satellites=16", "time.duration_s=6000", "time.chunk_s=6000"]
+
+
+def built(*overrides):
+    """A model of a short run, its tiles and the name of its cohort."""
+    model = twin.build(twin.compose("simulate", [*SHORT, "distributed.devices=1", *overrides]))
+    return model, rollout.lay_out(model.structure, prepare(*model[:3])), model.structure.cohorts[0].name
+
+
+def given(model, tiles, name):
+    """Work assigned in each interval, the state held, and how long the ground is in view, (interval, satellite)."""
+    structure, environment, (cohort,) = model.structure, model.environment, model.structure.cohorts
+    (segment,) = segments(structure.schedule.steps, structure.schedule.save_steps, structure.schedule.exchange_steps)
+    now = jax.tree.map(jnp.asarray, moment(structure.schedule, 1.0, 0))
+    shared, each, carry = tiles
+    anchor = rollout.anchored(structure, cohort, shared[name], each[name], carry.slow[name], environment, now)
+    length_s = segment.length_s(structure.schedule.step_s)
+
+    def at(number):
+        told = {name: anchor}, now, environment.start_days, number, environment.traced_flops[number], carry
+        inputs = rollout.inputs_of(structure, segment, shared, each, *told)
+        in_view = in_view_fraction(structure, cohort, shared[name], anchor, number * length_s, length_s)
+        return inputs[name].assigned_flops[0], in_view[0]
+
+    return map(np.asarray, jax.jit(lambda: jax.lax.map(at, jnp.arange(segment.exchanges)))())
+
+
+def test_work_goes_to_satellites_in_view():
+    """While none is full, in proportion to `unseen_weight` and the part of the interval in which a site is in view."""
+    ground = ["ground_network=optical_ten_sites", "scheduler=link_aware", "workload.load_fraction=0.1"]
+    assigned, in_view = given(*built(*ground))
+    assert in_view.max() > 0.9 and 0.1 < np.mean(in_view > 0.0) < 0.6
+    weight = 1.0 + np.asarray(levels(jnp.float32(0.2) + jnp.float32(0.8) * in_view))
+    part = assigned / assigned.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(part, weight / weight.sum(axis=1, keepdims=True), rtol=1e-9)
+
+
+def test_a_scheduler_of_ones_own(monkeypatch):
+    """A function registered before the configuration is composed is a choice like those that are shipped."""
+    monkeypatch.setitem(registry._models, "scheduler", dict(registry.models("scheduler")))
+
+    @registry.model("scheduler")
+    def by_charge(seen: Seen, *, least_charge: Fraction):
+        return jnp.clip((seen.state_of_charge - least_charge) / (1.0 - jnp.asarray(least_charge)), 0.0, 1.0)
+
+    with pytest.raises(twin.ConfigError, match=r"scheduler.least_charge: missing; model 'by_charge' needs it"):
+        twin.compose("simulate", ["scheduler.model=by_charge"])
+    model, tiles, name = built("scheduler.model=by_charge", "+scheduler.least_charge=0.5", "workload.load_fraction=0.2")
+    charge = jnp.linspace(0.4, 1.0, 16, dtype=jnp.float32)[None]
+    tiles.carry.state[name] = tiles.carry.state[name]._replace(state_of_charge=charge)
+    assigned, _ = given(model, tiles, name)
+    assert np.all(np.diff(assigned, axis=1) >= 0.0) and np.all(assigned[:, -1] > 2.0 * assigned[:, 0])
+
+
+def test_work_given_out_is_the_same_on_two_devices():
+    """Bit by bit, from what is seen of the satellites to what each is given."""
+    one, two = (
+        twin.simulate(
+            twin.compose(
+                "simulate",
+                [*SHORT, "scheduler=sunlight_aware", "distributed.tile=8", f"distributed.devices={devices}"],
+            )
+        )
+        for devices in (1, 2)
+    )
+    assert float((one.assigned_flops.max("satellite") / one.assigned_flops.min("satellite")).max()) > 1.5
+    np.testing.assert_array_equal(two.assigned_flops, one.assigned_flops)

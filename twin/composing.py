@@ -180,12 +180,13 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
     from hydra.errors import OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
-    from twin.config import nearest
+    from twin.refusal import nearest
 
     cause = str(error.__cause__ or "")
     text = str(error) or cause
     if isinstance(error, OverrideParseException):
-        return f"{error.override!r}: cannot be read; write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces or ="
+        wanted = "write GROUP=PROFILE or KEY=VALUE, quoting a value with spaces, = or #"
+        return f"{error.override!r}: cannot be read; {wanted}"
     if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
         return _no_profile(overrides)
     option = re.search(r"Could not (?:find|load) '([^']+)/([^']+)'", text)
@@ -194,6 +195,8 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         choices = _profiles(group)
         return f"{group}={name}: no such profile{nearest(name, choices)}; there are {', '.join(choices)}"
     key = re.search(r"Could not override '([^']+)'", text)
+    if key and "/" in key.group(1):
+        return f"{key.group(1)}: the chosen {_no_part(*key.group(1).split('/', 1))}"
     if key and config_name == "simulate" and key.group(1) in _groups():
         whose = "designs; use scripts/optimize.py" if key.group(1) == "design" else "deployments; use scripts/deploy.py"
         return f"{' '.join(overrides)!r}: {key.group(1)} is a choice of {whose}"
@@ -201,7 +204,7 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
         inner = re.search(r"full_key: (\S+)", cause)
         name = inner.group(1) if inner else key.group(1)
         new = "; what the profile does not have takes a + in front" if name.startswith("design.") else ""
-        return f"{name}: unknown key{nearest(name, _all_keys(config_name))}{new}"
+        return f"{name}: unknown key{_nearest_key(name, config_name, overrides)}{new}"
     merged = re.search(r"Error merging override (.+)", text)
     if merged:
         return f"{merged.group(1)!r}: must be a group of keys, such as {{name: value}}"
@@ -220,6 +223,12 @@ def _profiles(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
+def _no_part(group: str, part: str) -> str:
+    """That a profile is not made of parts of a kind, and which profiles are."""
+    with_part = [name for name in _profiles(group) if f"- {part}:" in (conf_dir() / group / f"{name}.yaml").read_text()]
+    return f"{group} has no such part" + (f"; there is one in {', '.join(with_part)}" if with_part else "")
+
+
 def _no_profile(overrides: Sequence[str]) -> str:
     """The first override that gives a group something else than the name of a profile."""
     for override in overrides:
@@ -229,8 +238,20 @@ def _no_profile(overrides: Sequence[str]) -> str:
     return f"{' '.join(overrides)!r}: a group takes the name of one of its profiles"
 
 
-def _all_keys(config_name: str) -> list[str]:
-    """Every dotted key of the default configuration."""
+def _nearest_key(name: str, config_name: str, overrides: Sequence[str]) -> str:
+    """The key most like one that the chosen profiles do not have: among those beside it, where there are some."""
+    from twin.refusal import nearest
+
+    chosen = [override for override in overrides if override.partition("=")[0] in _groups()]
+    keys = _all_keys(config_name, chosen)
+    parent, _, last = name.rpartition(".")
+    beside = [key for key in keys if parent and key.rpartition(".")[0] == parent]
+    alike = [key for key in beside if nearest(last, [key.rpartition(".")[2]])]
+    return nearest(name, alike if beside else keys)
+
+
+def _all_keys(config_name: str, choices: Sequence[str]) -> list[str]:
+    """Every dotted key of the default configuration with other choices of profiles."""
     found: list[str] = []
 
     def walk(values: Any, path: str) -> None:
@@ -239,7 +260,7 @@ def _all_keys(config_name: str) -> list[str]:
                 walk(value, f"{path}.{key}" if path else str(key))
         found.append(path)
 
-    walk(composed(config_name, [])[0], "")
+    walk(composed(config_name, choices)[0], "")
     return found
 
 

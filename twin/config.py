@@ -16,7 +16,16 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 import kernels
 from kernels import registry
 from kernels.quantity import Quantity
-from twin.cross_checks import check_downlinks, check_network, check_profiles, check_schedule, check_time, check_windows
+from twin.cross_checks import (
+    check_downlinks,
+    check_network,
+    check_profiles,
+    check_schedule,
+    check_scheduler,
+    check_time,
+    check_windows,
+    check_workload,
+)
 from twin.refusal import GROUP, ConfigError, nearest, sentence
 from twin.schema import Analysis, Checkpoint, Distributed, Output, Precision, Region, Site, Strict, ThermalNetwork, Time
 from twin.structure import Ports
@@ -236,6 +245,9 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
     designs = tuple(_cohort(name, values, f"cohorts.{name}: " if cohorts else "") for name, values in own.items())
     network = profile("ground_network", composed["ground_network"])
     check_downlinks(network, [design.profiles["downlink"] for design in designs])
+    workload, scheduler = profile("workload", composed["workload"]), profile("scheduler", composed["scheduler"])
+    check_workload(workload)
+    check_scheduler(scheduler, workload, network, [design.profiles for design in designs])
     return Config(
         time=time,
         precision=precision,
@@ -245,8 +257,8 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         resume=_resume(composed["resume"]),
         failures=composed["failures"],
         seed=seed,
-        workload=profile("workload", composed["workload"]),
-        scheduler=profile("scheduler", composed["scheduler"]),
+        workload=workload,
+        scheduler=scheduler,
         environment=profile("environment", composed["environment"]),
         operations=operations,
         atmosphere=profile("atmosphere", composed["atmosphere"]),

@@ -1,7 +1,7 @@
 """Checks that need two numbers at once: what no single range can refuse."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from kernels.quantity import CurveRatio
@@ -108,6 +108,48 @@ def check_downlinks(network: Any, downlinks: Sequence[Any]) -> None:
                 f"downlink.model = {kind!r} with ground_network.model = {network.model!r}: its sites do not receive "
                 "that; choose a downlink of their kind, or none"
             )
+
+
+# Keys of a workload that no kernel reads, and the models whose demand follows from them.
+_OF_SERIES = {
+    "file": ("trace",),
+    "repeat": ("trace",),
+    "regions": ("daily",),
+    "scale": ("trace", "daily"),
+    "load_fraction": ("trace", "daily"),
+    "token_lengths_from": ("trace", "daily"),
+}
+
+
+def check_workload(workload: Any) -> None:
+    """No key of a series is given to a workload that follows none, where it would do nothing."""
+    for key, models in _OF_SERIES.items():
+        if key in workload.model_fields_set and workload.model not in models:
+            given = getattr(workload, key)
+            raise ConfigError(
+                f"workload.{key} = {given!r}: belongs to workloads of model {' or '.join(models)}, such as "
+                f"workload={'inference_azure_conv' if 'trace' in models else 'inference_daily'}; "
+                f"this one is of model {workload.model!r}"
+            )
+
+
+def check_scheduler(scheduler: Any, workload: Any, network: Any, cohorts: Sequence[Mapping[str, Any]]) -> None:
+    """A scheduler has work to give out, and sees what it goes by."""
+    if workload.model == "orbit_schedule" and scheduler.model != "even":
+        raise ConfigError(
+            f"scheduler.model = {scheduler.model!r} with workload.model = 'orbit_schedule': each satellite is asked by "
+            "its place in the orbit, so that nothing is given out; choose scheduler=even, or another workload"
+        )
+    if scheduler.model == "link_aware" and not any(_lands(network, profiles) for profiles in cohorts):
+        raise ConfigError(
+            "scheduler.model = 'link_aware': no satellite has a way to the ground to go by; choose a ground_network, "
+            "such as ground_network=optical_ten_sites, or link=starlink_mesh, or another scheduler"
+        )
+
+
+def _lands(network: Any, profiles: Mapping[str, Any]) -> bool:
+    direct = network.model != "none" and profiles["downlink"].model != "none"
+    return direct or profiles["link"].model == "mesh"
 
 
 def _refuse(key: str, given: float, sentence: str) -> NoReturn:

@@ -111,10 +111,19 @@ def build(config: Config) -> Model:
     )
     start_days, activity = float(environment.start_days), environment.activity
     notes += thermosphere.remarks(config.atmosphere, activity, start_days, config.time.duration_s)
+    notes += _unheard(config)
     if config.workload.model in SERIES:
         environment, remarks = _with_demand(config, structure, params, environment)
         notes += remarks
     return Model(structure, params, environment, catalogue, tuple(notes))
+
+
+def _unheard(config: Config) -> list[str]:
+    """A remark where terminals towards the ground have nobody there to send to."""
+    kinds = {cohort.profiles["downlink"].model for cohort in config.cohorts}
+    if config.ground_network.model != "none" or kinds == {"none"}:
+        return []
+    return ["no ground_network is chosen: of the downlink, mass and power count, and nothing is sent"]
 
 
 def use_devices(distributed: Distributed) -> None:

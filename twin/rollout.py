@@ -181,7 +181,7 @@ def inputs_of(
         start_s = number * segment.length_s(step_length_s(structure, now))
         told = {c.name: (carry.state[c.name], carry.work[c.name], able[c.name]) for c in structure.cohorts}
         return {
-            c.name: seen(c, shared[c.name], anchors[c.name], *told[c.name], start_s, interval_s)
+            c.name: seen(structure, c, shared[c.name], anchors[c.name], *told[c.name], start_s, interval_s)
             for c in structure.cohorts
         }
 

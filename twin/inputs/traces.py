@@ -16,6 +16,7 @@ from twin.refusal import ConfigError, parse_utc
 Floats = NDArray[np.float64]
 
 MOST_DRAWS = 10_000  # token lengths drawn for one row of a rate series: enough for its mean to 1 %
+LONGEST_S = 1e9  # of a trace, 32 years: its arrivals are counted in windows of seconds
 LENGTHS_SCV = 1.0  # of token lengths of which only the mean is known: assumed to be exponential
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -141,7 +142,14 @@ def _from_first(table: _Table, column: str, times_s: Floats, strict: bool) -> Fl
             f"{table.path}, line {table.lines[row]}: {column} = {text!r} is "
             f"{'not after' if strict else 'before'} the line above; records must be in order of time"
         )
-    return times_s - times_s[0]
+    since_s = times_s - times_s[0]
+    if since_s[-1] > LONGEST_S:
+        text = _texts(table, column)[-1]
+        raise ConfigError(
+            f"{table.path}, line {table.lines[-1]}: {column} = {text!r} is {since_s[-1]:.3g} s after the first record; "
+            f"allowed is a trace of up to {LONGEST_S:g} s"
+        )
+    return since_s
 
 
 def _requests(table: _Table, time_s: Floats, prompt_tokens: Floats, output_tokens: Floats) -> Trace:

@@ -81,12 +81,19 @@ def _flop_per_kg(fleet: Result) -> float:
     return fleet["delivered_flop"] / fleet["mass_kg"]
 
 
-RUNS = Kind(
-    name="runs",
-    order="By work delivered for each kilogram launched",
-    merit=_flop_per_kg,
-    ended=_has_summary,
-    columns=lambda _: (
+def _done_fraction(fleet: Result) -> float | None:
+    """Part of the work assigned that was done; None where there was none."""
+    assigned = fleet.get("assigned_flop")
+    return fleet["delivered_flop"] / assigned if assigned else None
+
+
+def _some_undone(results: Sequence[Result]) -> bool:
+    return any((_done_fraction(fleet) or 0.0) < 0.9995 for fleet in results)
+
+
+def _run_columns(results: Sequence[Result]) -> Sequence[Column]:
+    """What was done, by mass, and the margins; what was asked and left undone, where some was."""
+    return (
         Column("Per mass", "flop_per_kg", _flop_per_kg, lambda v: human.si(v, "FLOP/kg")),
         Column(
             "PFLOP/s\neach",
@@ -103,9 +110,24 @@ RUNS = Kind(
         Column("kg/kW", "specific_mass_kg_per_kw", lambda n: n["specific_mass_kg_per_kw"], human.digits),
         Column("Die margin", "die_margin_k", lambda n: n.get(MARGIN), lambda v: f"{v:.1f} K"),
         Column("Lowest\ncharge", "min_state_of_charge", lambda n: n["min_state_of_charge"], human.percent),
+        Column("Work\ndone", "done_fraction", _done_fraction, human.percent, shown=_some_undone(results)),
+        Column(
+            "Battery lost\na year",
+            "battery_cycle_loss_per_year",
+            lambda n: n.get("battery_cycle_loss_per_year"),
+            human.percent,
+        ),
         Column("Throttled", "throttled_fraction", lambda n: n["throttled_fraction"], human.percent),
         Column("Binds", "binding_limit", lambda n: n["binding_limit"], str),
-    ),
+    )
+
+
+RUNS = Kind(
+    name="runs",
+    order="By work delivered for each kilogram launched",
+    merit=_flop_per_kg,
+    ended=_has_summary,
+    columns=_run_columns,
     read=_run,
     status=_run_status,
     terms=lambda fleet: fleet["number_formats"],
