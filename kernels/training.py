@@ -56,7 +56,7 @@ def job(
     overlap_fraction: Fraction,
     checkpoint_byte_per_s: ByteRate,
     restart_s: Duration,
-    checkpoint_interval_s: Duration = 0.0,
+    checkpoint_interval_s: Duration,
 ) -> Job:
     """A training job.
 

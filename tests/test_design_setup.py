@@ -70,7 +70,17 @@ def test_a_weighted_sum_has_no_unit_and_may_be_of_one_scenario() -> None:
     assert setup().problem.objective.unit == "kg"
 
 
-ENDINGS = {"K": "_k", "kg": "_kg", "W": "_w", "J": "_j", "m2": "_m2", "flop/s": "_flops", "per_year": "_per_year"}
+ENDINGS = {
+    "K": "_k",
+    "kg": "_kg",
+    "W": "_w",
+    "J": "_j",
+    "m2": "_m2",
+    "flop/s": "_flops",
+    "bit": "_bit",
+    "bit/s": "_bit_per_s",
+    "per_year": "_per_year",
+}
 
 
 def test_every_measure_has_a_meaning_and_a_name_that_ends_in_its_unit() -> None:

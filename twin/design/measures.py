@@ -56,6 +56,7 @@ _OTHERS = {
     "nominal_power_w": ("W", "Accelerators and hosts at full load"),
     "nominal_compute_rate_flops": ("flop/s", "Work rate of all accelerators at full load"),
     "sunlit_fraction": ("1", "Part of the time in sunlight"),
+    "in_view_fraction": ("1", "Part of the time in which a site on the ground is in view, or a mesh relays"),
     "throttled_fraction": ("1", "Part of the time in which a temperature limits the clock"),
     "underserved_fraction": ("1", "Part of the time in which less than 95 % of the work was done"),
     "power_limited_fraction": ("1", "Part of the time in which the bus limits the accelerators"),
@@ -135,6 +136,12 @@ _DERIVED = (
         "Part of the work asked that was not done",
         lambda seen: 1.0 - seen.metrics["delivered_flop"] / seen.metrics["assigned_flop"],
     ),
+    Measure(
+        "downlink_margin_bit_per_s",
+        "bit/s",
+        "What links to the ground could carry, less the results of the work; means",
+        lambda seen: _mean("downlink_able_bit", seen) - _mean("produced_bit", seen),
+    ),
     Measure("folded_area_m2", "m2", "Array and radiator as they are folded", lambda seen: seen.folded_area_m2),
     Measure(
         "launcher_share",
@@ -192,7 +199,7 @@ _TOLD = (
     *map(limits.margin_name, MARGINS),
 )
 _TYPICAL = {"K": 10.0, "1": 0.1}
-_LEAST = {"W": 1e3, "J": 1e8, "flop": 1e20, "kg": 100.0, "usd": 1e5, "m2": 10.0}
+_LEAST = {"W": 1e3, "J": 1e8, "flop": 1e20, "kg": 100.0, "usd": 1e5, "m2": 10.0, "bit": 1e9, "bit/s": 1e6}
 
 
 def known(where: str, name: str) -> Measure:
