@@ -92,7 +92,11 @@ class Axes:
 
     def table(self) -> tuple[Variable, ...]:
         """What is kept, as rows of the table of variables."""
-        whole = (*(FLEET if self.series else ()), *(REQUESTS if self.wait_s else ()), *(TRAINING if self.training else ()))
+        whole = (
+            *(FLEET if self.series else ()),
+            *(REQUESTS if self.wait_s else ()),
+            *(TRAINING if self.training else ()),
+        )
         kept = (*(BY_NAME[name] for name in self.variables), *whole)
         return (*kept, NODE_TEMPERATURE) if self.node else kept
 
