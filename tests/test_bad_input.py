@@ -57,10 +57,7 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "word for a flag": (["output.report=maybe"], ("output.report = 'maybe': must be",)),
     "number for a group": (["battery=5"], (f"battery=5: {PROFILE}",)),
     "null group": (["battery=null"], (f"battery=null: {PROFILE}",)),
-    "null workload": (
-        ["workload=null"],
-        ("workload=null: must be the name of a profile; there are batch_sunlit, inference_",),
-    ),
+    "null workload": (["workload=null"], ("workload=null: must be the name of a profile; there are batch_sunlit, ",)),
     "group twice": (["+array=rigid_panel"], ("Multiple values for array", "override array: rigid_panel")),
     "no such interpolation": (["array.area_m2=${foo}"], ("'foo' not found", "array.area_m2")),
     "sweep without -m": (["array.area_m2=1,2"], ("Ambiguous value for argument 'array.area_m2=1,2'",)),

@@ -183,6 +183,8 @@ def test_profile_composes_with_the_other_defaults(group: str, name: str) -> None
     choice = [f"{group}={name}"]
     if name == "element_sets":
         choice = ["constellation=element_sets", "constellation.file=fleet.tle"]
+    if name == "link_aware":
+        choice += ["ground_network=optical_ten_sites"]
     values = composed(*choice)
     pattern = values["constellation"]["model"]
     if pattern == "element_sets" and pattern not in registry.models("constellation"):

@@ -108,7 +108,7 @@ def built(*overrides):
     return model, rollout.lay_out(model.structure, prepare(*model[:3])), model.structure.cohorts[0].name
 
 
-def given(model, tiles, name):
+def by_interval(model, tiles, name):
     """Work assigned in each interval, the state held, and how long the ground is in view, (interval, satellite)."""
     structure, environment, (cohort,) = model.structure, model.environment, model.structure.cohorts
     (segment,) = segments(structure.schedule.steps, structure.schedule.save_steps, structure.schedule.exchange_steps)
@@ -129,7 +129,7 @@ def given(model, tiles, name):
 def test_work_goes_to_satellites_in_view():
     """While none is full, in proportion to `unseen_weight` and the part of the interval in which a site is in view."""
     ground = ["ground_network=optical_ten_sites", "scheduler=link_aware", "workload.load_fraction=0.1"]
-    assigned, in_view = given(*built(*ground))
+    assigned, in_view = by_interval(*built(*ground))
     assert in_view.max() > 0.9 and 0.1 < np.mean(in_view > 0.0) < 0.6
     weight = 1.0 + np.asarray(levels(jnp.float32(0.2) + jnp.float32(0.8) * in_view))
     part = assigned / assigned.sum(axis=1, keepdims=True)
@@ -149,7 +149,7 @@ def test_a_scheduler_of_ones_own(monkeypatch):
     model, tiles, name = built("scheduler.model=by_charge", "+scheduler.least_charge=0.5", "workload.load_fraction=0.2")
     charge = jnp.linspace(0.4, 1.0, 16, dtype=jnp.float32)[None]
     tiles.carry.state[name] = tiles.carry.state[name]._replace(state_of_charge=charge)
-    assigned, _ = given(model, tiles, name)
+    assigned, _ = by_interval(model, tiles, name)
     assert np.all(np.diff(assigned, axis=1) >= 0.0) and np.all(assigned[:, -1] > 2.0 * assigned[:, 0])
 
 

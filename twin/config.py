@@ -219,13 +219,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
 
     `cohorts` maps each cohort's name to its own composition; without it there is one, named after its satellite.
     """
-    known = {*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network", "cohorts"}
-    for key in composed:
-        if key not in known:
-            raise ConfigError(f"{key} = {composed[key]!r}: unknown key{nearest(str(key), known)}")
-    for key in (*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network"):
-        if key not in composed:
-            raise ConfigError(f"{key}: missing")
+    _check_keys(composed)
     time = validated("time", Time, composed["time"])
     check_time(time)
     if composed["failures"] not in FAILURES:
@@ -266,6 +260,17 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
         cohorts=designs,
         resolved=json.loads(json.dumps({**composed, "cohorts": {k: dict(v) for k, v in own.items()}}, default=str)),
     )
+
+
+def _check_keys(composed: Mapping[str, Any]) -> None:
+    """ConfigError for a key that is unknown or missing."""
+    needed = (*RUN_KEYS, *COHORT_SLOTS, *FLEET_SLOTS, "thermal_network")
+    for key in composed:
+        if key not in (*needed, "cohorts"):
+            raise ConfigError(f"{key} = {composed[key]!r}: unknown key{nearest(str(key), {*needed, 'cohorts'})}")
+    for key in needed:
+        if key not in composed:
+            raise ConfigError(f"{key}: missing")
 
 
 def _resume(given: Any) -> str:
