@@ -159,7 +159,7 @@ REFUSED = {
     f"design.scenarios={{longest_eclipse: {SMALL}, perihelion: {SMALL}}}": r"longest_eclipse: sets battery.energy_j",
     '+design.scenarios.b=["time.strat=1"]': r"scenarios.b: time.strat: unknown key \(did you mean 'time.start'\?\)",
     '+design.scenarios.b=["design.orbits=2"]': r"scenarios.b: design belongs to the whole problem",
-    "design.scenarios={3: []}": r"design.scenarios.3: unknown key .* takes a \+ in front",
+    "design.scenarios={3: []}": r"design.scenarios.3: unknown key.* takes a \+ in front",
     "design.scenarios=[]": r"'design.scenarios=\[\]': must be a group of keys, such as",
     "+design.limits.dies.laest=3": r"design.limits.dies.laest = 3: unknown key \(did you mean 'least'\?\)",
     "+design.limits.dies.scenarios=[perihelion,perihelion]": r"must name each of its scenarios once",

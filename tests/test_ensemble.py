@@ -46,8 +46,11 @@ def test_each_design_is_that_of_a_single_run(model, results):
         for path, values in DESIGNS.items():
             slot, key = path.split(".")
             params[name][slot][key] = jax.numpy.asarray(values[k])
-        for metric, value in single(model.structure, params, model.environment).items():
-            np.testing.assert_allclose(results[metric][k], value, rtol=1e-9, atol=1e-12, err_msg=metric)
+        found = single(model.structure, params, model.environment)
+        differences = {"dropped_flop": 1e-12 * float(found["assigned_flop"])}  # what is left of large numbers
+        for metric, value in found.items():
+            least = differences.get(metric, 1e-12)
+            np.testing.assert_allclose(results[metric][k], value, rtol=1e-9, atol=least, err_msg=metric)
     assert len(set(results.delivered_flop.values)) == COUNT
 
 

@@ -43,7 +43,7 @@ def test_without_weight_time_passes_as_simulated():
 def body(bus_k, battery_k):
     """A state of two nodes."""
     charge = jnp.full_like(bus_k, 0.7)
-    return State({"array": bus_k, "battery": battery_k, "bus": bus_k}, {}, charge, 0.0 * charge, charge, 0.0 * charge)
+    return State({"array": bus_k, "battery": battery_k, "bus": bus_k}, {}, charge, 0.0 * charge, charge)
 
 
 BODY = SimpleNamespace(
