@@ -16,6 +16,8 @@ DAY = [
     "time.duration_s=21600",
     "time.chunk_s=10800",
     "output.report=false",
+    "downlink=optical_tbird",
+    "ground_network=optical_ten_sites",
 ]
 
 
@@ -29,7 +31,7 @@ def fleet(data: xr.Dataset) -> dict:
 
 @pytest.fixture(scope="module")
 def even() -> xr.Dataset:
-    return run("downlink=optical_tbird", "ground_network=optical_ten_sites")
+    return run()
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,7 @@ def test_sunlight_aware_scheduling_spares_the_battery(even: xr.Dataset, sunny: x
     assert rate[lit < 0.01].mean() < 0.3 * rate[lit > 0.99].mean()
 
 
+@pytest.mark.slow
 def test_work_goes_where_dies_are_cool() -> None:
     """In every interval the satellite whose dies were coolest at its start gets no less than the one of the hottest."""
     data = run("scheduler=thermal_aware", "scheduler.cool_margin_k=60", "time.duration_s=10800")
@@ -125,8 +128,7 @@ def test_requests_wait_only_where_the_fleet_is_full() -> None:
 
 
 def test_a_store_that_is_full_loses_results() -> None:
-    narrow = ["downlink=optical_tbird", "ground_network=optical_ten_sites", "+workload.data_store_bit=1e9"]
-    found = fleet(run(*narrow, "time.duration_s=10800"))
+    found = fleet(run("+workload.data_store_bit=1e9", "time.duration_s=10800"))
     assert found["data_lost_bit"] > 0.0 and found["data_waited_bit"] <= 16e9 * (1.0 + 1e-12)
     assert "link to the ground" in found["binding_limit"]
     out = found["sent_bit"] + found["data_lost_bit"] + found["data_waited_bit"]
