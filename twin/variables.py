@@ -210,13 +210,8 @@ SLOW = (
 BY_NAME = {variable.name: variable for variable in TELEMETRY}
 MEANS = tuple(v.name for v in TELEMETRY if v.kind == "mean")
 ENDS = tuple(v.name for v in TELEMETRY if v.kind == "end")
-# They follow from the sums of a block: `outputs.of_block`, `work.after_block`.
-DERIVED = (
-    "lost_flops",
-    "able_flops",
-    "assigned_flops",
-    "dropped_flops",
-    "waited_flops",
+# Mean rates of the account of results.
+RESULTS = (
     "produced_bit_per_s",
     "downlink_bit_per_s",
     "data_lost_bit_per_s",
@@ -224,5 +219,7 @@ DERIVED = (
     "downlink_able_bit_per_s",
     "in_view",
 )
+# They follow from the sums of a block: `outputs.of_block`, `work.accounted`.
+DERIVED = ("lost_flops", "able_flops", "assigned_flops", "dropped_flops", "waited_flops", *RESULTS)
 _wanted = [*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")]
 SUMMED = tuple(name for name in dict.fromkeys(_wanted) if name not in DERIVED)

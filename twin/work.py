@@ -12,15 +12,7 @@ from twin.exchange import Inputs
 from twin.links import Contact
 from twin.prepare import Shared
 from twin.state import Work
-
-RESULTS = (
-    "produced_bit_per_s",
-    "downlink_bit_per_s",
-    "data_lost_bit_per_s",
-    "data_waited_bit_per_s",
-    "downlink_able_bit_per_s",
-    "in_view",
-)
+from twin.variables import RESULTS
 
 
 def accounted(
