@@ -90,9 +90,3 @@ def product_bit(
 ) -> Array:
     """What work leaves to be sent: by work done, and by tokens put out. [bit]"""
     return jnp.asarray(done_flop * output_bit_per_flop + output_tokens * output_bit_per_token)
-
-
-@part("workload")
-def request_bit(prompt_tokens: Scalar, *, input_bit_per_token: BitPerToken = 0.0) -> Array:
-    """What has to be sent up before work can begin. [bit]"""
-    return jnp.asarray(prompt_tokens * input_bit_per_token)
