@@ -31,6 +31,20 @@ class Service(NamedTuple):
     full_service_s: Array
 
 
+class Targets(NamedTuple):
+    """Times that a request is to keep: to its first token, and from each token to the next. [s]"""
+
+    first_token_s: Array
+    output_token_s: Array
+
+
+@part("workload", of="trace")
+@part("workload", of="daily")
+def targets(*, first_token_target_s: TimeConstant, output_token_target_s: TimeConstant) -> Targets:
+    """What users are promised; the time per output token is the mean over a request."""
+    return Targets(jnp.asarray(first_token_target_s), jnp.asarray(output_token_target_s))
+
+
 def full_seconds_per_token(
     *,
     work_flop_per_token: FlopPerToken,

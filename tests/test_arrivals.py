@@ -46,6 +46,14 @@ def test_tokens_are_means_and_spread_is_that_of_the_time_in_service(tmp_path: Pa
     np.testing.assert_allclose(found.prompt_tokens, [20.0, 8.0])
     np.testing.assert_allclose(found.output_tokens, [2.0, 2.0])
     np.testing.assert_allclose(found.service_scv, [0.25, 0.0], atol=1e-12)
+    np.testing.assert_allclose(found.prompt_scv, [0.25, 0.0], atol=1e-12)
+
+
+def test_prompts_of_a_series_spread_as_their_source_does_and_from_row_to_row() -> None:
+    time_s, one = np.array([0.0, 10.0]), np.ones(2)
+    trace = traces.Trace("rate", "trace", time_s, one, np.array([10.0, 30.0]), one, 10.0, (), one, prompt_scv=0.5)
+    np.testing.assert_allclose(told(trace, 10.0, 2).prompt_scv, [0.5, 0.5])
+    np.testing.assert_allclose(told(trace, 20.0, 1).prompt_scv, [1.5 * 500.0 / 400.0 - 1.0])
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])

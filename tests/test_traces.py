@@ -59,6 +59,8 @@ def workload(file: str | Path | None, **changes: Any) -> Any:
         "slots_per_replica": 256.0,
         "time_per_output_token_s": 0.04,
         "least_time_per_output_token_s": 0.017,
+        "first_token_target_s": 2.0,
+        "output_token_target_s": 0.2,
     }
     return profile("workload", {**values, **changes})
 

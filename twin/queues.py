@@ -92,7 +92,7 @@ def _padded(queues: Floats) -> Floats:
 def _of_alike(profile: dict[str, Any], queues: Array, of_requests: tuple[float, ...]) -> tuple[Array, ...]:
     """Share that waits by chance, its mean wait, time in service and for the prompt, (queue,)."""
     accelerators, load, lasting_s = queues
-    prompt, output, arrival_scv, service_scv = of_requests
+    prompt, output, arrival_scv, service_scv, *_ = of_requests
     service = registry.call(serving.service, profile, load, prompt, output)
     slots = accelerators * service.slots_per_accelerator
     queue = Queue(load, slots, service.full_service_s, arrival_scv, service_scv, 0.0, 0.0, lasting_s)

@@ -151,7 +151,7 @@ class Arrivals(NamedTuple):
     """Requests that arrive in each exchange interval, (exchange,); all 0 where nothing tells of requests.
 
     `requests` are whole numbers; tokens are means per request. Squared coefficients of variation: `arrival_scv` of the
-    times between arrivals, `service_scv` of the times in service at full batches.
+    times between arrivals, `service_scv` of the times in service at full batches, `prompt_scv` of the prompts' lengths.
     """
 
     requests: Array
@@ -159,6 +159,7 @@ class Arrivals(NamedTuple):
     output_tokens: Array
     arrival_scv: Array
     service_scv: Array
+    prompt_scv: Array
 
 
 def no_arrivals(shape: tuple[int, ...]) -> Arrivals:

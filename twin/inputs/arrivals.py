@@ -37,6 +37,7 @@ class Sums(NamedTuple):
     output_tokens: Floats
     service_s: Floats  # every slot being busy
     service_s2: Floats
+    prompt_tokens2: Floats
     bunched: Floats  # requests times the squared coefficient of variation of their arrivals
 
 
@@ -102,9 +103,9 @@ def of_sums(found: Sums) -> Arrivals:
     """Arrivals in intervals with such sums; the sums of requests are rounded, so that they add up."""
     requests = np.diff(np.floor(np.concatenate([[0.0], np.cumsum(found.requests)]) + 0.5))
     each = [_over(values, found.requests) for values in found[1:]]
-    prompt, output, service_s, service_s2, bunched = each
-    spread = np.maximum(_over(service_s2, service_s**2) - 1.0, 0.0)
-    return Arrivals(*(jnp.asarray(v, dtype=jnp.float64) for v in (requests, prompt, output, bunched, spread)))
+    prompt, output, service_s, service_s2, prompt2, bunched = each
+    spread = [np.maximum(_over(p, q**2) - 1.0, 0.0) for p, q in ((service_s2, service_s), (prompt2, prompt))]
+    return Arrivals(*(jnp.asarray(v, dtype=jnp.float64) for v in (requests, prompt, output, bunched, *spread)))
 
 
 def _on_grid(trace: Trace, values: Floats, interval_s: float, intervals: int) -> Floats:
@@ -127,7 +128,8 @@ def sums(trace: Trace, seconds_per_token: tuple[float, float], interval_s: float
     of_prompt, of_output = seconds_per_token
     prompt_s, output_s = of_prompt * trace.prompt_tokens, of_output * trace.output_tokens
     squared = (prompt_s + output_s) ** 2 + trace.prompt_scv * prompt_s**2 + trace.output_scv * output_s**2
-    each = (trace.prompt_tokens, trace.output_tokens, prompt_s + output_s, squared)
+    prompt2 = trace.prompt_tokens**2 * (1.0 + trace.prompt_scv)
+    each = (trace.prompt_tokens, trace.output_tokens, prompt_s + output_s, squared, prompt2)
     counts, *others = (
         _on_grid(trace, trace.requests * values, interval_s, intervals) for values in (np.ones_like(squared), *each)
     )
