@@ -1,12 +1,12 @@
-"""How long requests wait: many servers, one queue, from the state of the queue in an interval.
+"""How long requests wait for a slot: many servers, one queue, followed through time.
 
-Two waits meet. Work left over from before (`backlog_s_at_start` to `backlog_s_at_end`, linear in between) delays
-every arrival alike: a fluid. Arrivals that bunch by chance wait besides where servers are almost all busy: a share of
-them, Erlang's, exponentially long (Whitt 1993, Production and Operations Management 2, 114). The longer one counts:
-while a backlog is worked off, chance moves its end to and fro and adds nothing.
+Two waits add up. Requests that found every server busy stand before the next one: how many there are follows from what
+has arrived, as a fluid (`taken_after`; Newell 1982, Applications of Queueing Theory, chapter 2). Arrivals that bunch by
+chance wait besides, where servers are almost all busy: a share of them, Erlang's, exponentially long (Whitt 1993,
+Production and Operations Management 2, 114).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,11 @@ from kernels.quantity import Scalar
 
 LONGEST_WAIT_S = 1.0e6  # where nothing is served, and at most: waits are told up to here
 THRESHOLDS_S = np.concatenate([[0.0], np.geomspace(1e-3, LONGEST_WAIT_S, 91)])  # of a table of shares, ten a decade
+SHORTEST_S = 1e-9  # that counts as a wait
+LEAST_SHARE = 1e-12  # below which no request waits so long
 LEAST_SERVERS = 1e-6
+SLOWEST = 1e-6  # speed of service that counts as none
+DRAWS = 256
 FAR_BEYOND = 4.0  # standard deviations of the number in service above which every server is busy
 SETTLING = (
     9.0 * np.pi / 8.0
@@ -30,7 +34,7 @@ class Queue(NamedTuple):
 
     `load` is the work that arrives over what `servers` can do; `arrival_scv` and `service_scv` are squared coefficients
     of variation of the times between arrivals and of the times in service. `interval_s` is how long that lasts: a load
-    near 1 would take longer to fill the queue. A backlog is waiting work over the rate at which work is done.
+    near 1 would take longer to fill the queue.
     """
 
     load: Scalar
@@ -38,8 +42,6 @@ class Queue(NamedTuple):
     service_s: Scalar
     arrival_scv: Scalar
     service_scv: Scalar
-    backlog_s_at_start: Scalar
-    backlog_s_at_end: Scalar
     interval_s: Scalar
 
 
@@ -76,7 +78,7 @@ def _correction(load: Array, idle: Array, servers: Array, arrival_scv: Array, se
 
 
 def chance_wait(queue: Queue) -> Wait:
-    """Wait by chance without a backlog: exact for M/M/c, an approximation for others; smooth across load 1.
+    """Wait by chance: exact for M/M/c, an approximation for others; smooth across load 1.
 
     Arrivals in bunches act as if there were fewer servers (Hayward, in Fredericks 1980, BSTJ 59, 807). From load 1 on,
     and just below, the queue is as long as it grows within the interval.
@@ -95,60 +97,62 @@ def chance_wait(queue: Queue) -> Wait:
     return Wait(jnp.minimum(share, 1.0), jnp.minimum(mean_s, LONGEST_WAIT_S))
 
 
-def _backlogs_s(queue: Queue) -> tuple[Array, Array]:
-    """Least and most backlog in the interval; the longest where nothing is served. [s]"""
-    ends = (queue.backlog_s_at_start, queue.backlog_s_at_end)
-    served = jnp.asarray(queue.servers) > 0.0
-    start_s, end_s = (jnp.where(served, jnp.clip(end, 0.0, LONGEST_WAIT_S), LONGEST_WAIT_S) for end in ends)
-    return jnp.minimum(start_s, end_s), jnp.maximum(start_s, end_s)
+def taken_after(taken: Array, asked: Array, speed: Array, services: Scalar) -> tuple[Array, Array]:
+    """Requests at the servers and before them, over the number of servers, after `services` times in service.
 
-
-def share_waiting_longer(threshold_s: Array, queue: Queue) -> Array:
-    """Share of the interval's arrivals that wait longer than each threshold, (threshold, *queue).
-
-    None waits longer than LONGEST_WAIT_S; where nothing is served all wait so long.
+    Also the mean part of the servers that is busy meanwhile. `asked` arrive in a time in service, over the number of
+    servers; those in service leave at `speed`, 1 where nothing holds them back, as if their times were exponential.
+    Exact for steady `asked` and `speed`: towards a balance below 1, in proportion to time above.
     """
-    return longer_than(threshold_s, chance_wait(queue), *_backlogs_s(queue))
+    speed = jnp.maximum(speed, SLOWEST)
+    balance = asked / speed
+    filling, full = balance > 1.0, taken > 1.0
+    gap = jnp.where(filling & ~full, (balance - taken) / jnp.where(filling, balance - 1.0, 1.0), 1.0)
+    until_full = jnp.where(filling, jnp.log(gap) / speed, jnp.inf)
+    until_free = jnp.where(filling, jnp.inf, (taken - 1.0) / jnp.where(filling, 1.0, jnp.maximum(speed - asked, 1e-12)))
+    first = jnp.clip(jnp.where(full, until_free, until_full), 0.0, services)
+    decayed = balance + (taken - balance) * jnp.exp(-speed * first)
+    between = jnp.where(full, taken + (asked - speed) * first, decayed)
+    rest = services - first
+    from_full, from_free = between + (asked - speed) * rest, balance + (between - balance) * jnp.exp(-speed * rest)
+    after = jnp.where(rest > 0.0, jnp.where(full, from_free, from_full), between)
+    busy = jnp.where(speed > SLOWEST, (asked - (after - taken) / services) / speed, 0.5 * (taken + after))
+    return jnp.maximum(after, 0.0), jnp.clip(busy, 0.0, 1.0)
 
 
 def longer_than(threshold_s: Array, chance: Wait, least_s: Array, most_s: Array) -> Array:
-    """Share of arrivals that wait longer than each threshold, (threshold, *queue), by chance or by the work before.
+    """Share of arrivals that wait longer than each threshold, (threshold, *queue), for those before and by chance.
 
-    Of that they wait between `least_s` and `most_s`, each time as likely.
+    For those before they wait between `least_s` and `most_s`, each time as likely. None waits longer than
+    LONGEST_WAIT_S.
     """
     shape = jnp.broadcast_shapes(*map(jnp.shape, (*chance, least_s, most_s)))
-    limit_s = jnp.reshape(threshold_s, (-1, *(1,) * len(shape)))
+    limit_s = jnp.reshape(jnp.maximum(threshold_s, SHORTEST_S), (-1, *(1,) * len(shape)))
     share, mean_s, least_s, most_s = (jnp.broadcast_to(value, shape)[None] for value in (*chance, least_s, most_s))
-    behind = jnp.clip((most_s - limit_s) / jnp.maximum(most_s - least_s, 1e-9), 0.0, 1.0)
-    by_chance = share * jnp.exp(-limit_s / jnp.maximum(mean_s, 1e-9))
-    return jnp.where(limit_s < LONGEST_WAIT_S, behind + (1.0 - behind) * by_chance, 0.0)
+    mean_s, spread_s = jnp.maximum(mean_s, SHORTEST_S), jnp.maximum(most_s - least_s, SHORTEST_S)
+    behind = jnp.clip((most_s - limit_s) / spread_s, 0.0, 1.0)
+    beyond_s = jnp.maximum(limit_s - least_s - spread_s, 0.0)
+    part = jnp.clip(limit_s - least_s, 0.0, spread_s)  # of the spread that lies below the limit
+    besides = share * jnp.exp(-beyond_s / mean_s) * -jnp.expm1(-part / mean_s) * mean_s / spread_s
+    return jnp.where(limit_s < LONGEST_WAIT_S, jnp.minimum(behind + besides, 1.0), 0.0)
 
 
-def mean_wait_s(queue: Queue) -> Array:
-    """Mean wait of the interval's arrivals. [s]"""
-    least_s, most_s = _backlogs_s(queue)
-    wait = chance_wait(queue)
-    tail_s = jnp.maximum(wait.mean_s, 1e-9)
-    spread = jnp.maximum((most_s - least_s) / tail_s, 1e-6)
-    besides_s = wait.share * wait.mean_s * jnp.exp(-least_s / tail_s) * -jnp.expm1(-spread) / spread
-    return jnp.minimum(0.5 * (least_s + most_s) + besides_s, LONGEST_WAIT_S)
+def first_token_longer(shares: np.ndarray, mean_s: float, scv: float) -> np.ndarray:
+    """Share whose wait and a lognormal time after it exceed each of THRESHOLDS_S, (threshold,); on the host.
 
-
-def share_taking_longer(threshold_s: Array, queue: Queue, least_s: Scalar, mean_s: Scalar, scv: Scalar) -> Array:
-    """Share of arrivals whose wait, `least_s` and a lognormal time of `mean_s` together exceed each threshold.
-
-    (threshold, *queue). The lognormal time is that in service, with squared coefficient of variation `scv`, taken at
-    sixteen equally likely values; a scalar, as `least_s` and `mean_s`.
+    `shares` are those that wait longer. The time after has such a mean and squared coefficient of variation, and is
+    taken at equally likely values.
     """
-    deviates = ndtri((jnp.arange(16.0) + 0.5) / 16.0)
-    log_scv = jnp.log1p(jnp.asarray(scv))
-    draws = jnp.exp(sm.sqrt(log_scv) * deviates - 0.5 * log_scv)
-    times_s = least_s + mean_s * draws / jnp.mean(draws)
-    left_s = jnp.asarray(threshold_s)[:, None] - times_s[None, :]
-    longer = share_waiting_longer(jnp.maximum(left_s, 0.0).ravel(), queue)
-    longer = longer.reshape(*left_s.shape, *longer.shape[1:])
-    over = jnp.reshape(left_s, (*left_s.shape, *(1,) * (longer.ndim - 2))) < 0.0
-    return jnp.mean(jnp.where(over, 1.0, longer), axis=1)
+    deviates = np.asarray(ndtri((np.arange(DRAWS) + 0.5) / DRAWS))
+    draws = np.exp(np.sqrt(np.log1p(scv)) * deviates)
+    left_s = THRESHOLDS_S[:, None] - mean_s * draws / draws.mean()
+    return np.where(left_s < 0.0, 1.0, share_longer(shares, np.maximum(left_s, 0.0))).mean(axis=1)
+
+
+def share_longer(shares: np.ndarray, limit_s: np.ndarray | float, thresholds_s: np.ndarray = THRESHOLDS_S) -> Any:
+    """Share that takes longer than a time, of the shares (threshold,) of some; its logarithm is linear between them."""
+    found = np.exp(np.interp(limit_s, thresholds_s, np.log(np.maximum(shares, LEAST_SHARE))))
+    return np.where(found > 2.0 * LEAST_SHARE, found, 0.0)[()]
 
 
 def percentile_s(shares: np.ndarray, percent: float, thresholds_s: np.ndarray = THRESHOLDS_S) -> float:
@@ -165,6 +169,6 @@ def percentile_s(shares: np.ndarray, percent: float, thresholds_s: np.ndarray = 
         return float(thresholds_s[0])
     if after == len(shares):
         return float(thresholds_s[-1])
-    high, low = np.log(shares[after - 1]), np.log(max(shares[after], 1e-12))
+    high, low = np.log(shares[after - 1]), np.log(max(shares[after], LEAST_SHARE))
     part = (high - np.log(left)) / (high - low)
     return float(thresholds_s[after - 1] + part * (thresholds_s[after] - thresholds_s[after - 1]))

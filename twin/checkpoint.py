@@ -59,13 +59,15 @@ def digest(leaf: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(leaf).data, zlib.crc32(f"{leaf.dtype}{leaf.shape}".encode()))
 
 
-def _pieces(leaf: Array) -> list[list[int]]:
-    """Start, stop and digest of what each device of this process holds of a flat array."""
+def _pieces(leaf: Array | np.ndarray) -> list[list[int]]:
+    """Start, stop and digest of what each device of this process, or its host, holds of a flat array."""
+    if isinstance(leaf, np.ndarray):
+        return [[0, leaf.size, digest(leaf)]]
     shards = {shard.index[0].start or 0: np.asarray(shard.data) for shard in leaf.addressable_shards}
     return [[start, start + part.size, digest(part)] for start, part in sorted(shards.items())]
 
 
-def _digests(leaves: Mapping[str, Array]) -> dict[str, list[list[int]]]:
+def _digests(leaves: Mapping[str, Array | np.ndarray]) -> dict[str, list[list[int]]]:
     """Pieces of every leaf, those of all processes."""
     parts = processes.of_all({name: _pieces(leaf) for name, leaf in leaves.items()})
     return {name: sorted({piece[0]: piece for part in parts for piece in part[name]}.values()) for name in leaves}
@@ -87,7 +89,7 @@ class Checkpoints:
         found = (int(entry.name) for entry in self.folder.glob("*") if entry.is_dir() and entry.name.isdecimal())
         return sorted(found, reverse=True)
 
-    def save(self, step: int, leaves: Mapping[str, Array], record: Mapping[str, Any]) -> None:
+    def save(self, step: int, leaves: Mapping[str, Array | np.ndarray], record: Mapping[str, Any]) -> None:
         """Begin to save; it is done in the background. Raises what went wrong with the one before."""
         manager, args = self._opened(), self.ocp.args
         whole = {**record, "digests": _digests(leaves)}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from twin.checkpoint import Leaves
 from twin.goodput import Training, trains
 from twin.model import Model
 from twin.prepare import Cohort
@@ -65,6 +66,10 @@ class FleetSeries:
             added = np.tensordot(np.broadcast_to(weight, len(found[name])), found[name], axes=1)
             self.integrals[name] = self.integrals.get(name, 0.0) + added
         return found
+
+    def leaves(self) -> Leaves:
+        """What the series to come need of those before, as flat arrays by their names."""
+        return self.requests.leaves() if self.requests else {}
 
     def reading(self) -> dict[str, Any]:
         """The integrals as plain numbers and lists."""

@@ -1,4 +1,7 @@
-"""Queues of many satellites in a frame: what those who arrive meet; queues that are alike are counted together."""
+"""Queues of many satellites, frame by frame: slots that are taken, and what those who arrive meet.
+
+Queues that are alike are counted together.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,42 +17,91 @@ from kernels.queueing import THRESHOLDS_S, Queue, Wait
 Floats = np.ndarray
 
 LEAST_IDLE = 1e-3
-# Ratios within which queues count as alike: of servers, distances from load 1 and waits by chance; of how long a load
+# Ratios within which queues count as alike: of servers, distances from full and waits by chance; of how long that
 # has lasted; of waits for the work before, those beyond a second.
 ALIKE, LASTING_ALIKE, BEHIND_ALIKE = 0.08, 0.5, 0.12
 LEAST_QUEUES = 256  # of a compiled program
+SAME = 0.98  # part of what was busy before from which on a queue counts as busy as before, or more
+
+
+class Slots(NamedTuple):
+    """Slots of satellites at the start of a frame, (satellite,)."""
+
+    taken: Array  # requests there over the slots; those above 1 wait
+    busy: Array  # mean part that was busy in the frame before
+    lasting_s: Array  # how long it has been so busy, or more
+
+
+class Offered(NamedTuple):
+    """What comes to satellites in each frame, (frame, satellite), but for the time in service, (frame,)."""
+
+    asked: Array  # work that arrives over what all accelerators could do
+    speed: Array  # of service, over that when nothing holds a satellite back
+    most_waiting: Array  # work that may wait at the end, over what all could do
+    service_s: Array  # every slot being busy
+
+
+@jax.jit
+def followed(first: Slots, offered: Offered, length_s: float) -> tuple[Slots, Slots]:
+    """Slots after the last frame, and after each one, (frame, satellite).
+
+    No more wait than the account of work says: slots that were free have taken up some of that. While requests wait,
+    only the times in service of those that are served are unknown: chance is as old as these.
+    """
+
+    def frame(slots: Slots, now: Offered) -> tuple[Slots, Slots]:
+        taken, busy = queueing.taken_after(slots.taken, now.asked, now.speed, length_s / now.service_s)
+        taken = jnp.minimum(taken, 1.0 + now.most_waiting / now.service_s)
+        lasting_s = jnp.where(slots.busy >= SAME * busy, slots.lasting_s, 0.0) + length_s
+        of_one_s = now.service_s / jnp.maximum(now.speed, queueing.SLOWEST)
+        young_s = jnp.minimum(lasting_s, jnp.maximum(of_one_s, length_s))
+        slots = Slots(taken, busy, jnp.where(slots.taken > 1.0, young_s, lasting_s))
+        return slots, slots
+
+    return jax.lax.scan(frame, first, offered)
 
 
 class Load(NamedTuple):
     """What satellites have to serve and to serve it with, (satellite,)."""
 
     accelerators: Floats
-    load: Floats  # work that arrives over what can be done
+    busy: Floats  # part of the slots that is
     speed: Floats  # of service, over that when nothing holds a satellite back
-    lasting_s: Floats  # how long the load has been what it is, or more
+    lasting_s: Floats  # how long that many have been busy, or more
+
+
+class Meeting(NamedTuple):
+    """Means over the requests of a frame; squared coefficients of variation as those of `twin.structure.Arrivals`."""
+
+    prompt_tokens: float
+    output_tokens: float
+    arrival_scv: float
+    service_scv: float
+    prompt_scv: float
 
 
 class Met(NamedTuple):
-    """What those who arrive meet, (satellite,): wait by chance, time in service, time to read the prompt."""
+    """What those who arrive meet, (satellite,): wait by chance; times in service, to read the prompt, for a token."""
 
     chance: Wait
     service_s: Floats
     prefill_s: Floats
+    output_token_s: Floats
 
 
-def met(profile: Mapping[str, Any], now: Load, of_requests: tuple[float, ...]) -> Met:
-    """What requests meet that have such mean tokens of prompt and output and such variation of arrival and service.
+def met(profile: Mapping[str, Any], now: Load, of_requests: Meeting) -> Met:
+    """What such requests meet.
 
     A satellite that is held back serves as many at once as others, each the slower: its time passes more slowly.
     """
     own_s = now.lasting_s * now.speed
-    away = np.sign(1.0 - now.load) * np.log1p(np.abs(1.0 - now.load) / LEAST_IDLE)
+    away = np.log1p((1.0 - now.busy) / LEAST_IDLE)
     which = _alike(np.log(np.maximum(now.accelerators, 1.0)) / ALIKE, away / ALIKE, np.log(own_s) / LASTING_ALIKE)
-    queues = _means(which, np.ones(which.size), np.maximum(now.accelerators, 1.0), now.load, own_s)
+    queues = _means(which, np.ones(which.size), np.maximum(now.accelerators, 1.0), now.busy, own_s)
     found = _of_alike(dict(profile), _padded(queues), of_requests)
     share, *times_s = (np.asarray(values)[which] for values in found)
-    mean_s, service_s, prefill_s = (time_s / now.speed for time_s in times_s)
-    return Met(Wait(share, mean_s), service_s, prefill_s)  # type: ignore[arg-type]
+    mean_s, *others_s = (time_s / now.speed for time_s in times_s)
+    return Met(Wait(share, mean_s), *others_s)  # type: ignore[arg-type]
 
 
 def waiting_longer(arrived: Floats, chance: Wait, behind_s: Floats) -> Floats:
@@ -89,15 +141,14 @@ def _padded(queues: Floats) -> Floats:
 
 
 @jax.jit
-def _of_alike(profile: dict[str, Any], queues: Array, of_requests: tuple[float, ...]) -> tuple[Array, ...]:
-    """Share that waits by chance, its mean wait, time in service and for the prompt, (queue,)."""
-    accelerators, load, lasting_s = queues
-    prompt, output, arrival_scv, service_scv, *_ = of_requests
-    service = registry.call(serving.service, profile, load, prompt, output)
+def _of_alike(profile: dict[str, Any], queues: Array, of: Meeting) -> tuple[Array, ...]:
+    """Share that waits by chance, its mean wait, times in service, for the prompt and for a token, (queue,)."""
+    accelerators, busy, lasting_s = queues
+    service = registry.call(serving.service, profile, busy, of.prompt_tokens, of.output_tokens)
     slots = accelerators * service.slots_per_accelerator
-    queue = Queue(load, slots, service.full_service_s, arrival_scv, service_scv, 0.0, 0.0, lasting_s)
-    prefill_s = jnp.broadcast_to(service.prefill_s, load.shape)
-    return *queueing.chance_wait(queue), service.service_s, prefill_s
+    queue = Queue(busy, slots, service.full_service_s, of.arrival_scv, of.service_scv, lasting_s)
+    prefill_s = jnp.broadcast_to(service.prefill_s, busy.shape)
+    return *queueing.chance_wait(queue), service.service_s, prefill_s, service.output_token_s
 
 
 @jax.jit

@@ -21,7 +21,7 @@ from twin.refusal import ConfigError
 from twin.rollout import Tiles, tile_size, tiled
 from twin.structure import Structure
 
-FORMAT = 1  # of the record
+FORMAT = 2  # of the record and the leaves
 # What may change when a run goes on; all else changes what would have been computed.
 FREE = (
     "time.duration_s",

@@ -141,7 +141,7 @@ def _in_folder(
         reached = _advance(fleet, start, disk, watch, stop, clock)
         if reached.step < fleet.model.structure.schedule.simulated_steps:
             if reached.step not in (start.step, disk.saved_step):
-                leaves = programs.leaves_of(reached.carry)
+                leaves = programs.leaves_of(reached.carry) | reached.series.leaves()
                 disk.checkpoint(fleet.model, reached.step, leaves, **_record(reached, clock))
             disk.stop()
             return
@@ -243,7 +243,9 @@ def _advance(fleet: Fleet, start: Start, record: Recorder, watch: Watch | None, 
             if watch is not None:
                 watch(now)
         if flight.kept is not None:
-            record.checkpoint(model, step, flight.kept, **_record(Reached(step, carry, marks, series), clock))
+            record.checkpoint(
+                model, step, flight.kept | series.leaves(), **_record(Reached(step, carry, marks, series), clock)
+            )
         del flight  # its frames leave the device before another chunk is begun
     return Reached(step, carry, marks, series)
 

@@ -116,6 +116,8 @@ REQUESTS = (
     Variable("fleet_requests_per_s", "1/s", "mean", "Requests that arrive"),
     Variable("fleet_service_s", "s", "mean", "Time in service of a request"),
     Variable("fleet_prefill_s", "s", "mean", "Time to read the prompt of a request"),
+    Variable("fleet_output_token_s", "s", "mean", "Time from one token put out to the next"),
+    Variable("fleet_output_tokens_in_time_fraction", "1", "mean", "Requests whose tokens come as fast as promised"),
     Variable("share_waiting_longer", "1", "mean", "Share of the requests that wait longer for a free slot"),
 )
 # Where the fleet trains: what is delivered is useful, or lost to one of three.

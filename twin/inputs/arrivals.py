@@ -3,13 +3,8 @@
 Twice the trace is twice as many requests of the same kind: independent copies of its users in their number, and the ups
 and downs of its rate from interval to interval in step. Superposed, independent copies keep the ratio of variance to
 mean of their counts: `arrival_scv` does not depend on the scale. It is this ratio over windows of BURST_WINDOW_S in an
-interval: for renewals the squared coefficient of variation of the times between arrivals; it has the bunches besides.
-
-The window was chosen by its fit: of the times between arrivals and windows of 5, 10, 20 and 30 s, 10 s came nearest to
-simulated waits of the Azure conversation trace at 75 to 85 % load, which therefore tests it no more. In intervals of
-300 s mean waits of that trace are 10 to 11 % short there, and 34 % at 90 %. Those of the Mooncake trace, which had no
-part in the choice, err by -10, 6 and 23 % at 70, 80 and 90 %; by times between arrivals they would be 4 to 14 times too
-long, for its clock ticks in seconds. In intervals of 60 s that clock misleads this ratio too (75 % at 80 % load).
+interval, for renewals the squared coefficient of variation of the times between arrivals; 1, as of requests that come
+as they like, in intervals too short to tell: there the intervals themselves follow the bursts.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +19,7 @@ from twin.refusal import ConfigError
 from twin.structure import Arrivals
 
 ROUNDING_S = 1e-6  # a record this close before the edge of an interval counts as on it, and belongs to the next
-BURST_WINDOW_S = 10.0  # chosen by fit, see above; or a sixth of an interval, if that is shorter
+BURST_WINDOW_S = 10.0  # some times in service: bunches that are shorter are taken up by slots
 DAY_S = 86_400.0
 DAY_STEPS = 288  # rows of a day of regions
 
@@ -142,7 +137,7 @@ def sums(trace: Trace, seconds_per_token: tuple[float, float], interval_s: float
 
 def _dispersion(trace: Trace, interval_s: float, intervals: int) -> Floats:
     """Variance over mean of the requests in short windows of each interval, 1 where there are too few, (interval,)."""
-    count = max(round(trace.length_s / min(BURST_WINDOW_S, interval_s / 6.0)), 1)
+    count = max(round(trace.length_s / BURST_WINDOW_S), 1)
     one, window_s = np.ones(count), trace.length_s / count
     starts_s = np.arange(count, dtype=np.float64) * window_s
     within = np.bincount(np.minimum((trace.time_s / window_s).astype(np.int64), count - 1), minlength=count)

@@ -10,7 +10,6 @@ from twin.reporting import series
 from twin.variables import THRESHOLD
 
 SERIES = ("fleet_requests_per_s", "fleet_service_s", "share_waiting_longer")
-LEAST_SHARE = 1e-12  # below which no request waits so long
 
 
 class Requests(NamedTuple):
@@ -29,7 +28,7 @@ class Requests(NamedTuple):
 
     @property
     def mean_per_s(self) -> float:
-        """Requests that arrive over the whole run."""
+        """Mean rate at which requests arrive, over the whole run."""
         return float(self.arrived.sum() / max(self.frames.sum(), 1.0))
 
     @property
@@ -52,10 +51,8 @@ class Requests(NamedTuple):
         return np.array([queueing.percentile_s(row, percent, self.thresholds_s) for row in shares])
 
     def share_longer(self, limit_s: float) -> float:
-        """Share of all requests that wait longer; its logarithm is linear between thresholds."""
-        logarithms = np.log(np.maximum(self.shares, LEAST_SHARE))
-        share = float(np.exp(np.interp(limit_s, self.thresholds_s, logarithms)))
-        return 0.0 if share <= 2.0 * LEAST_SHARE else share
+        """Share of all requests that wait longer."""
+        return float(queueing.share_longer(self.shares, limit_s, self.thresholds_s))
 
 
 def _over(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
