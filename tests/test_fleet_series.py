@@ -139,8 +139,8 @@ class Eclipsed:
         start_s = self.edges_s[after - 1] + part * (self.edges_s[after] - self.edges_s[after - 1])
         return np.where(waits > 0.0, np.maximum(start_s - arrival_s, 0.0), 0.0)
 
-    def told(self) -> np.ndarray:
-        """Shares that wait longer, from the frames that the twin would have of it."""
+    def told(self, frames: int = 72) -> np.ndarray:
+        """Shares that wait longer, from what the twin would have of it in chunks of so many frames."""
         of, edge_s = self.of, np.arange(self.frames * self.steps + 1) * (FRAME_S / self.steps)
         able = np.diff(np.interp(edge_s, self.edges_s, self.own_s)).reshape(self.frames, -1) / (FRAME_S / self.steps)
         done, backlog, waits = np.zeros(self.frames), np.zeros(self.frames), 0.0
@@ -157,9 +157,10 @@ class Eclipsed:
         }
         requests = self.load * self.servers / self.service_s * FRAME_S
         of.arrivals = [np.full(self.frames, value) for value in (requests, 1000.0, 200.0, 1.0, 1.0, 0.0)]
-        chunks = [{k: v[part : part + 72, None].astype(np.float32) for k, v in columns.items()} for part in (0, 72)]
-        steps = of.model.structure.schedule.save_steps
-        return np.concatenate([of(c, k * 72 * steps)["share_waiting_longer"] for k, c in enumerate(chunks)])
+        of.past, steps, parts = None, of.model.structure.schedule.save_steps, range(0, self.frames, frames)
+        chunks = [{k: v[part : part + frames, None].astype(np.float32) for k, v in columns.items()} for part in parts]
+        told = [of(c, part * steps)["share_waiting_longer"] for part, c in zip(parts, chunks, strict=True)]
+        return np.concatenate(told)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,14 @@ def test_waits_are_those_of_a_simulated_satellite(
     shares = satellite.told().mean(axis=0)
     for percent in percents:
         assert percentile_s(shares, percent) == pytest.approx(np.percentile(simulated, percent), rel=0.1)
+
+
+def test_waits_do_not_depend_on_the_length_of_chunks(one: tuple[Model, dict[str, Cohort]]) -> None:
+    """Some chunks of half an hour lie in the dark as a whole; the orbit before, in whole frames, tells when it ends."""
+    satellite = Eclipsed(Requests(*one), 0.0, 0.5)
+    whole, parts = (satellite.told(frames)[24:].mean(axis=0) for frames in (144, 6))
+    for percent in (90, 95, 99):
+        assert percentile_s(parts, percent) == pytest.approx(percentile_s(whole, percent), rel=0.1)
 
 
 SHORT_S = 5.0

@@ -108,7 +108,7 @@ class Requests:
         backlog, assigned = (columns[name].astype(np.float64) for name in ("backlog_flop", "assigned_flops"))
         able = self._able(columns, np.concatenate([(past.backlog_flop if past else backlog[0])[None], backlog]))
         meetings, requests_per_s = self._arriving(done_steps, len(backlog))
-        service_s = np.array([self._full_service_s(meeting) for meeting in meetings])
+        service_s = self._full_service_s(meetings)
         offered = _offered(assigned, backlog, able, service_s)
         start = past.slots if past else _lasting(offered)
         end, after = followed(start, offered, self.length_s)
@@ -137,9 +137,11 @@ class Requests:
         able = np.where(done < FULL * there, done, np.maximum(allowed, done))
         return Able(whole, able, able + dropped)
 
-    def _full_service_s(self, of: Meeting) -> float:
-        service = registry.call(serving.service, self.profile, jnp.ones(()), of.prompt_tokens, of.output_tokens)
-        return max(float(service.full_service_s), queueing.SHORTEST_S)
+    def _full_service_s(self, of: list[Meeting]) -> Floats:
+        """Time in service in each frame, every slot being taken, (frame,)."""
+        prompt, output = (np.array([getattr(meeting, name) for meeting in of]) for name in Meeting._fields[:2])
+        service = registry.call(serving.service, self.profile, jnp.ones(len(of)), prompt, output)
+        return np.maximum(np.asarray(service.full_service_s), queueing.SHORTEST_S)
 
     def _held(self, leaving_flops: Floats, orbit_flops: Floats, assigned_flops: Floats, waiting_flop: Floats) -> Delays:
         """Delays of the satellites at which something waits.
