@@ -101,6 +101,14 @@ COMPOSED: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["workload=training_8b", "+workload.file=azure_llm_2023_conv.csv.gz"],
         ("workload.file = 'azure_llm_2023_conv.csv.gz': belongs to workloads of model trace, such as ",),
     ),
+    "patience where nothing waits": (
+        ["workload=inference_azure_conv", "workload.carry_over=0", "+workload.patience_s=60"],
+        ("workload.patience_s = 60 with workload.carry_over = 0: nothing waits that could be given up",),
+    ),
+    "key that takes a plus": (
+        ["workload=inference_azure_conv", "workload.patience_s=60"],
+        ("workload.patience_s: unknown key", "takes a + in front, +workload.patience_s"),
+    ),
     "part of another workload": (
         ["workload/serving=h100_llama_70b"],
         ("workload/serving: the chosen workload has no such part; there is one in inference_azure_conv, ",),

@@ -158,6 +158,8 @@ BAD = {
     "negative_rate": (HEADERS["rates"] + "a,0,1,1,1\na,600,-1,1,1\n", r"line 3: total_rate_req_s = '-1'"),
     "one_rate": (HEADERS["rates"] + "a,0,1,1,1\n", r"one record is no series"),
     "models": (HEADERS["rates"] + "a,0,1,1,1\nb,0,1,1,1\n", r"2 models in it; choose with #NAME .* among a, b"),
+    "column_twice": (HEADERS["plain"].strip() + ",tokens\n0,1,2\n", r"line 1: header '.*' names a column twice"),
+    "utf16": (REQUESTS["plain"].encode("utf-16"), r"not a text file in UTF-8"),
     "damaged": (gzip.compress(b"time_s,tokens\n0,1\n" * 50)[:-9], r"damaged gzip file"),
 }
 
@@ -175,6 +177,18 @@ def test_bad_choice_of_a_model(tmp_path: Path) -> None:
         traces.read(f"{path}#huge")
     with pytest.raises(ConfigError, match=r"'huge' is asked for, but the file has no column model"):
         traces.read(f"{write(tmp_path, REQUESTS['plain'])}#huge")
+
+
+def test_lengths_are_not_given_twice(tmp_path: Path) -> None:
+    path = write(tmp_path, REQUESTS["plain"])
+    with pytest.raises(ConfigError, match=r"token_lengths_from = 'x\.csv': must be null: .* has its own lengths"):
+        traces.read(path, token_lengths_from="x.csv")
+
+
+def test_a_scale_that_asks_for_far_too_much_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, REQUESTS["plain"])
+    with pytest.raises(ConfigError, match=r"workload\.scale = 1e\+30: asks for .* times .*; at most 100"):
+        demand_flops(workload(path, scale=1e30), 1e18, 30.0, 2)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -204,7 +218,8 @@ def test_scale_is_chosen_or_given(tmp_path: Path) -> None:
     assert notes == ["trace scaled by 2.8329e+06 to 0.60 of the fleet's nominal capacity"]
     demand, notes = demand_flops(workload(path, scale=2.0), 1e18, 30.0, 2)
     np.testing.assert_allclose(demand, np.array([1.0, 2.0]) * 2.0 * 1.412e11)
-    assert not notes
+    (note,) = notes
+    assert note.endswith("load_fraction is not used")
 
 
 def test_no_demand_within_the_run(tmp_path: Path) -> None:

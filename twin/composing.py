@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from twin.deployment.project import ProjectConfig
     from twin.design.setup import DesignConfig
 
+OPEN = ("design.", "workload.", "scheduler.", "ground_network.")  # groups with keys that a profile may leave out
+
 
 def compose(config_name: str = "simulate", overrides: Sequence[str] = ()) -> "Config":
     """Compose and validate a configuration; ConfigError names what is wrong, `hydra.*` overrides included."""
@@ -203,7 +205,7 @@ def _one_sentence(error: Exception, config_name: str, overrides: Sequence[str]) 
     if key:
         inner = re.search(r"full_key: (\S+)", cause)
         name = inner.group(1) if inner else key.group(1)
-        new = "; what the profile does not have takes a + in front" if name.startswith("design.") else ""
+        new = f"; what the profile does not have takes a + in front, +{name}" if name.startswith(OPEN) else ""
         return f"{name}: unknown key{_nearest_key(name, config_name, overrides)}{new}"
     merged = re.search(r"Error merging override (.+)", text)
     if merged:

@@ -131,6 +131,11 @@ def check_workload(workload: Any) -> None:
                 f"workload={'inference_azure_conv' if 'trace' in models else 'inference_daily'}; "
                 f"this one is of model {workload.model!r}"
             )
+    if "patience_s" in workload.model_fields_set and not workload.carry_over:
+        raise ConfigError(
+            f"workload.patience_s = {workload.patience_s:g} with workload.carry_over = 0: nothing waits that could be "
+            "given up; leave it out, or choose a carry_over above 0"
+        )
 
 
 def check_scheduler(scheduler: Any, workload: Any, network: Any, cohorts: Sequence[Mapping[str, Any]]) -> None:

@@ -240,7 +240,8 @@ def _with_demand(
             config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data", start_s
         )
     except ConfigError as error:
-        where = "" if config.workload.model == "daily" else f"workload.file = {config.workload.file!r}: "
+        named = config.workload.model == "daily" or str(error).startswith("workload.")
+        where = "" if named else f"workload.file = {config.workload.file!r}: "
         raise ConfigError(f"{where}{error}") from None
 
     def simulated(calendar: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class Time(Strict):
 
 
 class Region(Finite):
-    """Users of a region: their share of all requests, and when in their day they ask."""
+    """Users of a region: how many of all requests are theirs, beside other regions, and when in their day they ask."""
 
     share: float = Field(gt=0, le=1)
     utc_offset_h: float = Field(ge=-12, le=14)

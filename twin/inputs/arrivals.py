@@ -20,6 +20,7 @@ from twin.structure import Arrivals
 
 ROUNDING_S = 1e-6  # a record this close before the edge of an interval counts as on it, and belongs to the next
 BURST_WINDOW_S = 10.0  # some times in service: bunches that are shorter are taken up by slots
+MOST_LOAD = 100.0  # mean demand over capacity
 DAY_S = 86_400.0
 DAY_STEPS = 288  # rows of a day of regions
 
@@ -71,10 +72,20 @@ def of_workload(
     if scale is None:
         scale = workload.load_fraction * nominal_flops / float(demand.mean())
         notes.append(f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity")
+    elif (load := scale * float(demand.mean()) / nominal_flops) > MOST_LOAD:
+        raise ConfigError(
+            f"workload.scale = {scale:g}: asks for {load:.3g} times what the fleet can do; at most {MOST_LOAD:g}"
+        )
+    else:
+        notes.append(
+            f"trace scaled by {scale:g}, {load:.3g} of nominal capacity; load_fraction is not used"
+        )
     if not trace.counted:
         return Demand(demand * scale, None, notes)
     of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
     found = sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals)
+    if scale * found.requests.sum() < 0.5:
+        notes.append("the trace, so scaled, has less than one request in the run: no waits are told")
     return Demand(demand * scale, Sums(*(scale * values for values in found)), notes)
 
 
@@ -161,7 +172,8 @@ def _days(workload: Any, search: Any, start_s: float) -> Trace:
     time_s = np.arange(DAY_STEPS, dtype=np.float64) * (DAY_S / DAY_STEPS)
     utc_h = (start_s + time_s + 0.5 * DAY_S / DAY_STEPS) / 3600.0
     regions = workload.regions.values()
-    rates = np.sum([region.share * _of_day(region, utc_h + region.utc_offset_h) for region in regions], axis=0)
+    parts = [region.share * _of_day(region, utc_h + region.utc_offset_h) for region in regions]
+    rates = np.sum(parts, axis=0) / sum(region.share for region in regions)
     one = np.ones(DAY_STEPS)
     sides = (lengths.prompt_tokens, lengths.output_tokens)
     prompt, output = (one * tokens.mean() for tokens in sides)

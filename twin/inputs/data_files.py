@@ -30,7 +30,7 @@ def find(name: str | os.PathLike[str], search: Path | None = None) -> Path:
 def read_text(path: Path) -> str:
     """Text of a plain or gzip-compressed file, with line ends as LF; bytes that are not UTF-8 become U+FFFD.
 
-    ConfigError when the file is missing, cannot be read, is damaged, larger than 1 GiB or empty.
+    ConfigError when the file is missing, cannot be read, is damaged, not text, larger than 1 GiB or empty.
     """
     try:
         with open(path, "rb") as file:
@@ -46,6 +46,8 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({reason})") from None
     if len(content) > LARGEST_BYTES:
         raise ConfigError(f"{path}: more than 1 GiB of text; an input file may have at most that")
+    if b"\0" in content:
+        raise ConfigError(f"{path}: not a text file in UTF-8")
     text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise ConfigError(f"{path}: the file is empty")

@@ -85,6 +85,10 @@ def read(path: str | Path, search: Path | None = None, token_lengths_from: str |
         if set(columns) <= set(table.columns):
             if choice and build is not _rates:
                 raise ConfigError(f"{path}: {choice!r} is asked for, but the file has no column model")
+            if token_lengths_from and build in (_azure, _mooncake, _plain):
+                raise ConfigError(
+                    f"workload.token_lengths_from = {token_lengths_from!r}: must be null: {path} has its own lengths"
+                )
             trace = build(table, choice, _Lengths(token_lengths_from, search, seed))
             if not trace.tokens.any():
                 raise ConfigError(f"{path}: the whole trace asks for 0 tokens; at least one record must ask for more")
@@ -102,6 +106,8 @@ def _table(path: Path) -> _Table:
     numbered = [(number, line.split(",")) for number, line in enumerate(lines, start=1) if line.strip()]
     (_, header), *body = numbered
     columns = tuple(name.strip() for name in header)
+    if len(set(columns)) < len(columns):
+        raise ConfigError(f"{path}, line 1: header {','.join(columns)[:60]!r} names a column twice")
     for number, row in body:
         if len(row) != len(columns):
             raise ConfigError(f"{path}, line {number}: {len(row)} fields given, {len(columns)} named in the header")
