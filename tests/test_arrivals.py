@@ -84,14 +84,22 @@ def test_a_series_brings_its_own_bunches(tmp_path: Path) -> None:
 
 def test_tokens_without_lengths_are_no_requests(tmp_path: Path) -> None:
     path = write(tmp_path, "minute,tokens_per_s\n0,30\n1,20\n")
-    flops, sums, notes = arrivals.of_workload(workload(path), 1e18, 60.0, 2, 0, None, 0.0)
-    assert sums is None and flops.mean() == pytest.approx(0.6e18) and "tells of tokens only" in notes[0]
+    flops, sums, fraction, notes = arrivals.of_workload(workload(path), 1e18, 60.0, 2, 0, None, 0.0)
+    assert (
+        sums is None
+        and fraction == 0.0
+        and flops.mean() == pytest.approx(0.6e18)
+        and "tells of tokens only" in notes[0]
+    )
     lengths = write(tmp_path, "time_s,prompt_tokens,output_tokens\n0,8,2\n1,8,2\n", "lengths.csv")
     counted = arrivals.of_workload(
         workload(path, token_lengths_from=str(lengths), scale=1.0), 1e18, 60.0, 2, 0, None, 0.0
     )
     assert counted.sums is not None
     np.testing.assert_allclose(counted.sums.requests, [180.0, 120.0])
+    assert counted.output_fraction == pytest.approx(0.2)
+    whole = arrivals.of_workload(workload(lengths), 1e18, 0.5, 1, 0, None, 0.0)
+    assert whole.output_fraction == pytest.approx(0.2)  # of the whole trace, however short the run
 
 
 def test_a_day_peaks_at_its_local_hour() -> None:

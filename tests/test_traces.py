@@ -69,7 +69,7 @@ def demand_flops(
     workload: Any, nominal_flops: float, interval_s: float, intervals: int, search: Path | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Demand and remarks of a run from midnight on."""
-    flops, _, notes = arrivals.of_workload(workload, nominal_flops, interval_s, intervals, 0, search, 0.0)
+    flops, _, _, notes = arrivals.of_workload(workload, nominal_flops, interval_s, intervals, 0, search, 0.0)
     return flops, notes
 
 

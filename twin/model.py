@@ -104,6 +104,7 @@ def build(config: Config) -> Model:
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
         arrivals=no_arrivals((intervals(structure.schedule),)),
+        output_fraction=jnp.zeros(()),
         slow_weight=jnp.asarray(_slow_weight(structure.schedule), dtype=jnp.float64),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
@@ -236,7 +237,7 @@ def _with_demand(
     whole = -(-schedule.duration_ms // (schedule.exchange_steps * schedule.step_ms))
     start_s = config.time.start_ms % DAY_MS / 1000.0
     try:
-        flops, sums, notes = arrivals.of_workload(
+        flops, sums, output_fraction, notes = arrivals.of_workload(
             config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data", start_s
         )
     except ConfigError as error:
@@ -251,7 +252,8 @@ def _with_demand(
     if sums is None:
         return environment, notes
     told = arrivals.of_sums(arrivals.Sums._make(map(simulated, sums)))
-    return environment._replace(arrivals=told), notes
+    fraction = jnp.asarray(output_fraction, dtype=jnp.float64)
+    return environment._replace(arrivals=told, output_fraction=fraction), notes
 
 
 def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.ndarray:

@@ -195,10 +195,8 @@ def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> acceler
 
 
 def _product_bit_per_flop(profile: Profile, environment: Environment) -> Array:
-    """Results of work, by work done and by tokens put out, of which an operation brings as many all through the run."""
-    requests, prompt, output = environment.arrivals[:3]
-    work_flop = profile.get("work_flop_per_token", 0.0) * jnp.sum(requests * (prompt + output))
-    tokens_per_flop = jnp.sum(requests * output) / jnp.maximum(work_flop, 1.0)
+    """Results of work, by work done and by tokens put out, of which an operation brings as many all through a trace."""
+    tokens_per_flop = environment.output_fraction / jnp.maximum(profile.get("work_flop_per_token", 0.0), 1.0)
     return registry.call(serving.product_bit, profile, jnp.ones(()), tokens_per_flop)
 
 

@@ -173,6 +173,7 @@ class Environment(NamedTuple):
     start_days: Array  # since J2000.0, UT, ()
     traced_flops: Array  # demand of the trace per exchange interval, (exchange,)
     arrivals: Arrivals
+    output_fraction: Array  # of the tokens of the whole trace, those put out; 0 where nothing tells of requests, ()
     slow_weight: Array  # calendar time that each simulated second stands for, ()
     activity: Record  # solar and geomagnetic, on a grid of its own
     density: Table  # of the thermosphere

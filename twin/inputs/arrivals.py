@@ -42,6 +42,7 @@ class Demand(NamedTuple):
 
     flops: Floats
     sums: Sums | None
+    output_fraction: float  # of all tokens of the trace, those put out
     notes: list[str]
 
 
@@ -77,16 +78,15 @@ def of_workload(
             f"workload.scale = {scale:g}: asks for {load:.3g} times what the fleet can do; at most {MOST_LOAD:g}"
         )
     else:
-        notes.append(
-            f"trace scaled by {scale:g}, {load:.3g} of nominal capacity; load_fraction is not used"
-        )
+        notes.append(f"trace scaled by {scale:g}, {load:.3g} of nominal capacity; load_fraction is not used")
     if not trace.counted:
-        return Demand(demand * scale, None, notes)
+        return Demand(demand * scale, None, 0.0, notes)
     of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
     found = sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals)
     if scale * found.requests.sum() < 0.5:
         notes.append("the trace, so scaled, has less than one request in the run: no waits are told")
-    return Demand(demand * scale, Sums(*(scale * values for values in found)), notes)
+    scaled = Sums(*(scale * values for values in found))
+    return Demand(demand * scale, scaled, trace.output_fraction, notes)
 
 
 def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) -> Floats:

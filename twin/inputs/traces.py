@@ -51,6 +51,12 @@ class Trace:
         return self.requests * (self.prompt_tokens + self.output_tokens)
 
     @property
+    def output_fraction(self) -> float:
+        """Part of all tokens that is put out."""
+        lasting = np.diff(self.time_s, append=self.length_s) if self.kind == "rate" else np.ones_like(self.time_s)
+        return float((lasting * self.requests) @ self.output_tokens / (lasting @ self.tokens))
+
+    @property
     def length_s(self) -> float:
         """Length of the trace, after which it may be repeated: its span and one step. [s]"""
         return float(self.time_s[-1]) + self.step_s
