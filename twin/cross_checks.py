@@ -118,6 +118,7 @@ _OF_SERIES = {
     "scale": ("trace", "daily"),
     "load_fraction": ("trace", "daily"),
     "token_lengths_from": ("trace", "daily"),
+    "measured_on": ("trace", "daily"),
 }
 
 
@@ -130,6 +131,17 @@ def check_workload(workload: Any) -> None:
                 f"workload.{key} = {given!r}: belongs to workloads of model {' or '.join(models)}, such as "
                 f"workload={'inference_azure_conv' if 'trace' in models else 'inference_daily'}; "
                 f"this one is of model {workload.model!r}"
+            )
+
+
+def check_served(workload: Any, accelerators: Sequence[Any]) -> None:
+    """Slots, times and power of a served model were measured on the accelerator that flies."""
+    for chip in accelerators:
+        if workload.measured_on not in (None, chip.name):
+            raise ConfigError(
+                f"workload.measured_on = {workload.measured_on!r}: the served model's slots, times and power are of "
+                f"that accelerator, not of {chip.name!r}; choose a workload/serving measured on that, or take the "
+                "figures as they are with workload.measured_on=null"
             )
 
 

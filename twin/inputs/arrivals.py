@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernels import registry, serving
+from kernels.serving import Lengths
 from twin.inputs.traces import Floats, Trace
 from twin.inputs.traces import read as read_trace
 from twin.refusal import ConfigError
@@ -46,16 +47,14 @@ class Demand(NamedTuple):
 
     flops: Floats
     sums: Sums | None
+    lengths: Lengths
     notes: list[str]
 
 
-def of_workload(
-    workload: Any, nominal_flops: float, interval_s: float, intervals: int, seed: int, search: Any, start_s: float
-) -> Demand:
-    """Demand of a workload of the model `trace` or `daily`, in a run that starts `start_s` after midnight UTC.
+def of_workload(workload: Any, interval_s: float, intervals: int, seed: int, search: Any, start_s: float) -> Demand:
+    """Demand of a workload of the model `trace` or `daily` as its source tells it, from `start_s` after midnight UTC.
 
-    Without `workload.scale` the mean over the run becomes `workload.load_fraction` of `nominal_flops`, the fleet's
-    capacity; `search` is the configuration's data folder. ConfigError on malformed input.
+    `search` is the configuration's data folder. ConfigError on malformed input.
     """
     if workload.model == "daily":
         trace = _days(workload, search, start_s)
@@ -72,15 +71,23 @@ def of_workload(
         raise ConfigError(
             f"{trace.name}: the trace asks for nothing in its first {duration_s:.0f} s, the length of the run"
         )
-    scale = workload.scale
-    if scale is None:
-        scale = workload.load_fraction * nominal_flops / float(demand.mean())
-        notes.append(f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity")
-    if not trace.counted:
-        return Demand(demand * scale, None, notes)
     of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
     found = sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals)
-    return Demand(demand * scale, Sums(*(scale * values for values in found)), notes)
+    lengths = Lengths(
+        *(jnp.asarray(t.sum() / found.requests.sum()) for t in (found.prompt_tokens, found.output_tokens))
+    )
+    return Demand(demand, found if trace.counted else None, lengths, notes)
+
+
+def scaled(demand: Demand, workload: Any, nominal_flops: float) -> Demand:
+    """Demand times `workload.scale`, or so that its mean is `workload.load_fraction` of the fleet's capacity."""
+    scale, notes = workload.scale, demand.notes
+    if scale is None:
+        scale = workload.load_fraction * nominal_flops / float(demand.flops.mean())
+        note = f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity"
+        notes = [*notes, note]
+    told = demand.sums and Sums(*(scale * values for values in demand.sums))
+    return Demand(demand.flops * scale, told, demand.lengths, notes)
 
 
 def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) -> Floats:

@@ -208,7 +208,10 @@ def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     rates = np.insert(rates, before_gap + 1, 0.0)
     name, one = str(table.path), np.ones_like(rates)
     if lengths.name is None:
-        note = f"{table.path.name} tells of tokens only: workload.token_lengths_from=PATH would tell requests from them"
+        note = (
+            f"{table.path.name} tells of tokens only, all taken as put out: workload.token_lengths_from=PATH would "
+            "tell requests from them"
+        )
         return Trace("rate", name, time_s, rates, 0.0 * one, one, 60.0, (note,), one, counted=False)
     source = _lengths_of(lengths)
     prompt, output = source.prompt_tokens.mean(), source.output_tokens.mean()
