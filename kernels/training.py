@@ -107,6 +107,12 @@ def step_s(compute_s: Array, exchange_s: Array, overlap_fraction: Scalar) -> Arr
     return compute_s + jnp.maximum(exchange_s - overlap_fraction * compute_s, 0.0)
 
 
+def exchanged_flops(in_step_flops: Array, work_flop: Array, exchange_s: Array, overlap_fraction: Scalar) -> Array:
+    """What the exchange of gradients leaves of the rate of members in step: work over `step_s`, and 0 of none."""
+    exposed = jnp.maximum(exchange_s * in_step_flops / work_flop - overlap_fraction, 0.0)
+    return in_step_flops / (1.0 + exposed)
+
+
 def model_flop_utilization(work_flop: Array, step_s: Array, peak_flops: Array) -> Array:
     """Work of a step over what all members at their peak would do meanwhile (Chowdhery et al., PaLM, 2022)."""
     return work_flop / (step_s * peak_flops)
