@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.constants import DAY_S
-from kernels.quantity import ByteRate, Bytes, Duration, Fraction, LargeCount, Scalar
+from kernels.constants import DAY_S, YEAR_S
+from kernels.quantity import ByteRate, Bytes, Duration, Fraction, LargeCount, RatePerYear, Scalar
 from kernels.registry import model, part
 
 FLOP_PER_PARAMETER_AND_TOKEN = 6.0  # forward and backward pass, Kaplan et al., arXiv 2001.08361, 2020
@@ -75,6 +75,12 @@ def job(
 def fabric(*, inside_byte_per_s: ByteRate, message_latency_s: Duration) -> Fabric:
     """Rate each way of an accelerator to the others of its satellite; latency of any message, but for light's."""
     return Fabric(jnp.asarray(inside_byte_per_s), jnp.asarray(message_latency_s))
+
+
+@part("workload", of="training")
+def other_interruptions_per_s(*, other_interruption_rate_per_year: RatePerYear) -> Array:
+    """Rate at which hosts, network or software stop a job, for each of its accelerators. [1/s]"""
+    return jnp.asarray(other_interruption_rate_per_year / YEAR_S)
 
 
 def step_flop(job: Job) -> Array:

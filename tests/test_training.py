@@ -142,7 +142,9 @@ def test_llama_3_is_trained_in_the_time_that_its_makers_state():
     work, fleet = training.step_flop(llama), 16_384
     assert float(training.training_flop(llama)) == pytest.approx(3.8e25, rel=0.005)
     step_s = training.compute_s(work, fleet, jnp.asarray(4.0e14))
-    assert float(training.model_flop_utilization(work, step_s, fleet * 9.89e14)) == pytest.approx(0.4045, abs=1e-4)
+    assert float(training.model_flop_utilization(work, step_s, jnp.asarray(fleet * 9.89e14))) == pytest.approx(
+        0.4045, abs=1e-4
+    )
     days = float(training.training_days(llama, step_s, jnp.asarray(0.9)))
     assert days == pytest.approx(3.79e25 / (fleet * 4.0e14 * 0.9) / DAY_S, rel=1e-3)
     assert days * 24 * fleet == pytest.approx(30.84e6, rel=0.06)
