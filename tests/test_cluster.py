@@ -148,12 +148,13 @@ def test_command_refuses_in_one_sentence(choice, sentence, monkeypatch, capsys):
 def test_command_prints_tables_and_writes_the_same_numbers(tmp_path: Path, monkeypatch, capsys):
     """Three terminals are too few for a torus; links of 100 Gbit/s leave a twentieth of the peak."""
     target = tmp_path / "answer.json"
-    arguments = ["workload=training_405b", "link=starlink_laser", f"out={target}"]
+    arguments = ["workload=training_405b", "workload=training_8b", "link=starlink_laser", f"out={target}"]
     monkeypatch.setattr("sys.argv", ["cluster.py", *arguments])
     cluster_cli.cluster_main()
     found = json.loads(target.read_text(encoding="utf-8"))
-    ((name, networks),) = found["training"].items()
-    assert name == "training_405b" and list(networks) == ["ring"]
+    assert list(found["training"]) == ["training_405b", "training_8b"]
+    networks = found["training"]["training_405b"]
+    assert list(networks) == ["ring"]
     assert 0.04 < networks["ring"]["model_flop_utilization"] < 0.07
     shown = capsys.readouterr().out
     assert f"| step_s | {networks['ring']['step_s']:.4g} |" in shown
