@@ -17,6 +17,24 @@ from twin.config import ConfigError
 CONF = Path(__file__).parent.parent / "conf"
 CHIPS = {"h100": "h100_sxm", "b200": "b200"}
 AZURE, MOONCAKE = (1155.0, 211.0), (12035.0, 343.0)
+PROMPT_TOKENS = 250.0  # assumption for all prompts of the measurements
+MEASURED = [  # mean batch, mean tokens put out, tokens a second: ML.ENERGY benchmark v3, 2026, LM-Arena chat, full
+    ("h100_llama_8b", 511, 397, 9806),
+    ("h100_llama_70b", 255, 349, 4915),
+    ("h100_llama_405b_fp8", 128, 361, 1896),
+    ("h100_qwen3_14b", 253, 625, 5760),
+    ("h100_qwen3_32b", 256, 634, 5155),
+    ("h100_qwen3_235b", 128, 863, 2626),
+    ("b200_llama_8b", 255, 399, 7664),
+    ("b200_llama_70b", 255, 361, 5372),
+    ("b200_llama_405b", 255, 366, 3587),
+    ("b200_llama_405b_fp8", 128, 369, 2170),
+    ("b200_qwen3_8b", 511, 655, 12164),
+    ("b200_qwen3_14b", 511, 621, 11858),
+    ("b200_qwen3_32b", 256, 627, 6444),
+    ("b200_qwen3_235b", 128, 868, 2603),
+    ("b200_deepseek_v31", 256, 836, 4534),
+]
 SERVED = sorted(path.stem for path in (CONF / "workload" / "serving").glob("*.yaml"))
 
 
@@ -89,14 +107,13 @@ def test_a_model_measured_on_another_accelerator_is_refused() -> None:
     assert twin.compose("simulate", [*served, "workload.measured_on=null"]).workload.measured_on is None
 
 
-def test_measured_throughput_of_one_batch_comes_out() -> None:
-    """Llama 3.1 70B on four H100, batch 256: 4915 output tokens a second measured.
-
-    The prompts' length is not told with the measurement: 200 tokens are assumed because they fit, so that this says no
-    more than that a plausible length does.
-    """
-    full = service("h100_llama_70b", 1.0, 200, 349)
-    assert 256 * 349 / full.full_service_s == pytest.approx(4915.0, rel=0.1)
+@pytest.mark.parametrize(("name", "batch", "output_tokens", "tokens_per_s"), MEASURED)
+def test_measured_throughput_of_full_batches_comes_out(
+    name: str, batch: float, output_tokens: float, tokens_per_s: float
+) -> None:
+    """Within a fifth, with one length of prompts for all, as none is published with the measurements."""
+    full = service(name, 1.0, PROMPT_TOKENS, output_tokens)
+    assert batch * output_tokens / full.full_service_s == pytest.approx(tokens_per_s, rel=0.2)
 
 
 def test_products_in_bit_add_up() -> None:
