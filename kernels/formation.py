@@ -1,9 +1,8 @@
-"""Motion of the satellites of a cluster about its centre, on a nearly circular orbit, with the drift that J2 causes.
+"""Drift of the satellites of a cluster from its centre, on a nearly circular orbit, and what it takes to hold them.
 
-Differences of mean elements, small beside one, give the motion in closed form: without J2 it is that of Clohessy and
-Wiltshire (J. Aerosp. Sci. 27, 1960, 653) in the elements of D'Amico and Montenbruck (J. Guid. Control Dyn. 29, 2006,
-554); with J2 the differences change at constant rates and the eccentricities turn with the perigee. Left out are terms
-of second order in separation over radius (0.1 m at 1 km) and short-period ones of J2.
+Differences of mean elements, small beside one, in the form of D'Amico and Montenbruck (J. Guid. Control Dyn. 29, 2006,
+554): with J2 they change at constant rates and the eccentricities turn with the perigee. Left out are terms of second
+order in separation over radius (0.1 m at 1 km) and short-period ones of J2.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -12,8 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernels import safe_math as sm
-from kernels.constants import EARTH_GRAVITY_M3_PER_S2, EARTH_J2, EARTH_RADIUS_M
-from kernels.quantity import Scalar, Vector
+from kernels.quantity import Scalar
 
 Elements: TypeAlias = tuple[Array, Array, Array, Array, Array, Array]  # mean ones, those of `orbit.Elements`
 Rates: TypeAlias = tuple[Array, Array, Array, Array]  # secular ones, those of `orbit.Rates`
@@ -50,16 +48,6 @@ def _wrapped(angle_rad: Array) -> Array:
     return angle_rad - 2.0 * jnp.pi * jnp.round(angle_rad / (2.0 * jnp.pi))
 
 
-def drifted(now: Difference, drift: Difference, turn_rad: Array, time_s: Array) -> Difference:
-    """Differences `time_s` later, the eccentricity turned by the perigee's `turn_rad`."""
-    later = Difference(*(value + rate * time_s for value, rate in zip(now, drift, strict=True)))
-    cosine, sine = jnp.cos(turn_rad), jnp.sin(turn_rad)
-    return later._replace(
-        eccentricity_x_m=cosine * now.eccentricity_x_m - sine * now.eccentricity_y_m,
-        eccentricity_y_m=sine * now.eccentricity_x_m + cosine * now.eccentricity_y_m,
-    )
-
-
 def drift_m_per_s(rates: Rates, centre: Elements, centre_rates: Rates) -> Difference:
     """Rates of the differences: only the place along the orbit and the node drift steadily. [m/s]"""
     axis, _, inclination = centre[:3]
@@ -67,38 +55,6 @@ def drift_m_per_s(rates: Rates, centre: Elements, centre_rates: Rates) -> Differ
     zero = jnp.zeros_like(node)
     ahead = axis * (perigee + anomaly + node * jnp.cos(inclination))
     return Difference(zero, ahead, zero, zero, zero, axis * node * jnp.sin(inclination))
-
-
-def position_m(now: Difference, argument_of_latitude_rad: Array) -> Vector:
-    """Place up, ahead and across (along the orbit's normal) of a centre at a mean argument of latitude. [m]"""
-    cosine, sine = jnp.cos(argument_of_latitude_rad), jnp.sin(argument_of_latitude_rad)
-    return (
-        now.axis_m - now.eccentricity_x_m * cosine - now.eccentricity_y_m * sine,
-        now.ahead_m + 2.0 * (now.eccentricity_x_m * sine - now.eccentricity_y_m * cosine),
-        now.tilt_m * sine - now.node_m * cosine,
-    )
-
-
-def in_frame_of(offset_m: Vector, centre: Vector, normal: Vector) -> Vector:
-    """An offset from the centre of a cluster, up, ahead and across; `centre` is its direction from the Earth. [m]"""
-    return sm.dot(offset_m, centre), sm.dot(offset_m, sm.cross(normal, centre)), sm.dot(offset_m, normal)
-
-
-def paced_speed_m_per_s(
-    radius_m: Array, sine: Array, centre_radius_m: Array, centre_sine: Array, centre_speed_m_per_s: Array
-) -> Array:
-    """Speed that gives a satellite the energy of the centre, so that it keeps pace with it. [m/s]
-
-    Osculating axes swing with J2 by kilometres in every orbit: satellites that are given equal ones at one moment have
-    unequal mean ones and drift apart. Equal energies, oblateness included, are equal mean axes. `sine`: of latitude.
-    """
-    potential = _potential_j_per_kg(radius_m, sine) - _potential_j_per_kg(centre_radius_m, centre_sine)
-    return jnp.sqrt(centre_speed_m_per_s**2 - 2.0 * potential)
-
-
-def _potential_j_per_kg(radius_m: Array, sine: Array) -> Array:
-    oblate = EARTH_J2 * (EARTH_RADIUS_M / radius_m) ** 2 * (1.5 * sine**2 - 0.5)
-    return -EARTH_GRAVITY_M3_PER_S2 / radius_m * (1.0 - oblate)
 
 
 class Holding(NamedTuple):

@@ -31,6 +31,13 @@ class Service(NamedTuple):
     full_service_s: Array
 
 
+class Lengths(NamedTuple):
+    """Mean tokens of the requests of a run."""
+
+    prompt_tokens: Array
+    output_tokens: Array
+
+
 class Targets(NamedTuple):
     """Times that a request is to keep: to its first token, and from each token to the next. [s]"""
 
@@ -92,6 +99,11 @@ def service(
     token_s = (service_s - prefill_s) / jnp.maximum(output_tokens, 1e-12)
     slots = jnp.asarray(slots_per_replica / accelerators_per_replica)
     return Service(slots, prefill_s, token_s, service_s, alone_s + crowded_s)
+
+
+def full_rate_flops(served: Service, work_flop: Array) -> Array:
+    """Work rate of an accelerator whose slots are all busy with requests of so much work each. [flop/s]"""
+    return served.slots_per_accelerator / served.full_service_s * work_flop
 
 
 @part("workload")

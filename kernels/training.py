@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernels.constants import DAY_S
-from kernels.quantity import ByteRate, Bytes, Duration, Fraction, LargeCount, Scalar
+from kernels.constants import DAY_S, YEAR_S
+from kernels.quantity import ByteRate, Bytes, Duration, Fraction, LargeCount, RatePerYear, Scalar
 from kernels.registry import model, part
 
 FLOP_PER_PARAMETER_AND_TOKEN = 6.0  # forward and backward pass, Kaplan et al., arXiv 2001.08361, 2020
@@ -77,6 +77,12 @@ def fabric(*, inside_byte_per_s: ByteRate, message_latency_s: Duration) -> Fabri
     return Fabric(jnp.asarray(inside_byte_per_s), jnp.asarray(message_latency_s))
 
 
+@part("workload", of="training")
+def other_interruptions_per_s(*, other_interruption_rate_per_year: RatePerYear) -> Array:
+    """Rate at which hosts, network or software stop a job, for each of its accelerators. [1/s]"""
+    return jnp.asarray(other_interruption_rate_per_year / YEAR_S)
+
+
 def step_flop(job: Job) -> Array:
     """Work of one step: 6 operations per parameter and token of the batch, attention and recomputation left out."""
     return FLOP_PER_PARAMETER_AND_TOKEN * job.model_parameters * job.batch_tokens
@@ -105,6 +111,12 @@ def compute_s(work_flop: Array, members: Scalar, slowest_flops: Array) -> Array:
 def step_s(compute_s: Array, exchange_s: Array, overlap_fraction: Scalar) -> Array:
     """Length of a step: its computation, and what of the exchange of gradients does not hide behind it. [s]"""
     return compute_s + jnp.maximum(exchange_s - overlap_fraction * compute_s, 0.0)
+
+
+def exchanged_flops(in_step_flops: Array, work_flop: Array, exchange_s: Array, overlap_fraction: Scalar) -> Array:
+    """What the exchange of gradients leaves of the rate of members in step: work over `step_s`, and 0 of none."""
+    exposed = jnp.maximum(exchange_s * in_step_flops / work_flop - overlap_fraction, 0.0)
+    return in_step_flops / (1.0 + exposed)
 
 
 def model_flop_utilization(work_flop: Array, step_s: Array, peak_flops: Array) -> Array:

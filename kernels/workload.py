@@ -55,11 +55,20 @@ def orbit_schedule(nominal_flops: Array, traced_flops: Array, phase_rad: Array, 
     return nominal_flops * ((1.0 - share) * schedule[left] + share * schedule[(left + 1) % count])
 
 
+@part("workload", of="steady")
+@part("workload", of="batch")
+@part("workload", of="training")
+@part("workload", of="orbit_schedule")
+def efficiency(*, work_efficiency: Efficiency) -> Array:
+    """Part of the peak at rated clock that a kind of work reaches; where requests are served, slots and times say."""
+    return jnp.asarray(work_efficiency)
+
+
 @part("workload")
 def character(
+    work_efficiency: Array,
     *,
     power_intensity: PositiveRatio,
-    work_efficiency: Efficiency,
     load_floor: Fraction,
     half_load: PositiveRatio,
     least_load: Efficiency,

@@ -1,4 +1,4 @@
-"""What a cluster can train: `python scripts/cluster.py [GROUP=PROFILE] [KEY=VALUE] ... [out=FILE.json]`."""
+"""What a cluster can train: `python scripts/cluster.py [workload=TRAINING ...] [KEY=VALUE] ... [out=FILE.json]`."""
 
 import sys
 from pathlib import Path

@@ -84,27 +84,18 @@ def test_a_series_brings_its_own_bunches(tmp_path: Path) -> None:
 
 def test_tokens_without_lengths_are_no_requests(tmp_path: Path) -> None:
     path = write(tmp_path, "minute,tokens_per_s\n0,30\n1,20\n")
-    flops, sums, fraction, notes = arrivals.of_workload(workload(path), 1e18, 60.0, 2, 0, None, 0.0)
-    assert (
-        sums is None
-        and fraction == 0.0
-        and flops.mean() == pytest.approx(0.6e18)
-        and "tells of tokens only" in notes[0]
-    )
+    only = arrivals.scaled(arrivals.of_workload(workload(path), 60.0, 2, 0, None, 0.0), workload(path), 1e18)
+    assert only.sums is None and only.flops.mean() == pytest.approx(0.6e18) and "tells of tokens only" in only.notes[0]
+    assert tuple(map(float, only.lengths)) == (0.0, 1.0)
     lengths = write(tmp_path, "time_s,prompt_tokens,output_tokens\n0,8,2\n1,8,2\n", "lengths.csv")
-    counted = arrivals.of_workload(
-        workload(path, token_lengths_from=str(lengths), scale=1.0), 1e18, 60.0, 2, 0, None, 0.0
-    )
-    assert counted.sums is not None
+    counted = arrivals.of_workload(workload(path, token_lengths_from=str(lengths)), 60.0, 2, 0, None, 0.0)
+    assert counted.sums is not None and tuple(map(float, counted.lengths)) == (8.0, 2.0)
     np.testing.assert_allclose(counted.sums.requests, [180.0, 120.0])
-    assert counted.output_fraction == pytest.approx(0.2)
-    whole = arrivals.of_workload(workload(lengths), 1e18, 0.5, 1, 0, None, 0.0)
-    assert whole.output_fraction == pytest.approx(0.2)  # of the whole trace, however short the run
 
 
 def test_a_day_peaks_at_its_local_hour() -> None:
     daily = workload(None, model="daily", regions={"here": REGION}, token_lengths_from="azure_llm_2023_conv.csv.gz")
-    flops = arrivals.of_workload(daily, 1e18, 3600.0, 48, 0, DATA, 6 * 3600.0).flops
+    flops = arrivals.scaled(arrivals.of_workload(daily, 3600.0, 48, 0, DATA, 6 * 3600.0), daily, 1e18).flops
     assert 6 + int(np.argmax(flops[:24])) in (13, 14)  # 16 h where it is two hours later than UTC
     assert flops.mean() == pytest.approx(0.6e18) and flops.min() / flops.max() == pytest.approx(0.25, rel=0.05)
     np.testing.assert_allclose(flops[:24], flops[24:])
@@ -116,7 +107,7 @@ def test_days_need_regions_and_lengths() -> None:
         ({"regions": {"here": REGION}}, r"workload\.token_lengths_from: missing"),
     ):
         with pytest.raises(ConfigError, match=text):
-            arrivals.of_workload(workload(None, model="daily", **changes), 1e18, 60.0, 2, 0, DATA, 0.0)
+            arrivals.of_workload(workload(None, model="daily", **changes), 60.0, 2, 0, DATA, 0.0)
     with pytest.raises(ConfigError, match=r"trough_over_peak = 2"):
         workload(None, model="daily", regions={"here": {**REGION, "trough_over_peak": 2.0}})
 

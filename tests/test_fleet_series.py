@@ -89,6 +89,10 @@ def test_exchange_and_interruptions_take_what_their_laws_say(nine: tuple[Model, 
     written_s = training.checkpoint_s(trained.job, 9 * 64.0)
     useful = training.useful_fraction(rate, jnp.asarray(400.0), written_s, 300.0)
     assert series["fleet_useful_flops"][0] == pytest.approx(9 * 1.2e16 * compute_s / step_s * float(useful), rel=1e-4)
+    trained.job = trained.job._replace(overlap_fraction=jnp.asarray(0.0))
+    assert not np.any(
+        list(trained(training_columns(0.0 * whole, whole), 0).values())
+    )  # numbers, and none of them above 0
 
 
 def test_without_links_no_exchange_between_satellites_is_counted() -> None:

@@ -7,7 +7,7 @@ import pytest
 import twin
 from kernels import constants as const
 from kernels import orbit
-from twin import neighbours
+from twin import neighbours, neighbours_cli
 
 CLEAR_M = 6_378_137.0 + 80e3  # over which a line of sight must pass
 
@@ -78,7 +78,7 @@ def test_satellites_at_one_place_are_linked():
 def test_a_lattice_has_its_links_its_routes_and_its_halves():
     places = lattice(10, 10)
     graph = neighbours.nearest(places, 4, 120.0, everything)
-    degree = neighbours.degrees(graph)
+    degree = np.bincount(graph.pairs.ravel())
     assert np.bincount(degree).tolist() == [0, 0, 4, 32, 64] and len(graph.pairs) == 180
     assert neighbours.components(graph).tolist() == [100]
     assert neighbours.bisection_links(graph, places) == 10
@@ -116,8 +116,37 @@ def test_places_of_a_built_model_are_those_of_its_orbits():
     assert np.allclose(neighbours.nearest_m(places), 110.0, rtol=1e-3)
     plane = model.params["reference"]["orbit"]
     axis_m = jnp.asarray(plane["altitude_m"] + const.EARTH_RADIUS_M)
-    rates = orbit.secular_rates(axis_m, jnp.asarray(0.0), orbit.sun_synchronous_inclination_rad(axis_m, 0.0))
+    rates = orbit.secular_rates(
+        axis_m, jnp.asarray(0.0), orbit.sun_synchronous_inclination_rad(axis_m, jnp.asarray(0.0))
+    )
     period_s = 2.0 * np.pi / float(rates.mean_anomaly_rad_per_s + rates.argument_of_perigee_rad_per_s)
     turned_m = axis_m * rates.node_rad_per_s * period_s
     moved_m = np.linalg.norm(neighbours.places_m(model, period_s) - places, axis=1)
     np.testing.assert_allclose(moved_m, turned_m, rtol=0.01)
+
+
+def command(monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr("sys.argv", ["neighbours.py", *arguments])
+    neighbours_cli.neighbours_main()
+
+
+def test_command_tells_of_a_shell_what_its_graph_says(monkeypatch, capsys):
+    command(monkeypatch, "66/6")
+    head, _, line = (row.strip("| ").split(" | ") for row in capsys.readouterr().out.splitlines())
+    told = dict(zip(head, line, strict=True))
+    shell = ["orbit=mid_inclination_550", "constellation=walker_delta", "constellation.satellites=66"]
+    model = twin.build(twin.compose("simulate", [*shell, "constellation.planes=6", "link=starlink_laser"]))
+    sight = neighbours.above_the_air(model.params["reference"]["link"])
+    graph = neighbours.nearest(neighbours.places_m(model, 0.0), 4, 5e6, sight)
+    assert told["fleet"] == "66/6" and told["links"] == str(len(graph.pairs)) and told["parts"] == "1"
+    assert told["most hops"] == f"{neighbours.routes(graph, 0).hops.max():.0f}"
+
+
+def test_command_has_help_and_refuses_what_is_no_fleet(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command(monkeypatch, "--help")
+    assert ended.value.code == 0 and "SATELLITES/PLANES" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        command(monkeypatch, "66/6", "many")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: fleet = 'many': must be SATELLITES/PLANES")

@@ -124,7 +124,7 @@ def texts(node: Any) -> Iterator[tuple[str, Any]]:
                 yield from texts(value)
 
 
-MATRIX_MULTIPLICATION = registry.call(workload.character, read(CONF / "workload" / "steady.yaml"))
+MATRIX_MULTIPLICATION = registry.call(workload.character, read(CONF / "workload" / "steady.yaml"), 1.0)
 FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(path.parent.name, path.stem) for path in FILES if path.parent != CONF and path.parent.parent == CONF]
 EXPERIMENTS = {
@@ -231,11 +231,13 @@ def test_experiment_of_a_deployment_is_a_project(name: str) -> None:
 
 @pytest.mark.parametrize("name", profiles("workload/serving"))
 def test_served_model_gives_its_power_curve_to_a_trace(name: str) -> None:
-    own = composed("workload=inference_mooncake", f"workload/serving={name}")["workload"]
+    chip = {"h100": "h100_sxm", "b200": "b200"}[name.partition("_")[0]]
+    whole = composed("workload=inference_mooncake", f"workload/serving={name}", f"accelerator={chip}")
+    own = whole["workload"]
     served = read(CONF / "workload" / "serving" / f"{name}.yaml")
     assert {key: own[key] for key in served if key != "sources"} == {k: v for k, v in served.items() if k != "sources"}
     assert own["file"] == "mooncake_conversation.csv.gz" and {"file", "half_load"} <= set(own["sources"])
-    assert config.validate(composed("workload=inference_mooncake", f"workload/serving={name}")).workload.half_load > 0.0
+    assert config.validate(whole).workload.measured_on == whole["accelerator"]["name"]
 
 
 @pytest.mark.parametrize("name", profiles("satellite"))

@@ -49,7 +49,6 @@ def workload(file: str | Path | None, **changes: Any) -> Any:
         "file": None if file is None else str(file),
         "carry_over": 1.0,
         "power_intensity": 0.2,
-        "work_efficiency": 0.35,
         "load_floor": 0.5,
         "half_load": 1.0,
         "least_load": 0.1,
@@ -69,8 +68,9 @@ def demand_flops(
     workload: Any, nominal_flops: float, interval_s: float, intervals: int, search: Path | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Demand and remarks of a run from midnight on."""
-    flops, _, _, notes = arrivals.of_workload(workload, nominal_flops, interval_s, intervals, 0, search, 0.0)
-    return flops, notes
+    source = arrivals.of_workload(workload, interval_s, intervals, 0, search, 0.0)
+    demand = arrivals.scaled(source, workload, nominal_flops)
+    return demand.flops, demand.notes
 
 
 @pytest.mark.parametrize("content", REQUESTS.values(), ids=REQUESTS)

@@ -120,6 +120,19 @@ def test_the_slowest_member_sets_the_pace_and_an_exchange_hides_behind_work():
     assert float(training.step_s(compute_s, jnp.asarray(3.0), 0.5)) == 4.0
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.6])
+def test_an_exchange_leaves_of_a_rate_what_a_step_takes_longer(overlap):
+    """Nothing of none, where a step would last for ever; slopes are finite there, too."""
+    work, exchange_s = jnp.asarray(6.0e15), jnp.asarray(3.0)
+    for rate in (1.0e13, 2.0e15, 9.0e15):
+        step_s = training.step_s(training.compute_s(work, 1.0, jnp.asarray(rate)), exchange_s, overlap)
+        found = training.exchanged_flops(jnp.asarray(rate), work, exchange_s, overlap)
+        assert float(found) == pytest.approx(float(work / step_s), rel=1e-12)
+    slopes = jax.grad(training.exchanged_flops, argnums=(0, 1, 2))(jnp.asarray(0.0), work, exchange_s, overlap)
+    assert float(training.exchanged_flops(jnp.asarray(0.0), work, exchange_s, overlap)) == 0.0
+    assert tuple(map(float, slopes)) == (1.0, 0.0, 0.0)
+
+
 def test_llama_3_is_trained_in_the_time_that_its_makers_state():
     """16 384 H100 at 400 TFLOP/s each, 0.9 useful; model card of Llama 3.1 405B, 2024: 30.84M GPU-hours.
 
@@ -129,7 +142,9 @@ def test_llama_3_is_trained_in_the_time_that_its_makers_state():
     work, fleet = training.step_flop(llama), 16_384
     assert float(training.training_flop(llama)) == pytest.approx(3.8e25, rel=0.005)
     step_s = training.compute_s(work, fleet, jnp.asarray(4.0e14))
-    assert float(training.model_flop_utilization(work, step_s, fleet * 9.89e14)) == pytest.approx(0.4045, abs=1e-4)
+    assert float(training.model_flop_utilization(work, step_s, jnp.asarray(fleet * 9.89e14))) == pytest.approx(
+        0.4045, abs=1e-4
+    )
     days = float(training.training_days(llama, step_s, jnp.asarray(0.9)))
     assert days == pytest.approx(3.79e25 / (fleet * 4.0e14 * 0.9) / DAY_S, rel=1e-3)
     assert days * 24 * fleet == pytest.approx(30.84e6, rel=0.06)

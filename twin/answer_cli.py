@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twin.cli import FAILED, INTERRUPTED, REFUSED, goes_on
+from twin.cli import FAILED, INTERRUPTED, goes_on, refusing
 from twin.composing import check_config_dir, sweep
 from twin.conf_path import conf_dir
 from twin.stopping import interrupting
@@ -98,12 +98,11 @@ def main(program: Program) -> None:
 
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit when the answer is already there."""
-    from twin.refusal import ConfigError
     from twin.run_folder import REPORT, check_unclaimed, check_writable
 
     program = session.program
     name = arguments.config_name or program.name
-    try:
+    with refusing():
         found_in = check_config_dir(arguments.config_dir)
         if arguments.multirun:
             for overrides in program.to_check(arguments.overrides):
@@ -117,12 +116,6 @@ def _check_first(arguments: Any, session: _Session) -> None:
         check_unclaimed(run_dir)
         check_writable(run_dir)
         session.ready = config, program.checked(config, run_dir)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except OSError as error:
-        print(f"error: {error.filename}: cannot be read or written ({error.strerror or error})", file=sys.stderr)
-        sys.exit(REFUSED)
 
 
 def _job(session: _Session) -> float | None:

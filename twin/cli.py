@@ -3,11 +3,14 @@
 import logging
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.composing import check_config_dir, in_quotes, load, quoted, sweep
 from twin.conf_path import conf_dir
+from twin.refusal import ConfigError
 from twin.stopping import Stopping, on_signals
 
 if TYPE_CHECKING:
@@ -16,6 +19,33 @@ if TYPE_CHECKING:
     from twin.resume import Start
 
 REFUSED, FAILED, INTERRUPTED = 2, 1, 130
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Bad input ends the program in one sentence, and so does a file that cannot be read or written."""
+    try:
+        yield
+    except ConfigError as error:
+        told = str(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = f"{where}cannot be read or written ({error.strerror or error})"
+    else:
+        return
+    print(f"error: {told}", file=sys.stderr)
+    sys.exit(REFUSED)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """The same for a program that writes its answer at the end, all at once, if nobody interrupts it."""
+    try:
+        with refusing():
+            yield
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 class _Session:
@@ -55,10 +85,8 @@ def simulate_main() -> None:
 
 def _check_first(arguments: Any, session: _Session) -> None:
     """Refuse bad input before Hydra creates a folder; exit 0 when the run is already there."""
-    from twin.config import ConfigError
-
     name = arguments.config_name or "simulate"
-    try:
+    with refusing():
         found_in = check_config_dir(arguments.config_dir)
         from twin import processes, resume
         from twin.model import use_devices
@@ -79,16 +107,12 @@ def _check_first(arguments: Any, session: _Session) -> None:
                 sys.exit(0)
             model, start = _ready(config, folder)
         session.ready = config, model, start
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
     if not processes.is_first():
         _follow(config, folder, model, start, session.stop)
 
 
 def _follow(config: "Config", folder: Path, model: "Model", start: "Start", stop: Stopping) -> None:
     """A process that is not the first: it computes; Hydra's folder, files and console are the first one's."""
-    from twin.config import ConfigError
     from twin.health import HealthError
     from twin.processes import AgreedError
     from twin.run import simulate
@@ -122,7 +146,6 @@ def _job(session: _Session) -> None:
     """One run of Hydra: simulate into its output folder, show progress and the result."""
     from hydra.core.hydra_config import HydraConfig
 
-    from twin.config import ConfigError
     from twin.endings import RunError
     from twin.health import HealthError
     from twin.model import build
@@ -175,14 +198,10 @@ def _show_finished(folder: Path) -> None:
 
 def report_main() -> None:
     """Entry point of `twin-report` and `scripts/report.py`: the report of a run, the ranked table of a sweep."""
-    from twin.config import ConfigError
     from twin.reporting import console
 
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         print("usage: report.py RUN_OR_SWEEP_DIR", file=sys.stderr)
         sys.exit(0 if "-h" in sys.argv or "--help" in sys.argv else REFUSED)
-    try:
+    with refusing():
         console.report(Path(sys.argv[1]))
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)

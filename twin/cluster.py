@@ -165,15 +165,19 @@ def upsets_per_s(cohort: Cohort) -> Array:
 
 
 def failures_per_s(failing: str, cohort: Cohort, age_s: Array) -> Array:
-    """Rate at which an accelerator of an age fails, 0 where `failing`, what a run says of failures, is none. [1/s]"""
+    """Rate at which an accelerator of an age, or what it hangs on, fails and stops a training. [1/s]
+
+    0 where `failing`, what a run says of failures, is none.
+    """
     base = registry.call(failures.base_rate, cohort.shared.profiles["accelerator"])
     hazard = registry.call(failures.hazard, cohort.shared.profiles["reliability"], base)
     happen = 0.0 if failing == "none" else 1.0
-    return happen * failures.hazard_per_year(hazard, age_s / YEAR_S) / YEAR_S
+    others = registry.call(training.other_interruptions_per_s, cohort.shared.profiles["workload"])
+    return happen * (failures.hazard_per_year(hazard, age_s / YEAR_S) / YEAR_S + others)
 
 
 def interruptions_per_s(found: Cluster) -> float:
-    """Rate at which upsets that are noticed, and failures, stop a job on all accelerators of the cluster."""
+    """Rate at which upsets that are noticed, failures and all else stop a job on the accelerators of the cluster."""
     cohort, count = found.cohort, found.cohort.shared.profiles["accelerator"]["count"]
     failing = failures_per_s(found.failures, cohort, cohort.slow.age_s)
     return float(jnp.sum(count * (upsets_per_s(cohort) + failing)))

@@ -5,29 +5,22 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from twin.cli import INTERRUPTED, REFUSED
+from twin.cli import answering
 from twin.composing import compose
-from twin.refusal import ConfigError
 
-USAGE = "usage: cluster.py [GROUP=PROFILE] [KEY=VALUE] ... [out=FILE.json]"
+USAGE = "usage: cluster.py [workload=TRAINING ...] [GROUP=PROFILE] [KEY=VALUE] ... [out=FILE.json]"
 DEFAULTS = ("experiment=suncatcher_cluster", "link=suncatcher", "failures=expected")
 WORKLOADS = ("training_8b", "training_70b", "training_405b")
 
 
 def cluster_main() -> None:
-    """Entry point of `scripts/cluster.py`: a cluster's links, and the training of three models or of the one given."""
+    """Entry point of `scripts/cluster.py`: a cluster's links, and the training of three models or of those given."""
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
         print(USAGE)
         return
-    try:
+    with answering():
         _cluster(arguments)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def _cluster(arguments: Sequence[str]) -> None:
@@ -39,9 +32,7 @@ def _cluster(arguments: Sequence[str]) -> None:
     own = [argument for argument in arguments if not argument.startswith("out=")]
     given = [argument.partition("=")[2] for argument in own if argument.startswith("workload=")]
     others = [argument for argument in own if not argument.startswith("workload=")]
-    models = {
-        name: build(compose("simulate", [*DEFAULTS, f"workload={name}", *others])) for name in given[-1:] or WORKLOADS
-    }
+    models = {name: build(compose("simulate", [*DEFAULTS, f"workload={name}", *others])) for name in given or WORKLOADS}
     found = cluster.answer(models)
     print("\n\n".join(_tables(found)))
     for target in targets:

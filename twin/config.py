@@ -22,6 +22,7 @@ from twin.cross_checks import (
     check_profiles,
     check_schedule,
     check_scheduler,
+    check_served,
     check_time,
     check_windows,
     check_workload,
@@ -62,6 +63,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
         "load_fraction": (float, Field(default=0.6, gt=0, le=100)),
         "token_lengths_from": (str | None, None),
         "regions": (dict[str, Region], {}),
+        "measured_on": (str | None, None),  # name of the accelerator whose serving is told
     },
 }
 COHORT_SLOTS = (
@@ -241,6 +243,7 @@ def validate(composed: Mapping[str, Any], cohorts: Mapping[str, Mapping[str, Any
     check_downlinks(network, [design.profiles["downlink"] for design in designs])
     workload, scheduler = profile("workload", composed["workload"]), profile("scheduler", composed["scheduler"])
     check_workload(workload)
+    check_served(workload, [design.profiles["accelerator"] for design in designs])
     check_scheduler(scheduler, workload, network, [design.profiles for design in designs])
     return Config(
         time=time,

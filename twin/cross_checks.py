@@ -118,6 +118,7 @@ _OF_SERIES = {
     "scale": ("trace", "daily"),
     "load_fraction": ("trace", "daily"),
     "token_lengths_from": ("trace", "daily"),
+    "measured_on": ("trace", "daily"),
 }
 
 
@@ -136,6 +137,17 @@ def check_workload(workload: Any) -> None:
             f"workload.patience_s = {workload.patience_s:g} with workload.carry_over = 0: nothing waits that could be "
             "given up; leave it out, or choose a carry_over above 0"
         )
+
+
+def check_served(workload: Any, accelerators: Sequence[Any]) -> None:
+    """Slots, times and power of a served model were measured on the accelerator that flies."""
+    for chip in accelerators:
+        if workload.measured_on not in (None, chip.name):
+            raise ConfigError(
+                f"workload.measured_on = {workload.measured_on!r}: the served model's slots, times and power are of "
+                f"that accelerator, not of {chip.name!r}; choose a workload/serving measured on that, or take the "
+                "figures as they are with workload.measured_on=null"
+            )
 
 
 def check_scheduler(scheduler: Any, workload: Any, network: Any, cohorts: Sequence[Mapping[str, Any]]) -> None:

@@ -4,26 +4,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from twin.cli import INTERRUPTED, REFUSED
+from twin.cli import REFUSED, answering
 from twin.composing import compose
+from twin.refusal import ConfigError
 
 
 def ensemble_main() -> None:
     """Entry point of `twin-ensemble` and `scripts/ensemble.py`: every design of a table, with a row of metrics each."""
-    from twin.config import ConfigError
-
     arguments = sys.argv[1:]
     if not arguments or {"-h", "--help"} & set(arguments):
         print("usage: ensemble.py DESIGNS.csv [GROUP=PROFILE] [KEY=VALUE] ... [out=ensemble.csv] [memory_gb=GB]")
         sys.exit(0 if arguments else REFUSED)
-    try:
+    with answering():
         _ensemble(Path(arguments[0]), arguments[1:])
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        print("error: interrupted; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def _ensemble(table: Path, arguments: Sequence[str]) -> None:
@@ -46,8 +39,6 @@ def _ensemble(table: Path, arguments: Sequence[str]) -> None:
 
 
 def _gigabytes(text: str) -> float:
-    from twin.config import ConfigError
-
     try:
         return float(text)
     except ValueError:

@@ -103,9 +103,7 @@ def in_step_flops(assigned_flops: np.ndarray, done_flops: np.ndarray) -> np.ndar
 @jax.jit
 def _left(job: Job, exchange_s: Array, in_step: Array, rate_per_s: Array, accelerators: Array) -> tuple[Array, Array]:
     """What the exchange of gradients leaves of work in step, and what interruptions leave of that, (time,). [flop/s]"""
-    work_flop = training.step_flop(job)
-    compute_s = training.compute_s(work_flop, 1.0, in_step)
-    exchanged = jnp.minimum(work_flop / training.step_s(compute_s, exchange_s, job.overlap_fraction), in_step)
+    exchanged = training.exchanged_flops(in_step, training.step_flop(job), exchange_s, job.overlap_fraction)
     written_s = training.checkpoint_s(job, jnp.maximum(accelerators, 1.0))
     interval_s = training.interval_s(job, rate_per_s, written_s)
     return exchanged, exchanged * training.useful_fraction(rate_per_s, interval_s, written_s, job.restart_s)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from twin import processes
-from twin.cli import FAILED, REFUSED
+from twin.cli import FAILED, REFUSED, refusing
 from twin.composing import load
 from twin.refusal import ConfigError
 
@@ -36,14 +36,11 @@ def main(command: Sequence[str]) -> None:
     parser.add_argument("--restarts", type=int, default=3, metavar="K", help="at most, after one died (default 3)")
     own, given = _halves(sys.argv[1:])
     arguments = parser.parse_args(own)
-    try:
+    with refusing():
         for name, number, least in (("N", arguments.processes, 1), ("--restarts", arguments.restarts, 0)):
             if number < least:
                 raise ConfigError(f"{name} = {number}: must be at least {least}")
         overrides = _complete(given)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
     sys.exit(Run([*command, *overrides], arguments.processes).supervised(arguments.restarts))
 
 

@@ -15,6 +15,7 @@ from jax import Array
 from kernels import orbit, registry
 from kernels.constants import EARTH_RADIUS_M
 from kernels.quantity import PRINTED, PRINTED_MOST
+from kernels.serving import Lengths
 from kernels.thermal_network import Surface, Topology
 from twin import processes
 from twin.conf_path import conf_dir
@@ -104,7 +105,7 @@ def build(config: Config) -> Model:
         start_days=jnp.asarray((config.time.start_ms - J2000_MS) / DAY_MS, dtype=jnp.float64),
         traced_flops=jnp.zeros(intervals(structure.schedule)),
         arrivals=no_arrivals((intervals(structure.schedule),)),
-        output_fraction=jnp.zeros(()),
+        lengths=Lengths(jnp.zeros(()), jnp.ones(())),
         slow_weight=jnp.asarray(_slow_weight(structure.schedule), dtype=jnp.float64),
         activity=thermosphere.activity(config.atmosphere),
         density=thermosphere.density(),
@@ -227,33 +228,36 @@ def _with_demand(
     config: Config, structure: Structure, params: Params, environment: Environment
 ) -> tuple[Environment, list[str]]:
     """The environment with the demand of a series, scaled to capacity unless told otherwise, and remarks."""
-    prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
-    nominal = sum(
-        float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
-        for c in structure.cohorts
-    )
     schedule = structure.schedule
     interval_s = schedule.exchange_steps * schedule.step_s
     whole = -(-schedule.duration_ms // (schedule.exchange_steps * schedule.step_ms))
     start_s = config.time.start_ms % DAY_MS / 1000.0
     try:
-        flops, sums, output_fraction, notes = arrivals.of_workload(
-            config.workload, nominal, interval_s, whole, config.seed, conf_dir() / "data", start_s
-        )
+        source = arrivals.of_workload(config.workload, interval_s, whole, config.seed, conf_dir() / "data", start_s)
     except ConfigError as error:
         named = config.workload.model == "daily" or str(error).startswith("workload.")
         where = "" if named else f"workload.file = {config.workload.file!r}: "
         raise ConfigError(f"{where}{error}") from None
+    environment = environment._replace(lengths=source.lengths)
+    demand = arrivals.scaled(source, config.workload, _capacity_flops(structure, params, environment))
 
     def simulated(calendar: np.ndarray) -> np.ndarray:
         return _in_windows(calendar, schedule, float(environment.slow_weight))
 
-    environment = environment._replace(traced_flops=jnp.asarray(simulated(flops), dtype=jnp.float64))
-    if sums is None:
-        return environment, notes
-    told = arrivals.of_sums(arrivals.Sums._make(map(simulated, sums)))
-    fraction = jnp.asarray(output_fraction, dtype=jnp.float64)
-    return environment._replace(arrivals=told, output_fraction=fraction), notes
+    environment = environment._replace(traced_flops=jnp.asarray(simulated(demand.flops), dtype=jnp.float64))
+    if demand.sums is None:
+        return environment, demand.notes
+    told = arrivals.of_sums(arrivals.Sums._make(map(simulated, demand.sums)))
+    return environment._replace(arrivals=told), demand.notes
+
+
+def _capacity_flops(structure: Structure, params: Params, environment: Environment) -> float:
+    """Nominal work rate of the fleet."""
+    prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
+    return sum(
+        float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
+        for c in structure.cohorts
+    )
 
 
 def _in_windows(demand: np.ndarray, schedule: Schedule, weight: float) -> np.ndarray:

@@ -97,11 +97,6 @@ def _matrix(graph: Graph, weights: NDArray[Any]) -> csr_array:
     return csr_array((weights, tuple(graph.pairs.T)), shape=shape)
 
 
-def degrees(graph: Graph) -> NDArray[np.int64]:
-    """Links of each satellite, (satellite,)."""
-    return np.bincount(graph.pairs.ravel(), minlength=graph.satellites)
-
-
 def components(graph: Graph) -> NDArray[np.int64]:
     """Sizes of the parts of the fleet that have links within but none between them, the largest first."""
     _, part = connected_components(_matrix(graph, np.ones(len(graph.pairs))), directed=False)

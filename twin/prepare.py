@@ -26,6 +26,8 @@ from kernels import mass_and_cost as mass
 from kernels import radiator as radiator_kernel
 from kernels import solar_array as array_kernel
 from kernels import workload as workload_kernel
+from kernels.quantity import Character
+from kernels.serving import Lengths
 from kernels.thermal_network import Coefficients
 from twin.budget import Budget, essential_w
 from twin.budget import budget as build_budget
@@ -60,7 +62,7 @@ class Shared(NamedTuple):
     queue: workload_kernel.Rules
     product_bit_per_flop: Array  # results that work leaves to be sent down
     data_store_bit: Array
-    work: workload_kernel.Character
+    work: Character
 
 
 class Each(NamedTuple):
@@ -104,7 +106,8 @@ def _prepare_cohort(
     panel = registry.call(array_kernel.panel, params["array"])
     modules = registry.call(accelerator.module, params["accelerator"])
     network, surfaces = _network(cohort, params, panel, modules)
-    operation = _nominal_operation(cohort, params)
+    work = character(params, environment.lengths)
+    operation = _nominal_operation(cohort, params, work)
     each = _orbits(structure, cohort, params, environment)
     plan = registry.call(propulsion.plan, params["station_keeping"])
     drag_n = life_mean_force_n(structure, cohort, params, surfaces, each.elements, each.rates, environment, plan.life_s)
@@ -126,12 +129,12 @@ def _prepare_cohort(
         queue=registry.call(workload_kernel.queue, params["workload"]),
         product_bit_per_flop=_product_bit_per_flop(params["workload"], environment),
         data_store_bit=registry.call(workload_kernel.store, params["workload"]),
-        work=registry.call(workload_kernel.character, params["workload"]),
+        work=work,
     )
     state, slow = _first(cohort, params, each, budget)
     servicing = _first_servicing(slow) if cohort.serviced else None
-    work = Work(*(jnp.zeros_like(each.present) for _ in Work._fields))
-    return Cohort(shared, each, state, slow, work, servicing, budget, environment.slow_weight)
+    none_done = Work(*(jnp.zeros_like(each.present) for _ in Work._fields))
+    return Cohort(shared, each, state, slow, none_done, servicing, budget, environment.slow_weight)
 
 
 def _first(cohort: CohortStructure, params: CohortParams, each: Each, budget: Budget) -> tuple[State, Slow]:
@@ -186,17 +189,31 @@ def _operating_loop(loop: Profile) -> Profile:
     return loop | registry.call(loop_kernel.operating_point, loop, *design)
 
 
-def _nominal_operation(cohort: CohortStructure, params: CohortParams) -> accelerator.Operation:
+def character(params: CohortParams, lengths: Lengths) -> Character:
+    """What the work makes of an accelerator.
+
+    Where requests are served, slots and times were measured at the highest clock: the rate that they say is its own.
+    """
+    profile, chip = params["workload"], params["accelerator"]
+    if "slots_per_replica" not in profile:
+        return registry.call(workload_kernel.character, profile, registry.call(workload_kernel.efficiency, profile))
+    served = registry.call(serving.service, profile, jnp.ones(()), *lengths)
+    rate_flops = serving.full_rate_flops(served, profile["work_flop_per_token"] * sum(lengths))
+    efficiency = rate_flops / (chip["peak_flops"] * chip["max_clock_fraction"])
+    return registry.call(workload_kernel.character, profile, efficiency)
+
+
+def _nominal_operation(cohort: CohortStructure, params: CohortParams, work: Character) -> accelerator.Operation:
     """An accelerator at full load whose plate is cold and whose die is at its reference temperature."""
     die_k = params["accelerator"]["leakage_reference_k"]
-    work = registry.call(workload_kernel.character, params["workload"])
     model = registry.models("accelerator")[cohort.model("accelerator")]
     return registry.call(model, params["accelerator"], die_k, 0.5 * die_k, jnp.ones(()), work)
 
 
 def _product_bit_per_flop(profile: Profile, environment: Environment) -> Array:
     """Results of work, by work done and by tokens put out, of which an operation brings as many all through a trace."""
-    tokens_per_flop = environment.output_fraction / jnp.maximum(profile.get("work_flop_per_token", 0.0), 1.0)
+    of_token_flop, (prompt, output) = profile.get("work_flop_per_token", 0.0), environment.lengths
+    tokens_per_flop = jnp.where(of_token_flop > 0.0, output / (prompt + output) / jnp.maximum(of_token_flop, 1.0), 0.0)
     return registry.call(serving.product_bit, profile, jnp.ones(()), tokens_per_flop)
 
 

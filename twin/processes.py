@@ -94,7 +94,7 @@ def _from_environment(where: str) -> dict[str, Any]:
     missing = [name for name in (ADDRESS, COUNT, NUMBER) if not os.environ.get(name)]
     if missing:
         raise ConfigError(
-            f"{where}: {' and '.join(missing)} must be set; scripts/launch.py does so, and docs/cluster.md says how"
+            f"{where}: {' and '.join(missing)} must be set; scripts/launch.py does so, and docs/machines.md says how"
         )
     address = os.environ[ADDRESS]
     host, _, port = address.rpartition(":")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernels.atmosphere import Record, Table
+from kernels.serving import Lengths
 from kernels.thermal_network import Topology
 
 Profile = dict[str, Any]  # parameters of one slot by name, float64 arrays
@@ -173,7 +174,7 @@ class Environment(NamedTuple):
     start_days: Array  # since J2000.0, UT, ()
     traced_flops: Array  # demand of the trace per exchange interval, (exchange,)
     arrivals: Arrivals
-    output_fraction: Array  # of the tokens of the whole trace, those put out; 0 where nothing tells of requests, ()
+    lengths: Lengths  # of the requests of the whole trace; where nothing tells of them, of one token of output
     slow_weight: Array  # calendar time that each simulated second stands for, ()
     activity: Record  # solar and geomagnetic, on a grid of its own
     density: Table  # of the thermosphere

@@ -74,7 +74,7 @@ def _operate(chip, work, die_k, request):
 def operate(chip, work, die_k, request):
     """Chip power [W], work rate over the peak and clock fraction of one accelerator on a cold plate."""
     numbers = {key: jnp.asarray(chip[key]) for key in registry.parameters(accelerator.clock_scaled)}
-    character = registry.call(workload.character, {"work_efficiency": 1.0, **work})
+    character = registry.call(workload.character, work, 1.0)
     die, asked = jnp.broadcast_arrays(jnp.asarray(die_k), jnp.asarray(request))
     return tuple(np.asarray(value) for value in _operate(numbers, character, die, asked))
 
@@ -256,7 +256,7 @@ def load_step() -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarr
     numbers = {key: jnp.asarray(chip[key]) for key in registry.parameters(accelerator.clock_scaled)}
     # The server holds its clock while it waits: no low-power state.
     numbers["sleep_power_w"] = jnp.asarray(200.0)
-    work = registry.call(workload.character, {"work_efficiency": 1.0, **profile("workload/serving", "h100_qwen3_8b")})
+    work = registry.call(workload.character, profile("workload/serving", "h100_qwen3_8b"), 1.0)
     idle_k = 273.15 + measured["gpu_temp_C"][0]
     standing = registry.call(accelerator.clock_scaled, numbers, idle_k, 300.0, jnp.zeros(()), work).standing_w
     coolant_k = idle_k - (DIE_K_PER_W + SINK_K_PER_W) * standing

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernels import registry, serving
+from kernels.serving import Lengths
 from twin.inputs.traces import Floats, Trace
 from twin.inputs.traces import read as read_trace
 from twin.refusal import ConfigError
@@ -42,17 +43,14 @@ class Demand(NamedTuple):
 
     flops: Floats
     sums: Sums | None
-    output_fraction: float  # of all tokens of the trace, those put out
+    lengths: Lengths
     notes: list[str]
 
 
-def of_workload(
-    workload: Any, nominal_flops: float, interval_s: float, intervals: int, seed: int, search: Any, start_s: float
-) -> Demand:
-    """Demand of a workload of the model `trace` or `daily`, in a run that starts `start_s` after midnight UTC.
+def of_workload(workload: Any, interval_s: float, intervals: int, seed: int, search: Any, start_s: float) -> Demand:
+    """Demand of a workload of the model `trace` or `daily` as its source tells it, from `start_s` after midnight UTC.
 
-    Without `workload.scale` the mean over the run becomes `workload.load_fraction` of `nominal_flops`, the fleet's
-    capacity; `search` is the configuration's data folder. ConfigError on malformed input.
+    `search` is the configuration's data folder. ConfigError on malformed input.
     """
     if workload.model == "daily":
         trace = _days(workload, search, start_s)
@@ -69,24 +67,32 @@ def of_workload(
         raise ConfigError(
             f"{trace.name}: the trace asks for nothing in its first {duration_s:.0f} s, the length of the run"
         )
-    scale = workload.scale
+    lengths = Lengths(*map(jnp.asarray, trace.mean_tokens))
+    if not trace.counted:
+        return Demand(demand, None, lengths, notes)
+    of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
+    return Demand(demand, sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals), lengths, notes)
+
+
+def scaled(demand: Demand, workload: Any, nominal_flops: float) -> Demand:
+    """Demand times `workload.scale`, or so that its mean is `workload.load_fraction` of the fleet's capacity.
+
+    ConfigError where that is more than MOST_LOAD times the capacity.
+    """
+    scale, notes = workload.scale, list(demand.notes)
     if scale is None:
-        scale = workload.load_fraction * nominal_flops / float(demand.mean())
+        scale = workload.load_fraction * nominal_flops / float(demand.flops.mean())
         notes.append(f"trace scaled by {scale:.5g} to {workload.load_fraction:.2f} of the fleet's nominal capacity")
-    elif (load := scale * float(demand.mean()) / nominal_flops) > MOST_LOAD:
+    elif (load := scale * float(demand.flops.mean()) / nominal_flops) > MOST_LOAD:
         raise ConfigError(
             f"workload.scale = {scale:g}: asks for {load:.3g} times what the fleet can do; at most {MOST_LOAD:g}"
         )
     else:
         notes.append(f"trace scaled by {scale:g}, {load:.3g} of nominal capacity; load_fraction is not used")
-    if not trace.counted:
-        return Demand(demand * scale, None, 0.0, notes)
-    of_prompt, of_output = registry.call(serving.full_seconds_per_token, workload.model_dump())
-    found = sums(trace, (float(of_prompt), float(of_output)), interval_s, intervals)
-    if scale * found.requests.sum() < 0.5:
+    told = demand.sums and Sums(*(scale * values for values in demand.sums))
+    if told and told.requests.sum() < 0.5:
         notes.append("the trace, so scaled, has less than one request in the run: no waits are told")
-    scaled = Sums(*(scale * values for values in found))
-    return Demand(demand * scale, scaled, trace.output_fraction, notes)
+    return Demand(demand.flops * scale, told, demand.lengths, notes)
 
 
 def tokens_per_s(trace: Trace, interval_s: float, intervals: int, repeat: bool) -> Floats:

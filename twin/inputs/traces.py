@@ -51,10 +51,16 @@ class Trace:
         return self.requests * (self.prompt_tokens + self.output_tokens)
 
     @property
-    def output_fraction(self) -> float:
-        """Part of all tokens that is put out."""
-        lasting = np.diff(self.time_s, append=self.length_s) if self.kind == "rate" else np.ones_like(self.time_s)
-        return float((lasting * self.requests) @ self.output_tokens / (lasting @ self.tokens))
+    def mean_tokens(self) -> tuple[float, float]:
+        """Mean tokens of a request, of the prompt and put out; one put out where nothing tells of requests."""
+        if not self.counted:
+            return 0.0, 1.0
+        lasting_s = np.diff(self.time_s, append=self.length_s) if self.kind == "rate" else np.ones_like(self.time_s)
+        weights = lasting_s * self.requests
+        prompt, output = (
+            float(np.average(tokens, weights=weights)) for tokens in (self.prompt_tokens, self.output_tokens)
+        )
+        return prompt, output
 
     @property
     def length_s(self) -> float:
@@ -220,7 +226,10 @@ def _minutes(table: _Table, choice: str, lengths: _Lengths) -> Trace:
     rates = np.insert(rates, before_gap + 1, 0.0)
     name, one = str(table.path), np.ones_like(rates)
     if lengths.name is None:
-        note = f"{table.path.name} tells of tokens only: workload.token_lengths_from=PATH would tell requests from them"
+        note = (
+            f"{table.path.name} tells of tokens only, all taken as put out: workload.token_lengths_from=PATH would "
+            "tell requests from them"
+        )
         return Trace("rate", name, time_s, rates, 0.0 * one, one, 60.0, (note,), one, counted=False)
     source = _lengths_of(lengths)
     prompt, output = source.prompt_tokens.mean(), source.output_tokens.mean()
