@@ -44,7 +44,8 @@ class Sites(NamedTuple):
 class Laser(NamedTuple):
     """What a satellite's telescope sends down."""
 
-    radiated_w: Array  # equivalent of a source that radiates everywhere alike
+    sent_w: Array  # less what pointing loses
+    gain: Array
     photon_j: Array
     most_bit_per_s: Array
 
@@ -52,7 +53,8 @@ class Laser(NamedTuple):
 class Radio(NamedTuple):
     """What a satellite's antenna sends down."""
 
-    radiated_w: Array
+    sent_w: Array  # less what pointing loses
+    gain: Array
     bandwidth_hz: Array
     most_bit_per_s: Array
 
@@ -93,8 +95,8 @@ def telescope(
 ) -> Laser:
     """A laser terminal."""
     gain = beam.aperture_gain(aperture_m, wavelength_m, aperture_efficiency)
-    radiated_w = transmitted_power_w * gain * beam.pointing_factor(gain, pointing_error_rad)
-    return Laser(radiated_w, beam.photon_energy_j(wavelength_m), jnp.asarray(channels) * channel_bit_per_s)
+    sent_w = transmitted_power_w * beam.pointing_factor(gain, pointing_error_rad)
+    return Laser(sent_w, gain, beam.photon_energy_j(wavelength_m), jnp.asarray(channels) * channel_bit_per_s)
 
 
 @model("downlink", "radio")
@@ -110,8 +112,8 @@ def antenna(
 ) -> Radio:
     """A dish with a transmitter; its best modulation and code carry `most_bit_per_s_hz`."""
     gain = beam.aperture_gain(aperture_m, const.SPEED_OF_LIGHT_M_PER_S / jnp.asarray(frequency_hz), aperture_efficiency)
-    radiated_w = transmitted_power_w * gain * beam.pointing_factor(gain, pointing_error_rad)
-    return Radio(radiated_w, jnp.asarray(bandwidth_hz), jnp.asarray(bandwidth_hz) * most_bit_per_s_hz)
+    sent_w = transmitted_power_w * beam.pointing_factor(gain, pointing_error_rad)
+    return Radio(sent_w, gain, jnp.asarray(bandwidth_hz), jnp.asarray(bandwidth_hz) * most_bit_per_s_hz)
 
 
 @part("downlink", of="optical")
@@ -143,9 +145,9 @@ def light(
     """Rate at which a telescope on the ground receives under a clear sky. [bit/s]
 
     The lesser, rounded, of what the channels carry and what the photons are enough for; `zenith_loss_db` grows with
-    the path through the air, `loss_db` (turbulence, margin) does not.
+    the path through the air, `loss_db` (turbulence, pointing at the ground's end, margin) does not.
     """
-    power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
+    power_w = _received_w(sender, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     return sm.soft_minimum(sender.most_bit_per_s, power_w / (photons_per_bit * sender.photon_j))
 
 
@@ -162,9 +164,9 @@ def radio(
 ) -> Array:
     """Rate at which a dish on the ground receives, its code adapted to the signal (Shannon 1948). [bit/s]
 
-    `loss_db` holds what modem and code lack of Shannon's limit, and the margin.
+    `loss_db` holds what modem and code lack of Shannon's limit, the pointing of the dish, and the margin.
     """
-    power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
+    power_w = _received_w(sender, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     noise_w = const.BOLTZMANN_J_PER_K * noise_temperature_k * sender.bandwidth_hz
     limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / log(2.0)
     return sm.soft_minimum(sender.most_bit_per_s, limit)
@@ -178,7 +180,7 @@ def lowest_sine(*, min_elevation_rad: Elevation) -> Array:
 
 
 def _received_w(
-    radiated_w: Array,
+    sender: Laser | Radio,
     sight: Sight,
     aperture_m: Aperture,
     aperture_efficiency: Efficiency,
@@ -188,7 +190,7 @@ def _received_w(
     """Power at the receiver; a flat atmosphere is longer by one over the sine of the elevation."""
     area_m2 = beam.effective_area_m2(aperture_m, aperture_efficiency)
     air_db = zenith_loss_db / jnp.maximum(sight.sin_elevation, LEAST_SINE)
-    return radiated_w * area_m2 * beam.of_decibels(air_db + loss_db) / (4.0 * jnp.pi * sight.range_m**2)
+    return beam.received_w(sender.sent_w, sender.gain, area_m2, sight.range_m, air_db + loss_db)
 
 
 # --- Geometry ---------------------------------------------------------------------------------------------------------
