@@ -13,6 +13,7 @@ from kernels.quantity import (
     Aperture,
     DataRate,
     Decibels,
+    Duration,
     Efficiency,
     Elevation,
     Frequency,
@@ -26,9 +27,11 @@ from kernels.quantity import (
     Temperature,
     Vector,
     Wavelength,
+    WeatherSpell,
 )
 from kernels.registry import model, part
 
+UNLIMITED = 1e6  # telescopes at a site
 LEAST_SINE = 0.02  # of the elevation by which the path through the air grows: 50 times that of the zenith
 
 
@@ -123,6 +126,13 @@ def load(*, terminal_mass_kg: Mass, terminal_power_w: Power) -> Load:
     return Load(jnp.asarray(terminal_mass_kg), jnp.asarray(terminal_power_w))
 
 
+@part("downlink", of="optical")
+@part("downlink", of="radio")
+def acquired_after_s(*, acquisition_s: Duration) -> Array:
+    """Time that the two ends take to find each other, from when the site sees the satellite on."""
+    return jnp.asarray(acquisition_s)
+
+
 # --- The ground's end -------------------------------------------------------------------------------------------------
 
 
@@ -175,8 +185,28 @@ def radio(
 @part("ground_network", of="optical")
 @part("ground_network", of="radio")
 def lowest_sine(*, min_elevation_rad: Elevation) -> Array:
-    """Sine of the elevation above which a site sees a satellite."""
-    return jnp.sin(jnp.asarray(min_elevation_rad))
+    """Sine of the elevation above which a site sees a satellite, where refraction raises it to the lowest allowed.
+
+    By Bennett (J. Navigation 35, 255, 1982), for light at sea level; air on mountains refracts by a quarter less, moist
+    air refracts radio by some tenth more.
+    """
+    seen_deg = jnp.degrees(jnp.asarray(min_elevation_rad))
+    raised_arcmin = 1.0 / jnp.tan(jnp.radians(seen_deg + 7.31 / (seen_deg + 4.4)))
+    return jnp.sin(jnp.radians(seen_deg - raised_arcmin / 60.0))
+
+
+@part("ground_network", of="optical")
+@part("ground_network", of="radio")
+def spell_s(*, weather_spell_s: WeatherSpell) -> Array:
+    """Time for which the weather of a site stays as it is."""
+    return jnp.asarray(weather_spell_s)
+
+
+@part("ground_network", of="optical")
+@part("ground_network", of="radio")
+def telescopes(*, telescopes: PositiveCount = UNLIMITED) -> Array:
+    """Telescopes or dishes of a site, each of which receives one satellite at a time."""
+    return jnp.asarray(telescopes)
 
 
 def _received_w(
@@ -230,6 +260,17 @@ def sight(sites: Sites, satellite_m: Vector, velocity_m_per_s: Vector) -> Sight:
     sine = sm.dot(up, way) * nearness_per_m
     rate = (sm.dot(up, moving) - sine * sm.dot(way, moving) * nearness_per_m) * nearness_per_m
     return Sight(sine, rate, 1.0 / nearness_per_m)
+
+
+def raised(sight: Sight, lowest: Array) -> Sight:
+    """Satellites below the lowest sine of the elevation as their height would have them there, at that range."""
+    low_m = const.EARTH_RADIUS_M * lowest
+    height_m2 = sight.range_m * (sight.range_m + 2.0 * const.EARTH_RADIUS_M * sight.sin_elevation)
+    nearest_m = sm.sqrt(low_m * low_m + height_m2) - low_m
+    below = sight.sin_elevation < lowest
+    return sight._replace(
+        sin_elevation=jnp.maximum(sight.sin_elevation, lowest), range_m=jnp.where(below, nearest_m, sight.range_m)
+    )
 
 
 def _behind(vector: Vector) -> Vector:

@@ -109,15 +109,17 @@ def mesh(
     path_stretch: PathStretch,
     hop_m: HopLength,
     hop_delay_s: Duration,
+    access_m: Distance,
 ) -> Link:
     """A terminal into a mesh of other satellites, over a distance along the great circle.
 
     `share_bit_per_s` is what the mesh carries for one terminal while it is available; the path is longer than the
-    great circle by `path_stretch`, and each of its hops, the first among them, adds a delay.
+    great circle by `path_stretch`, and each of its hops, the first among them, adds a delay. `access_m` are the ways
+    into the mesh and down from it, together.
     """
     flown_m = path_stretch * jnp.asarray(distance_m)
     waits_s = (1.0 + flown_m / hop_m) * hop_delay_s
-    return Link(availability * share_bit_per_s + 0.0 * flown_m, delay_s(flown_m) + waits_s)
+    return Link(availability * share_bit_per_s + 0.0 * flown_m, delay_s(flown_m + access_m) + waits_s)
 
 
 @part("link", of="mesh")

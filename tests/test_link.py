@@ -112,8 +112,9 @@ def test_light_takes_its_time():
 
 def test_mesh_is_longer_than_the_great_circle_and_waits_at_each_hop():
     changes = {"path_stretch": 1.5, "hop_m": 1e6, "hop_delay_s": 1e-3, "availability": 0.9, "share_bit_per_s": 2e10}
+    changes |= {"access_m": 1e6}
     found = at(4e6, "starlink_mesh", **changes)
-    assert float(found.delay_s) == pytest.approx(6e6 / 299_792_458.0 + 7e-3, rel=1e-12)
+    assert float(found.delay_s) == pytest.approx(7e6 / 299_792_458.0 + 7e-3, rel=1e-12)
     assert float(found.bit_per_s) == pytest.approx(1.8e10, rel=1e-12)
 
 
