@@ -24,7 +24,8 @@ from twin.run import prepared
 
 FRAME_S = 300.0
 ONE_ORBIT = ["time.duration_s=5700", "time.chunk_s=5700", "output.report=false", "distributed.devices=1"]
-NINE = ["experiment=suncatcher_cluster", "constellation.satellites=9", "failures=expected", "workload=training_405b"]
+NINE = ["experiment=suncatcher_cluster", "constellation=cluster_81", "constellation.satellites=9"]
+NINE += ["failures=expected", "workload=training_405b"]
 
 
 def built(*choices: str) -> tuple[Model, dict[str, Cohort]]:
