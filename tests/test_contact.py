@@ -129,8 +129,8 @@ def test_time_in_view_is_near_that_of_sgp4(config, fleet, sets, name):
     """SGP4 knows the short-period terms that the twin leaves out: within 5 s in each interval, within 0.6 % of a day.
 
     Passes of less than three minutes begin and end where the elevation hardly changes: within 8 s. Seen from Svalbard
-    the twin's are longer by a second or two, as those terms lower orbits near the poles. Satellites under thrust, with a
-    |B*| of 0.04 and more, are elsewhere by hundreds of kilometres after a day and err by up to two minutes; none is here.
+    the twin's are longer by a second or two, as those terms lower orbits near the poles. None of these is under thrust:
+    with a |B*| of 0.04 and more they are hundreds of kilometres away after a day, and err by up to two minutes.
     """
     structure, shared, anchor = fleet
     seen = INTERVAL_S * np.asarray(of_a_day(alone(structure, name), shared, anchor).seen_fraction)
