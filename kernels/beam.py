@@ -37,6 +37,11 @@ def captured_fraction(gain: Array, area_m2: Array, distance_m: Scalar) -> Array:
     return -jnp.expm1(-gain * area_m2 / (4.0 * jnp.pi * far * far))
 
 
+def received_w(transmitted_w: Scalar, gain: Array, area_m2: Array, distance_m: Scalar, loss_db: Scalar) -> Array:
+    """Power that a receiver in the middle of a beam takes in, of what was sent into it. [W]"""
+    return transmitted_w * captured_fraction(gain, area_m2, distance_m) * of_decibels(loss_db)
+
+
 def of_decibels(loss_db: Scalar) -> Array:
     """Factor that a loss leaves."""
     return jnp.exp(-0.1 * log(10.0) * jnp.asarray(loss_db))

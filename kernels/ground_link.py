@@ -13,6 +13,7 @@ from kernels.quantity import (
     Aperture,
     DataRate,
     Decibels,
+    Duration,
     Efficiency,
     Elevation,
     Frequency,
@@ -26,9 +27,11 @@ from kernels.quantity import (
     Temperature,
     Vector,
     Wavelength,
+    WeatherSpell,
 )
 from kernels.registry import model, part
 
+UNLIMITED = 1e6  # telescopes at a site
 LEAST_SINE = 0.02  # of the elevation by which the path through the air grows: 50 times that of the zenith
 
 
@@ -44,7 +47,8 @@ class Sites(NamedTuple):
 class Laser(NamedTuple):
     """What a satellite's telescope sends down."""
 
-    radiated_w: Array  # equivalent of a source that radiates everywhere alike
+    sent_w: Array  # less what pointing loses
+    gain: Array
     photon_j: Array
     most_bit_per_s: Array
 
@@ -52,7 +56,8 @@ class Laser(NamedTuple):
 class Radio(NamedTuple):
     """What a satellite's antenna sends down."""
 
-    radiated_w: Array
+    sent_w: Array  # less what pointing loses
+    gain: Array
     bandwidth_hz: Array
     most_bit_per_s: Array
 
@@ -93,8 +98,8 @@ def telescope(
 ) -> Laser:
     """A laser terminal."""
     gain = beam.aperture_gain(aperture_m, wavelength_m, aperture_efficiency)
-    radiated_w = transmitted_power_w * gain * beam.pointing_factor(gain, pointing_error_rad)
-    return Laser(radiated_w, beam.photon_energy_j(wavelength_m), jnp.asarray(channels) * channel_bit_per_s)
+    sent_w = transmitted_power_w * beam.pointing_factor(gain, pointing_error_rad)
+    return Laser(sent_w, gain, beam.photon_energy_j(wavelength_m), jnp.asarray(channels) * channel_bit_per_s)
 
 
 @model("downlink", "radio")
@@ -110,8 +115,8 @@ def antenna(
 ) -> Radio:
     """A dish with a transmitter; its best modulation and code carry `most_bit_per_s_hz`."""
     gain = beam.aperture_gain(aperture_m, const.SPEED_OF_LIGHT_M_PER_S / jnp.asarray(frequency_hz), aperture_efficiency)
-    radiated_w = transmitted_power_w * gain * beam.pointing_factor(gain, pointing_error_rad)
-    return Radio(radiated_w, jnp.asarray(bandwidth_hz), jnp.asarray(bandwidth_hz) * most_bit_per_s_hz)
+    sent_w = transmitted_power_w * beam.pointing_factor(gain, pointing_error_rad)
+    return Radio(sent_w, gain, jnp.asarray(bandwidth_hz), jnp.asarray(bandwidth_hz) * most_bit_per_s_hz)
 
 
 @part("downlink", of="optical")
@@ -119,6 +124,13 @@ def antenna(
 def load(*, terminal_mass_kg: Mass, terminal_power_w: Power) -> Load:
     """Mass and power of the one terminal; it draws its power always."""
     return Load(jnp.asarray(terminal_mass_kg), jnp.asarray(terminal_power_w))
+
+
+@part("downlink", of="optical")
+@part("downlink", of="radio")
+def acquired_after_s(*, acquisition_s: Duration) -> Array:
+    """Time that the two ends take to find each other, from when the site sees the satellite on."""
+    return jnp.asarray(acquisition_s)
 
 
 # --- The ground's end -------------------------------------------------------------------------------------------------
@@ -143,9 +155,9 @@ def light(
     """Rate at which a telescope on the ground receives under a clear sky. [bit/s]
 
     The lesser, rounded, of what the channels carry and what the photons are enough for; `zenith_loss_db` grows with
-    the path through the air, `loss_db` (turbulence, margin) does not.
+    the path through the air, `loss_db` (turbulence, pointing at the ground's end, margin) does not.
     """
-    power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
+    power_w = _received_w(sender, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     return sm.soft_minimum(sender.most_bit_per_s, power_w / (photons_per_bit * sender.photon_j))
 
 
@@ -162,9 +174,9 @@ def radio(
 ) -> Array:
     """Rate at which a dish on the ground receives, its code adapted to the signal (Shannon 1948). [bit/s]
 
-    `loss_db` holds what modem and code lack of Shannon's limit, and the margin.
+    `loss_db` holds what modem and code lack of Shannon's limit, the pointing of the dish, and the margin.
     """
-    power_w = _received_w(sender.radiated_w, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
+    power_w = _received_w(sender, sight, aperture_m, aperture_efficiency, zenith_loss_db, loss_db)
     noise_w = const.BOLTZMANN_J_PER_K * noise_temperature_k * sender.bandwidth_hz
     limit = sender.bandwidth_hz * jnp.log1p(power_w / noise_w) / log(2.0)
     return sm.soft_minimum(sender.most_bit_per_s, limit)
@@ -173,12 +185,32 @@ def radio(
 @part("ground_network", of="optical")
 @part("ground_network", of="radio")
 def lowest_sine(*, min_elevation_rad: Elevation) -> Array:
-    """Sine of the elevation above which a site sees a satellite."""
-    return jnp.sin(jnp.asarray(min_elevation_rad))
+    """Sine of the elevation above which a site sees a satellite, where refraction raises it to the lowest allowed.
+
+    By Bennett (J. Navigation 35, 255, 1982), for light at sea level; air on mountains refracts by a quarter less, moist
+    air refracts radio by some tenth more.
+    """
+    seen_deg = jnp.degrees(jnp.asarray(min_elevation_rad))
+    raised_arcmin = 1.0 / jnp.tan(jnp.radians(seen_deg + 7.31 / (seen_deg + 4.4)))
+    return jnp.sin(jnp.radians(seen_deg - raised_arcmin / 60.0))
+
+
+@part("ground_network", of="optical")
+@part("ground_network", of="radio")
+def spell_s(*, weather_spell_s: WeatherSpell) -> Array:
+    """Time for which the weather of a site stays as it is."""
+    return jnp.asarray(weather_spell_s)
+
+
+@part("ground_network", of="optical")
+@part("ground_network", of="radio")
+def telescopes(*, telescopes: PositiveCount = UNLIMITED) -> Array:
+    """Telescopes or dishes of a site, each of which receives one satellite at a time."""
+    return jnp.asarray(telescopes)
 
 
 def _received_w(
-    radiated_w: Array,
+    sender: Laser | Radio,
     sight: Sight,
     aperture_m: Aperture,
     aperture_efficiency: Efficiency,
@@ -188,7 +220,7 @@ def _received_w(
     """Power at the receiver; a flat atmosphere is longer by one over the sine of the elevation."""
     area_m2 = beam.effective_area_m2(aperture_m, aperture_efficiency)
     air_db = zenith_loss_db / jnp.maximum(sight.sin_elevation, LEAST_SINE)
-    return radiated_w * area_m2 * beam.of_decibels(air_db + loss_db) / (4.0 * jnp.pi * sight.range_m**2)
+    return beam.received_w(sender.sent_w, sender.gain, area_m2, sight.range_m, air_db + loss_db)
 
 
 # --- Geometry ---------------------------------------------------------------------------------------------------------
@@ -228,6 +260,17 @@ def sight(sites: Sites, satellite_m: Vector, velocity_m_per_s: Vector) -> Sight:
     sine = sm.dot(up, way) * nearness_per_m
     rate = (sm.dot(up, moving) - sine * sm.dot(way, moving) * nearness_per_m) * nearness_per_m
     return Sight(sine, rate, 1.0 / nearness_per_m)
+
+
+def raised(sight: Sight, lowest: Array) -> Sight:
+    """Satellites below the lowest sine of the elevation as their height would have them there, at that range."""
+    low_m = const.EARTH_RADIUS_M * lowest
+    height_m2 = sight.range_m * (sight.range_m + 2.0 * const.EARTH_RADIUS_M * sight.sin_elevation)
+    nearest_m = sm.sqrt(low_m * low_m + height_m2) - low_m
+    below = sight.sin_elevation < lowest
+    return sight._replace(
+        sin_elevation=jnp.maximum(sight.sin_elevation, lowest), range_m=jnp.where(below, nearest_m, sight.range_m)
+    )
 
 
 def _behind(vector: Vector) -> Vector:

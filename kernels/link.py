@@ -55,20 +55,13 @@ def received_w(
     loss_db: Scalar,
     pointing_error_rad: Scalar,
 ) -> Array:
-    """Power that a terminal receives from its equal, both of a gain. [W]"""
+    """Power that a terminal receives from its equal, both of a gain and both off their aim by the same error. [W]
+
+    A receiver that couples into a fibre has the pattern of a sender, so that its own error costs as much again.
+    """
     area_m2 = gain * jnp.asarray(wavelength_m) ** 2 / (4.0 * jnp.pi)
-    kept = beam.of_decibels(loss_db) * beam.pointing_factor(gain, pointing_error_rad)
-    return transmitted_w * kept * beam.captured_fraction(gain, area_m2, distance_m)
-
-
-def confocal_range_m(aperture_radius_m: Scalar, wavelength_m: Scalar) -> Array:
-    """Distance up to which two telescopes pass on most of a beam: pi radius^2 / wavelength."""
-    return jnp.pi * jnp.asarray(aperture_radius_m) ** 2 / wavelength_m
-
-
-def link_bit_per_s(channels: Scalar, channel_bit_per_s: Scalar) -> Array:
-    """Rate of a link of so many wavelengths."""
-    return jnp.asarray(channels) * channel_bit_per_s
+    both = beam.pointing_factor(gain, pointing_error_rad) ** 2
+    return beam.received_w(transmitted_w * both, gain, area_m2, distance_m, loss_db)
 
 
 def delay_s(distance_m: Scalar) -> Array:
@@ -98,13 +91,13 @@ def optical(
     """Laser link between two equal terminals.
 
     Its rate is the lesser, rounded (`safe_math.soft_minimum`), of what its channels carry and of what the received
-    photons are enough for. A given gain is met by the efficiency.
+    photons are enough for. Where a source states the gain, choose `aperture_efficiency` so that
+    `beam.aperture_gain` gives it.
     """
     gain = beam.aperture_gain(aperture_m, wavelength_m, aperture_efficiency)
     power_w = received_w(transmitted_power_w, gain, wavelength_m, distance_m, loss_db, pointing_error_rad)
     enough_bit_per_s = power_w / (photons_per_bit * beam.photon_energy_j(wavelength_m))
-    rate = sm.soft_minimum(link_bit_per_s(channels, channel_bit_per_s), enough_bit_per_s)
-    return Link(rate, delay_s(distance_m))
+    return Link(sm.soft_minimum(channels * jnp.asarray(channel_bit_per_s), enough_bit_per_s), delay_s(distance_m))
 
 
 @model("link")
@@ -116,15 +109,17 @@ def mesh(
     path_stretch: PathStretch,
     hop_m: HopLength,
     hop_delay_s: Duration,
+    access_m: Distance,
 ) -> Link:
     """A terminal into a mesh of other satellites, over a distance along the great circle.
 
     `share_bit_per_s` is what the mesh carries for one terminal while it is available; the path is longer than the
-    great circle by `path_stretch`, and each of its hops, the first among them, adds a delay.
+    great circle by `path_stretch`, and each of its hops, the first among them, adds a delay. `access_m` are the ways
+    into the mesh and down from it, together.
     """
     flown_m = path_stretch * jnp.asarray(distance_m)
     waits_s = (1.0 + flown_m / hop_m) * hop_delay_s
-    return Link(availability * share_bit_per_s + 0.0 * flown_m, delay_s(flown_m) + waits_s)
+    return Link(availability * share_bit_per_s + 0.0 * flown_m, delay_s(flown_m + access_m) + waits_s)
 
 
 @part("link", of="mesh")

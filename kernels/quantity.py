@@ -187,6 +187,7 @@ Decibels = Annotated[Scalar, Quantity("dB", 0.0, 100.0)]
 DataRate = Annotated[Scalar, _positive("bit/s")]
 SpectralEfficiency = Annotated[Scalar, Quantity("bit/s/Hz", above=0.0, maximum=20.0)]
 Elevation = Annotated[Scalar, Quantity("rad", 0.0, 1.5)]
+WeatherSpell = Annotated[Scalar, Quantity("s", 600.0, 1e7)]
 PathStretch = Annotated[Scalar, Quantity("", 1.0, 10.0)]
 HopLength = Annotated[Scalar, _positive("m")]
 

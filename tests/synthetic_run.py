@@ -77,6 +77,8 @@ WORKED = {
     "data_waited_bit": 6e13,
     "downlink_able_bit": 6e14,
     "in_view_fraction": 0.08,
+    "ground_delay_s": 0.0034,
+    "max_ground_delay_s": 0.0049,
     "requests": 3.6e6,
     "wait_p50_s": 4.05,
     "wait_p99_s": 43.2,

@@ -21,13 +21,13 @@ def built(*choices: str) -> cluster.Cluster:
 @pytest.fixture(scope="module")
 def square() -> cluster.Cluster:
     """Nine by nine satellites, failures and upsets as expected."""
-    return built("failures=expected")
+    return built("constellation=cluster_81", "failures=expected")
 
 
 @pytest.fixture(scope="module")
 def disc() -> cluster.Cluster:
     """81 satellites in a disc, which never fail."""
-    return built("constellation=suncatcher_81")
+    return built()
 
 
 @pytest.mark.parametrize("side", [3, 4, 9])

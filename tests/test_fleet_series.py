@@ -26,7 +26,8 @@ from twin.run import prepared
 DATA = Path(__file__).parent.parent / "conf" / "data"
 FRAME_S = 300.0
 ONE_ORBIT = ["time.duration_s=5700", "time.chunk_s=5700", "output.report=false", "distributed.devices=1"]
-NINE = ["experiment=suncatcher_cluster", "constellation.satellites=9", "failures=expected", "workload=training_405b"]
+NINE = ["experiment=suncatcher_cluster", "constellation=cluster_81", "constellation.satellites=9"]
+NINE += ["failures=expected", "workload=training_405b"]
 
 
 def built(*choices: str) -> tuple[Model, dict[str, Cohort]]:
@@ -324,7 +325,7 @@ def test_windows_count_for_what_they_stand_for(nine: tuple[Model, dict[str, Coho
     model, cohorts = nine
     series = FleetSeries(model._replace(environment=model.environment._replace(slow_weight=jnp.asarray(3.0))), cohorts)
     columns = training_columns(np.full((4, 9), 2.0e16), np.full((4, 9), 2.0e16))
-    others = ("dropped_flops", "backlog_flop", "downlink_bit_per_s", "data_backlog_bit", "ground_site")
+    others = ("dropped_flops", "backlog_flop", "downlink_bit_per_s", "data_backlog_bit", "contact_fraction")
     found = series(columns | dict.fromkeys(others, np.zeros((4, 9))), 0)
     length_s = 3.0 * model.structure.schedule.save_steps * model.structure.schedule.step_s
     assert series.reading()["fleet_useful_flops"] == pytest.approx(length_s * found["fleet_useful_flops"].sum())

@@ -43,7 +43,7 @@ def asked(model, tiles, number=0, **changes):
     (cohort,) = model.structure.cohorts
     carry = tiles.carry._replace(**changes)
     anchors: dict = {}  # what is asked by place alone looks at none
-    given = (anchors, now, model.environment.start_days, jnp.asarray(number), jnp.zeros(()), carry)
+    given = (anchors, {}, now, model.environment.start_days, jnp.asarray(number), jnp.zeros(()), carry)
     inputs = rollout.inputs_of(model.structure, segment, tiles.shared, tiles.each, *given)[cohort.name]
     return jax.tree.map(lambda leaf: rollout.flat(leaf, cohort.satellites), inputs)
 

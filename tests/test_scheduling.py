@@ -12,10 +12,10 @@ from kernels import registry
 from kernels.quantity import Fraction
 from kernels.scheduler import Seen
 from twin import rollout
+from twin.contacts import contacts
 from twin.placement import over_satellites
 from twin.prepare import prepare
 from twin.scheduling import LEVELS, UNITS, levels, poured
-from twin.seen import in_view_fraction
 from twin.segments import segments
 from twin.structure import moment
 
@@ -118,9 +118,12 @@ def by_interval(model, tiles, name):
     length_s = segment.length_s(structure.schedule.step_s)
 
     def at(number):
-        told = {name: anchor}, now, environment.start_days, number, environment.traced_flops[number], carry
+        when = environment, now.date_s, number * length_s, length_s
+        there = contacts(structure, shared, each, {name: anchor}, *when, over_satellites)
+        told = {name: anchor}, there, now, environment.start_days, number, environment.traced_flops[number], carry
         inputs = rollout.inputs_of(structure, segment, shared, each, *told)
-        in_view = in_view_fraction(structure, cohort, shared[name], anchor, number * length_s, length_s)
+        reach = there[name]
+        in_view = jnp.zeros_like(inputs[name].assigned_flops) if reach is None else reach.seen_fraction
         return inputs[name].assigned_flops[0], in_view[0]
 
     return map(np.asarray, jax.jit(lambda: jax.lax.map(at, jnp.arange(segment.exchanges)))())

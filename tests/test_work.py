@@ -25,6 +25,11 @@ def run(*overrides: str) -> xr.Dataset:
     return twin.simulate(twin.compose("simulate", [*DAY, *overrides]))
 
 
+def fleet_sites() -> list[str]:
+    """Names of the sites."""
+    return list(twin.compose("simulate", DAY).ground_network.sites)
+
+
 def fleet(data: xr.Dataset) -> dict:
     return json.loads(data.attrs["summary"])["fleet"]
 
@@ -57,9 +62,34 @@ def test_results_are_sent_waiting_or_lost(even: xr.Dataset) -> None:
     out = found["sent_bit"] + found["data_lost_bit"] + found["data_waited_bit"]
     assert out == pytest.approx(found["produced_bit"], rel=1e-14)
     assert float(even.fleet_data_backlog_bit[-1]) == pytest.approx(found["data_waited_bit"], rel=1e-6)
-    in_contact = (even.ground_site >= 0.0).sum("satellite")
-    np.testing.assert_array_equal(even.fleet_satellites_in_contact, in_contact)
-    assert 0.0 < float(in_contact.mean()) < 16.0
+    np.testing.assert_allclose(even.fleet_satellites_in_contact, even.contact_fraction.sum("satellite"), rtol=1e-6)
+
+
+def test_satellites_in_contact_are_those_of_an_instant(even: xr.Dataset) -> None:
+    """Those received at a time, not those that pass a site in the interval, and no more than are in view."""
+    in_contact, passing = even.fleet_satellites_in_contact, (even.ground_site >= 0.0).sum("satellite")
+    assert 0.0 < float(in_contact.mean()) < 16.0 * fleet(even)["in_view_fraction"] < 0.7 * float(passing.mean())
+
+
+def test_light_takes_its_time_to_the_ground(even: xr.Dataset) -> None:
+    """From 650 km, at 20 degrees of elevation or more."""
+    found = fleet(even)
+    overhead_s, lowest_s = 6.4e5 / 299_792_458.0, 1.52e6 / 299_792_458.0
+    assert overhead_s < found["ground_delay_s"] < found["max_ground_delay_s"] < lowest_s
+    assert float(even.ground_delay_s.max()) == pytest.approx(found["max_ground_delay_s"], rel=1e-6)
+
+
+def test_results_come_down_where_the_sky_is_clear(even: xr.Dataset) -> None:
+    """At less clear hours less comes down, at none nothing, and what is not sent waits: all of it counts."""
+    found = [fleet(even)]
+    for clear in (0.15, 0.0):
+        sky = (f"ground_network.sites.{name}.clear_sky_fraction={clear}" for name in fleet_sites())
+        found.append(fleet(run(*sky, "ground_network.weather_spell_s=1800")))
+    sent = [one["sent_bit"] / one["produced_bit"] for one in found]
+    assert sent[0] > 1.2 * sent[1] > sent[2] == 0.0
+    for one in found:
+        out = one["sent_bit"] + one["data_lost_bit"] + one["data_waited_bit"]
+        assert out == pytest.approx(one["produced_bit"], rel=1e-14)
 
 
 def test_series_of_the_fleet_are_sums_over_its_satellites(even: xr.Dataset) -> None:

@@ -86,6 +86,8 @@ def test_page_shows_work_waits_and_links(text: str) -> None:
         ("Lost", '40.0 Tbit</td><td class="number">10.0 %'),
         ("Of that used", "50.0 %"),
         ("A site in view", "8.0 % of the time"),
+        ("Light time to the ground, mean", "3.40 ms"),
+        ("Light time, at most", "4.90 ms"),
     ]
     for label, value in rows:
         assert f'<tr><td>{label}</td><td class="number">{value}</td></tr>' in body

@@ -1,9 +1,10 @@
 """Where the clocks stand at the start of a chunk, float64: phases, and what depends on the date."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from kernels import drag, orbit, radiation, solar_cycle, sunlight
 from twin.drag import activity_at, mean_force_n
@@ -28,6 +29,16 @@ class Anchor(NamedTuple):
 
 # Leaves of an anchor with the satellite axis; the others are the same for all.
 PER_SATELLITE = ("elements", "rates", "electron_fluence_per_m2_s", "exposure", "drag_n")
+
+
+def over_tiles(run: Callable[..., Any], anchor: Anchor, *leaves: Any) -> Any:
+    """Map over the leading axis of tiles, one after the other; a tile has its own part of the anchor."""
+
+    def one(tile: tuple[dict[str, Any], tuple[Any, ...]]) -> Any:
+        own, rest = tile
+        return run(anchor._replace(**own), *rest)
+
+    return lax.map(one, ({name: getattr(anchor, name) for name in PER_SATELLITE}, leaves))
 
 
 def anchor_at(each: Each, start_days: Array, time_s: Array, flown_s: Array | None = None) -> Anchor:

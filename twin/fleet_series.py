@@ -22,14 +22,14 @@ SUMS = {
     "fleet_backlog_flop": "backlog_flop",
     "fleet_downlink_bit_per_s": "downlink_bit_per_s",
     "fleet_data_backlog_bit": "data_backlog_bit",
+    "fleet_satellites_in_contact": "contact_fraction",
 }
 REQUESTED = "fleet_requests_per_s"
 
 
 def sums(columns: Columns) -> dict[str, np.ndarray]:
     """Series of the fleet, (time,), from frames of all satellites, (time, satellite)."""
-    found = {name: columns[of].sum(axis=-1, dtype=np.float64) for name, of in SUMS.items()}
-    return found | {"fleet_satellites_in_contact": (columns["ground_site"] >= 0.0).sum(axis=-1, dtype=np.float64)}
+    return {name: columns[of].sum(axis=-1, dtype=np.float64) for name, of in SUMS.items()}
 
 
 class FleetSeries:

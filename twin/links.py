@@ -20,14 +20,22 @@ PIECES = 4  # of a span, in each of which heights are straight lines
 
 
 class Contact(NamedTuple):
-    """How satellites reach the ground in an interval; leaves (tile,), `use` (tile, site)."""
+    """How satellites reach the ground in an interval; leaves (tile,)."""
 
-    bit_per_s: Array  # mean over the interval, and over the weather
+    bit_per_s: Array  # mean over the interval
     seen_fraction: Array  # of the interval in which a site is in view, or a mesh relays
-    clear_sites: Array  # mean number of sites in view under a clear sky
+    contact_fraction: Array  # of the interval in which a site receives it
     site: Array  # number of the site used most, -1 for none
-    delay_s: Array  # one way, mean over the bits; 0 without any
-    use: Array  # part of the interval in which each site is expected to receive
+    delay_s: Array  # light time one way, mean over the bits; 0 without any
+
+
+class Passes(NamedTuple):
+    """What each site would have of each satellite in an interval, had it telescopes for all, (tile, site)."""
+
+    seen_fraction: Array  # of the interval in which any site is in view, (tile,)
+    use: Array  # part of the interval in which the site receives
+    bit_per_s: Array  # mean over the interval
+    late_bit: Array  # rate times light time
 
 
 class _Instant(NamedTuple):
@@ -39,57 +47,50 @@ class _Instant(NamedTuple):
     delay_s: Array
 
 
-class _Tally(NamedTuple):
-    """Means over the interval, added up span by span."""
-
-    bit_per_s: Array
-    delay_s: Array  # times the rate
-    seen_fraction: Array
-    clear_sites: Array
-    use: Array  # (site, tile)
-
-
 def lands(structure: Structure, cohort: CohortStructure) -> bool:
     """Whether satellites of a cohort can reach the ground at all."""
     return _direct(structure, cohort) or cohort.model("link") == "mesh"
 
 
-def reached(
-    structure: Structure, cohort: CohortStructure, shared: Shared, anchor: Anchor, start_s: Scalar, length_s: Scalar
-) -> Contact | None:
-    """Contact of a tile in an interval; None where its cohort has no way down."""
-    return contact(structure, cohort, shared, anchor, start_s, length_s) if lands(structure, cohort) else None
-
-
-def contact(
+def passes(
     structure: Structure,
     cohort: CohortStructure,
     shared: Shared,
     anchor: Anchor,
+    clear: Array,
     start_s: Scalar,
     length_s: Scalar,
-) -> Contact:
-    """Contact of a tile from `start_s` after its anchor on, for `length_s`; for a cohort that `lands`.
+) -> Passes:
+    """Passes of a tile from `start_s` after its anchor on, for `length_s`.
 
-    Elementwise over satellites: how many others a site serves is not known here. A terminal talks to one site, the
-    fastest that is in view under a clear sky; each site's weather is independent of the others'.
+    A terminal talks to one site, the fastest that is in view under a clear sky; `clear`, (site,), has the probability
+    of that, 0 or 1 where the weather is known. Elementwise over satellites.
     """
     none = jnp.zeros_like(anchor.elements.mean_anomaly_rad)
-    tally = _Tally(none, none, none, none, jnp.zeros((len(structure.sites), *none.shape), none.dtype))
+    each = jnp.zeros((len(structure.sites), *none.shape), none.dtype)
+    found = Passes(none, each, each, each)
     if _direct(structure, cohort):
-        tally = _by_sites(structure, cohort, shared, anchor, start_s, length_s, tally)
-    use = jnp.moveaxis(tally.use, 0, -1)
-    site = jnp.where(jnp.any(use > 0.0, axis=-1), jnp.argmax(use, axis=-1), -1) if structure.sites else none - 1
+        found = _by_sites(structure, cohort, shared, anchor, clear.astype(none.dtype), start_s, length_s, found)
+    return Passes(found.seen_fraction, *(jnp.moveaxis(leaf, 0, -1) for leaf in found[1:]))
+
+
+def contact(cohort: CohortStructure, shared: Shared, found: Passes, served: Array) -> Contact:
+    """Contact of satellites of which each site, (site,), serves a part."""
+    part = jnp.expand_dims(served.astype(found.use.dtype), range(found.use.ndim - 1))
+    use, rates, late = (part * leaf for leaf in found[1:])
+    if use.shape[-1]:
+        site = jnp.where(jnp.any(use > 0.0, axis=-1), jnp.argmax(use, axis=-1), -1)
+    else:
+        site = jnp.full_like(found.seen_fraction, -1.0)
+    rate, late_bit, seen = jnp.sum(rates, axis=-1), jnp.sum(late, axis=-1), found.seen_fraction
     if cohort.model("link") == "mesh":
-        tally = _with_mesh(shared, tally)
-    return Contact(
-        bit_per_s=tally.bit_per_s,
-        seen_fraction=tally.seen_fraction,
-        clear_sites=tally.clear_sites,
-        site=site.astype(jnp.int32),
-        delay_s=sm.ratio(tally.delay_s, tally.bit_per_s, 1.0),
-        use=use,
-    )
+        profile = shared.profiles["link"]
+        carried: link.Link = registry.call(link.mesh, profile, registry.call(link.gateway_m, profile))
+        more = registry.call(link.terminals, profile).number * carried.bit_per_s
+        rate, late_bit = rate + more, late_bit + more * carried.delay_s
+        seen = 1.0 - (1.0 - seen) * (1.0 - profile["availability"])
+    delay_s = sm.ratio(late_bit, rate, 1.0)
+    return Contact(rate, seen, jnp.sum(use, axis=-1), site.astype(jnp.int32), delay_s)
 
 
 def _direct(structure: Structure, cohort: CohortStructure) -> bool:
@@ -101,28 +102,30 @@ def _by_sites(
     cohort: CohortStructure,
     shared: Shared,
     anchor: Anchor,
+    clear: Array,
     start_s: Scalar,
     length_s: Scalar,
-    nothing: _Tally,
-) -> _Tally:
-    """Means over an interval, from instants at most `LONGEST_SPAN_S` apart."""
+    nothing: Passes,
+) -> Passes:
+    """Means over an interval, sites before satellites, from instants at most `LONGEST_SPAN_S` apart."""
     count = ceil(structure.schedule.exchange_steps * structure.schedule.step_s / LONGEST_SPAN_S)
     sites = _sites(structure, shared)
     sender = registry.call(registry.models("downlink")[cohort.model("downlink")], shared.profiles["downlink"])
+    acquired_s = registry.call(ground_link.acquired_after_s, shared.profiles["downlink"])
 
     def at(number: Scalar) -> _Instant:
         time_s = start_s + length_s * (number / count)
-        return _instant(structure, shared, anchor, sites, sender, time_s)
+        return _instant(structure, shared, anchor, sites, sender, acquired_s, time_s)
 
-    def span(before: tuple[_Instant, _Tally], number: Array) -> tuple[tuple[_Instant, _Tally], None]:
-        begin, tally = before
+    def span(before: tuple[_Instant, Passes], number: Array) -> tuple[tuple[_Instant, Passes], None]:
+        begin, means = before
         end = at(number)
-        added = _over_span(begin, end, length_s / count, sites.clear_sky_fraction[:, None])
-        return (end, _Tally(*(a + b / count for a, b in zip(tally, added, strict=True)))), None
+        added = _over_span(begin, end, length_s / count, clear[:, None])
+        return (end, Passes(*(a + b / count for a, b in zip(means, added, strict=True)))), None
 
     numbers = jnp.arange(1, count + 1).astype(nothing.bit_per_s.dtype)
-    (_, tally), _ = lax.scan(span, (at(0.0), nothing), numbers)
-    return tally
+    (_, means), _ = lax.scan(span, (at(0.0), nothing), numbers)
+    return means
 
 
 def _sites(structure: Structure, shared: Shared) -> Sites:
@@ -132,17 +135,28 @@ def _sites(structure: Structure, shared: Shared) -> Sites:
 
 
 def _instant(
-    structure: Structure, shared: Shared, anchor: Anchor, sites: Sites, sender: Laser | Radio, time_s: Scalar
+    structure: Structure,
+    shared: Shared,
+    anchor: Anchor,
+    sites: Sites,
+    sender: Laser | Radio,
+    acquired_s: Array,
+    time_s: Scalar,
 ) -> _Instant:
-    """What the sites see at an instant; below its lowest elevation a rate is that of there."""
+    """What the sites see at an instant; below its lowest elevation a rate is that of there.
+
+    A link is there when the site has seen the satellite for as long as the two need to find each other: the height
+    that counts is the lower one of those now and so long ago.
+    """
     network = shared.profiles["ground_network"]
-    sight = ground_link.sight(sites, *_seen_from_earth(anchor, time_s))
+    sight, sooner = (ground_link.sight(sites, *_seen_from_earth(anchor, t)) for t in (time_s, time_s - acquired_s))
     lowest = registry.call(ground_link.lowest_sine, network)
     receive = registry.models("ground_network")[structure.ground_network_model]
-    raised = sight._replace(sin_elevation=jnp.maximum(sight.sin_elevation, lowest))
-    rate = registry.call(receive, network, sender, raised)
-    above, rising_per_s = sight.sin_elevation - lowest, sight.sin_elevation_rate_per_s
-    return _Instant(above, rising_per_s, rate, link.delay_s(sight.range_m))
+    at_least = ground_link.raised(sight, lowest)
+    rate = registry.call(receive, network, sender, at_least)
+    before = sooner.sin_elevation < sight.sin_elevation
+    sine, rising_per_s = (jnp.where(before, a, b) for a, b in zip(sooner[:2], sight[:2], strict=True))
+    return _Instant(sine - lowest, rising_per_s, rate, link.delay_s(at_least.range_m))
 
 
 def _seen_from_earth(anchor: Anchor, time_s: Scalar) -> tuple[Vector, Vector]:
@@ -178,7 +192,7 @@ def _seen(begin: _Instant, end: _Instant, span_s: Scalar) -> Array:
     return seen
 
 
-def _over_span(begin: _Instant, end: _Instant, span_s: Scalar, clear: Array) -> _Tally:
+def _over_span(begin: _Instant, end: _Instant, span_s: Scalar, clear: Array) -> Passes:
     """Means over the time between two instants.
 
     Where several sites begin or end to see a satellite in the same span, they do so independently of each other.
@@ -186,22 +200,4 @@ def _over_span(begin: _Instant, end: _Instant, span_s: Scalar, clear: Array) -> 
     seen = _seen(begin, end, span_s)
     rate, delay = (0.5 * (a + b) for a, b in ((begin.bit_per_s, end.bit_per_s), (begin.delay_s, end.delay_s)))
     use = ground_link.use_of_sites(rate, clear * seen)
-    return _Tally(
-        bit_per_s=jnp.sum(use * rate, axis=0),
-        delay_s=jnp.sum(use * rate * delay, axis=0),
-        seen_fraction=1.0 - jnp.prod(1.0 - seen, axis=0),
-        clear_sites=jnp.sum(clear * seen, axis=0),
-        use=use,
-    )
-
-
-def _with_mesh(shared: Shared, tally: _Tally) -> _Tally:
-    """What a mesh carries to its gateways at any time, beside what goes down directly."""
-    profile = shared.profiles["link"]
-    carried: link.Link = registry.call(link.mesh, profile, registry.call(link.gateway_m, profile))
-    rate = registry.call(link.terminals, profile).number * carried.bit_per_s
-    return tally._replace(
-        bit_per_s=tally.bit_per_s + rate,
-        delay_s=tally.delay_s + rate * carried.delay_s,
-        seen_fraction=jnp.ones_like(tally.seen_fraction),
-    )
+    return Passes(1.0 - jnp.prod(1.0 - seen, axis=0), use, use * rate, use * rate * delay)

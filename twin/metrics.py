@@ -8,6 +8,7 @@ from jax import Array
 
 from kernels import constants as const
 from kernels import failures
+from kernels import safe_math as sm
 from twin import rollout, variables
 from twin.ageing import condition
 from twin.placement import devices_of
@@ -44,6 +45,7 @@ ENERGIES = (
     "data_lost_bit",
     "data_waited_bit",
     "downlink_able_bit",
+    "late_bit_s",
     "work_lost_to_upsets_flop",
 )
 
@@ -78,6 +80,7 @@ def cohort_metrics(structure: Structure, cohort: CohortStructure, prepared: Coho
         "nominal_compute_rate_flops": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites,
         "sunlit_fraction": jnp.mean(totals["sunlit_s"]) / duration_s,
         "in_view_fraction": jnp.mean(totals["in_view_s"]) / duration_s,
+        "ground_delay_s": sm.ratio(metrics["late_bit_s"], metrics["sent_bit"], 1.0),
         "nominal_flop": prepared.shared.nominal_flops * prepared.budget.accelerators * cohort.satellites * duration_s,
         "throttled_fraction": jnp.mean(totals["throttled_s"]) / duration_s,
         "underserved_fraction": jnp.mean(totals["underserved_s"]) / duration_s,
@@ -239,6 +242,7 @@ def fleet_metrics(cohorts: Mapping[str, Metrics], duration_s: Array) -> Metrics:
             metrics[name] = jnp.sum(column * weights) / satellites
         else:
             metrics[name] = jnp.sum(column)
+    metrics["ground_delay_s"] = sm.ratio(metrics["late_bit_s"], metrics["sent_bit"], 1.0)
     metrics["specific_mass_kg_per_kw"] = specific_mass(metrics["mass_kg"], metrics["accelerator_energy_j"], duration_s)
     if "accelerator_years" in metrics:
         dead = dead_fraction(metrics["dead_accelerator_years"], metrics["accelerator_years"])

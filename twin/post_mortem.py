@@ -20,10 +20,12 @@ from twin import records, rollout
 from twin.ageing import Condition, condition
 from twin.anchor import PER_SATELLITE, Anchor
 from twin.chunks import Chunk, through
+from twin.contacts import contacts
 from twin.exchange import Inputs
 from twin.health import Place, wrong
+from twin.links import Contact
 from twin.model import Model
-from twin.placement import devices_of, shardings
+from twin.placement import devices_of, over_satellites, shardings
 from twin.prepare import Shared
 from twin.run_folder import FAILURE, write_atomically
 from twin.segments import Segment
@@ -38,6 +40,7 @@ STEP, BLOCK, NOWHERE = "step", "block", "nowhere"
 FLOAT = "%.9g"
 
 _anchored = jax.jit(rollout.anchored, static_argnums=(0, 1))
+_contacts = jax.jit(partial(contacts, fleet_sum=over_satellites), static_argnums=0)
 _inputs_of = jax.jit(rollout.inputs_of, static_argnums=(0, 1))
 _run_tile = jax.jit(rollout.run_tile, static_argnums=(0, 1, 3))
 _step = jax.jit(step, static_argnums=0)
@@ -50,6 +53,7 @@ class Read(NamedTuple):
     shared: Shared
     anchor: Anchor  # of the chunk
     inputs: Inputs  # of the exchange interval
+    there: Contact | None  # in it
     condition: Condition  # of the block
     slow: Slow  # at the start of the block, as is what waits
     work: Work
@@ -163,14 +167,18 @@ def _reads(
     for interval in intervals:
         fleet = _after(model, tiles, chunk, carry, interval)
         now = jax.tree.map(partial(jnp.asarray, dtype=jnp.float64), chunk.now)
-        place = now, model.environment.start_days, jnp.asarray(interval), chunk.demand_flops[interval]
+        interval_s = segment.length_s(structure.schedule.step_s)
+        when = model.environment, now.date_s, jnp.asarray(interval * interval_s), interval_s
+        everyones = _contacts(structure, tiles.shared, tiles.each, anchors, *when)
+        there = mine.of(everyones[name])
+        place = everyones, now, model.environment.start_days, jnp.asarray(interval), chunk.demand_flops[interval]
         given = mine.of(_inputs_of(structure, segment, tiles.shared, tiles.each, anchors, *place, fleet)[name])
         inputs = jax.tree.map(lambda leaf: leaf.astype(structure.precision), given)
         state, slow, work = mine.of((fleet.state[name], fleet.slow[name], fleet.work[name]))
         for block in range(segment.blocks):
             number = jnp.asarray((interval * segment.blocks + block) * segment.steps, dtype=jnp.int32)
             worn = _condition(structure, mine.cohort, tiles.shared[name], slow)
-            read = Read(tiles.shared[name], anchor, inputs, worn, slow, work, state, number, weight)
+            read = Read(tiles.shared[name], anchor, inputs, there, worn, slow, work, state, number, weight)
             yield read
             if block + 1 < segment.blocks:
                 state, slow, work, _ = _run_block(structure, mine.cohort, segment.steps, read)
@@ -229,6 +237,7 @@ def _run_block(
         read.number // steps,
         read.anchor,
         read.inputs,
+        read.there,
         read.state,
         read.slow,
         read.work,

@@ -41,6 +41,9 @@ def nested(leaves: Mapping[str, T]) -> dict[str, Any]:
 def built(kind: Any, plain: Any) -> Any:
     """An object of a type from dicts and lists: named tuples, data classes, tuples and dicts by their annotations."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if type(None) in arguments:
+        lacking = plain is None or (isinstance(plain, Mapping) and not plain)
+        return None if lacking else built(arguments[0], plain)
     if isinstance(kind, type) and (hasattr(kind, "_fields") or is_dataclass(kind)):
         return kind(**{name: built(own, plain.get(name, {})) for name, own in get_type_hints(kind).items()})
     if origin is tuple:

@@ -17,14 +17,15 @@ from jax import Array, lax
 from kernels.scheduler import Seen
 from twin import energy, servicing, variables
 from twin.ageing import Condition, condition, slow_rates
-from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air, sun_phase_rad
+from twin.anchor import PER_SATELLITE, Anchor, anchor_at, in_air, over_tiles, sun_phase_rad
 from twin.block_steps import block_steps
 from twin.carry import Carry, closed
+from twin.contacts import contacts
 from twin.day_ends import days_ended
 from twin.energy import Ledger
 from twin.exchange import Inputs, work_asked
 from twin.frames import Frames, in_order
-from twin.links import reached
+from twin.links import Contact
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import (
     FRAMES,
@@ -129,15 +130,18 @@ def run_chunk(
         before: tuple[Carry, dict[str, Ledger]], interval: tuple[Array, Array]
     ) -> tuple[tuple[Carry, dict[str, Ledger]], dict[str, Frames]]:
         (carry, opened), (number, demand) = before, interval
-        span_s = _span_s(segment.length_s(step_s), now, number)
-        given = (anchors, now, environment.start_days, number, demand)
+        interval_s = segment.length_s(step_s)
+        span_s = _span_s(interval_s, now, number)
+        place = anchors, environment, now.date_s, number * interval_s, interval_s
+        there = contacts(structure, shared, each, *place, fleet_sum)
+        given = (anchors, there, now, environment.start_days, number, demand)
         inputs = inputs_of(structure, segment, shared, each, *given, carry, fleet_sum)
         states, slow, work, totals, frames = {}, {}, {}, {}, {}
         for cohort in structure.cohorts:
             name = cohort.name
             run = partial(run_tile, structure, cohort, segment, step_s, shared[name], now.weight, number)
             before_tile = carry.state[name], carry.slow[name], carry.work[name], carry.totals[name]
-            after_tile = _over_tiles(run, anchors[name], inputs[name], *before_tile)
+            after_tile = over_tiles(run, anchors[name], inputs[name], there[name], *before_tile)
             states[name], slow[name], work[name], totals[name], frames[name] = after_tile
         after = carry._replace(state=states, slow=slow, work=work, totals=totals)
         return days_ended(structure, shared, each, environment.start_days, span_s, (after, opened), frames)
@@ -165,6 +169,7 @@ def inputs_of(
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
     anchors: Mapping[str, Anchor],
+    there: Mapping[str, Contact | None],
     now: Moment,
     start_days: Array,
     number: Array,
@@ -181,7 +186,7 @@ def inputs_of(
         start_s = number * segment.length_s(step_length_s(structure, now))
         told = {c.name: (carry.state[c.name], carry.work[c.name], able[c.name]) for c in structure.cohorts}
         return {
-            c.name: seen(structure, c, shared[c.name], anchors[c.name], *told[c.name], start_s, interval_s)
+            c.name: seen(c, shared[c.name], anchors[c.name], there[c.name], *told[c.name], start_s, interval_s)
             for c in structure.cohorts
         }
 
@@ -229,25 +234,6 @@ def anchored(
     return first._replace(**{name: getattr(tiles, name) for name in PER_SATELLITE})
 
 
-def _over_tiles(
-    run: Callable[[Anchor, Inputs, State, Slow, Work, Totals], Tile],
-    anchor: Anchor,
-    inputs: Inputs,
-    state: State,
-    slow: Slow,
-    work: Work,
-    totals: Totals,
-) -> Tile:
-    """Map over the leading axis of tiles, one after the other; a tile has its own part of the anchor."""
-
-    def one(tile: tuple[Any, ...]) -> Tile:
-        own, *rest = tile
-        return run(anchor._replace(**own), *rest)
-
-    own = {name: getattr(anchor, name) for name in PER_SATELLITE}
-    return lax.map(one, (own, inputs, state, slow, work, totals))
-
-
 def run_tile(
     structure: Structure,
     cohort: CohortStructure,
@@ -258,6 +244,7 @@ def run_tile(
     interval: Array,
     anchor: Anchor,
     inputs: Inputs,
+    there: Contact | None,
     state: State,
     slow: Slow,
     work: Work,
@@ -270,8 +257,6 @@ def run_tile(
     kind = jnp.dtype(structure.precision)
     own_step_s = kind.type(step_s) if isinstance(step_s, float) else step_s.astype(kind)
     asked = jax.tree.map(lambda leaf: leaf.astype(kind), inputs)
-    interval_s = segment.blocks * segment.steps * own_step_s
-    there = reached(structure, cohort, shared, anchor, interval.astype(kind) * interval_s, interval_s)
 
     def one_step(shared: Shared, own: tuple[Anchor, Inputs, Condition], carry: Stepped, number: Array) -> Stepped:
         anchor, inputs, now = own
@@ -296,6 +281,7 @@ def run_tile(
         done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
         work, rates = accounted(shared, inputs, there, work, done_flops, segment.steps * step_s)
         sums |= {name: segment.steps * rate for name, rate in rates.items()}
+        extremes = extremes_with(extremes, rates)
         length_s = weight * step_s
         totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}

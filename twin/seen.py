@@ -1,24 +1,24 @@
 """What a scheduler sees of the satellites at the start of an exchange interval."""
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from kernels import orbit, registry, sunlight
 from kernels.scheduler import Seen
-from twin.anchor import PER_SATELLITE, Anchor
-from twin.links import contact, lands
+from twin.anchor import Anchor
+from twin.links import Contact
 from twin.prepare import Shared
 from twin.state import State, Work
-from twin.structure import CohortStructure, Structure
+from twin.structure import CohortStructure
 
 LOOK_S = 60.0  # light is looked at as often as that: a parabola in time follows the Sun over the limb for so long
 
 
 def seen(
-    structure: Structure,
     cohort: CohortStructure,
     shared: Shared,
     anchor: Anchor,
+    there: Contact | None,
     state: State,
     work: Work,
     able_flops: Array,
@@ -33,7 +33,7 @@ def seen(
         state_of_charge=state.state_of_charge,
         die_margin_k=shared.profiles["accelerator"]["max_temperature_k"] - hottest_k,
         waits_s=jnp.maximum(work.backlog_flop, 0.0) / jnp.maximum(able_flops, 1.0),
-        in_view_fraction=in_view_fraction(structure, cohort, shared, anchor, start_s, length_s),
+        in_view_fraction=jnp.zeros_like(hottest_k) if there is None else there.seen_fraction,
     )
 
 
@@ -50,23 +50,3 @@ def sunlit_fraction(shared: Shared, anchor: Anchor, start_s: Array, length_s: fl
         sun = sunlight.sun(anchor.sun, middle_s)
         total += registry.call(sunlight.lit, shared.profiles["environment"], *track, sun, each_s).fraction
     return total / looks
-
-
-def in_view_fraction(
-    structure: Structure, cohort: CohortStructure, shared: Shared, anchor: Anchor, start_s: Array, length_s: float
-) -> Array:
-    """Part of an interval in which a site on the ground is in view, or a mesh relays; tile by tile, as memory wants.
-
-    What a scheduler does not read of it is not computed.
-    """
-    own = {name: getattr(anchor, name) for name in PER_SATELLITE}
-    like = anchor.elements.node_rad
-    if not lands(structure, cohort):
-        return jnp.zeros_like(like)
-    kind = like.dtype
-    begin, length = start_s.astype(kind), jnp.asarray(length_s, kind)
-
-    def of_tile(tile: dict[str, Array]) -> Array:
-        return contact(structure, cohort, shared, anchor._replace(**tile), begin, length).seen_fraction
-
-    return lax.map(of_tile, own)

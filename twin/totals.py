@@ -40,6 +40,7 @@ def aged(slow: Slow, sums: Mapping[str, Array], steady: Mapping[str, Array], ste
 
 
 def extremes_with(extremes: dict[str, Array], out: dict[str, Array]) -> dict[str, Array]:
-    """Extremes with those of a step's outputs."""
+    """Extremes with those among the outputs of a step or a block."""
     pick = {"max": jnp.maximum, "min": jnp.minimum}
-    return {t.name: pick[t.kind](extremes[t.name], out[t.of]) for t in variables.TOTALS if t.kind != "sum"}
+    told = [t for t in variables.TOTALS if t.kind != "sum" and t.of in out]
+    return extremes | {t.name: pick[t.kind](extremes[t.name], out[t.of].astype(extremes[t.name].dtype)) for t in told}

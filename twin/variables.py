@@ -98,6 +98,8 @@ TELEMETRY = (
     Variable("backlog_flop", "flop", "end", "Work assigned and waiting", -inf, inf),
     Variable("downlink_bit_per_s", "bit/s", "mean", "Results sent down", 0.0, 1e18),
     Variable("data_backlog_bit", "bit", "end", "Results that wait for a way down", 0.0, inf),
+    Variable("contact_fraction", "1", "mean", "Part of the time in which a site on the ground receives it", 0.0, 1.001),
+    Variable("ground_delay_s", "s", "mean", "Light time to the ground, 0 without contact", 0.0, 10.0),
     Variable("ground_site", "1", "end", "Number of the site on the ground that is used most, -1 for none", -1.0, 1e4),
 )
 
@@ -109,7 +111,7 @@ FLEET = (
     Variable("fleet_backlog_flop", "flop", "end", "Work of the fleet that waits"),
     Variable("fleet_downlink_bit_per_s", "bit/s", "mean", "Results that the fleet sends down"),
     Variable("fleet_data_backlog_bit", "bit", "end", "Results of the fleet that wait for a way down"),
-    Variable("fleet_satellites_in_contact", "1", "end", "Satellites that a site on the ground receives"),
+    Variable("fleet_satellites_in_contact", "1", "mean", "Satellites that sites on the ground receive at a time"),
 )
 # Where requests arrive.
 REQUESTS = (
@@ -165,6 +167,8 @@ TOTALS = (
     Total("data_lost_bit", "bit", "sum", "data_lost_bit_per_s", "Results lost: no room on board"),
     Total("data_waited_bit", "bit", "sum", "data_waited_bit_per_s", "Growth of the results that wait"),
     Total("downlink_able_bit", "bit", "sum", "downlink_able_bit_per_s", "Results that links could have carried"),
+    Total("late_bit_s", "bit s", "sum", "late_bit", "Results sent down, times their light time to the ground"),
+    Total("max_ground_delay_s", "s", "max", "ground_delay_s", "Longest light time to the ground of an interval"),
     Total("in_view_s", "s", "sum", "in_view", "Time in which a site is in view, or a mesh relays"),
     Total("work_lost_to_upsets_flop", "flop", "sum", "lost_flops", "Work computed in vain or not done for upsets"),
     Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
@@ -220,6 +224,9 @@ RESULTS = (
     "data_waited_bit_per_s",
     "downlink_able_bit_per_s",
     "in_view",
+    "contact_fraction",
+    "ground_delay_s",
+    "late_bit",
 )
 # They follow from the sums of a block: `outputs.of_block`, `work.accounted`.
 DERIVED = ("lost_flops", "able_flops", "assigned_flops", "dropped_flops", "waited_flops", *RESULTS)

@@ -67,5 +67,8 @@ def sent_down(
         "data_waited_bit_per_s": (waits_bit - work.data_backlog_bit) / length_s,
         "downlink_able_bit_per_s": able_bit / length_s,
         "in_view": there.seen_fraction.astype(jnp.float64),
+        "contact_fraction": there.contact_fraction.astype(jnp.float64),
+        "ground_delay_s": there.delay_s.astype(jnp.float64),
+        "late_bit": sent_bit / length_s * there.delay_s,
     }
     return work._replace(data_backlog_bit=waits_bit), rates

@@ -57,6 +57,7 @@ _OTHERS = {
     "nominal_compute_rate_flops": ("flop/s", "Work rate of all accelerators at full load"),
     "sunlit_fraction": ("1", "Part of the time in sunlight"),
     "in_view_fraction": ("1", "Part of the time in which a site on the ground is in view, or a mesh relays"),
+    "ground_delay_s": ("s", "Light time of the results that are sent, from a satellite to the ground, mean"),
     "throttled_fraction": ("1", "Part of the time in which a temperature limits the clock"),
     "underserved_fraction": ("1", "Part of the time in which less than 95 % of the work was done"),
     "power_limited_fraction": ("1", "Part of the time in which the bus limits the accelerators"),

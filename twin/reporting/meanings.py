@@ -26,6 +26,8 @@ MEANINGS = {total.name: total.meaning for total in TOTALS} | {
     "sunlit_fraction": "Share of the time in sunlight",
     "throttled_fraction": "Share of the time in which heat limits the clock",
     "in_view_fraction": "Share of the time in which a site on the ground is in view or a mesh relays, mean of all",
+    "ground_delay_s": "Light time of the results that are sent, from a satellite to the ground, mean",
+    "late_bit_s": "Results sent down, times their light time to the ground",
     "nominal_flop": "What all accelerators do at their power cap over the duration of the run",
     "underserved_fraction": "Share of the time in which less than 95 % of the assigned work was done",
     "power_limited_fraction": "Share of the time in which the bus limits the accelerators",

@@ -28,8 +28,8 @@ FALL_NOTE = (
     "several times before it is done; what is not asked includes what waits for sunlight by choice."
 )
 LINKS_NOTE = (
-    "Results on their way to the ground. What the links carry is a mean over the interval that ends at the point; what "
-    "waits on board, and the satellites that a site receives, are of its end."
+    "Results on their way to the ground. What the links carry, and how many satellites the sites receive at a time, "
+    "are means over the interval that ends at the point; what waits on board is its value there."
 )
 
 
@@ -149,5 +149,12 @@ def _results(fleet: Mapping[str, Any]) -> str:
         ["The links could have carried", human.quantity("_bit", able_bit)],
         ["Of that used", _part(fleet["sent_bit"], able_bit)],
         ["A site in view", f"{view} of the time"],
+        *_light_time(fleet),
     ]
     return _shares("Results", "produced_bit", parts, fleet) + page.table(["Links to the ground", ""], rows)
+
+
+def _light_time(fleet: Mapping[str, Any]) -> list[list[str]]:
+    """How long results travel; nothing where the summary does not tell."""
+    told = {"Light time to the ground, mean": "ground_delay_s", "Light time, at most": "max_ground_delay_s"}
+    return [[label, human.duration(fleet[key])] for label, key in told.items() if fleet.get(key)]
