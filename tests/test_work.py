@@ -127,6 +127,23 @@ def test_requests_wait_only_where_the_fleet_is_full() -> None:
     assert bool((late.diff("wait_s") <= 1e-7).all())
 
 
+OFF = ["operations.payload_off_after_s=0", "operations.payload_off_for_s=10800"]
+
+
+def test_a_payload_that_is_off_keeps_what_waits() -> None:
+    """Requests that wait forever do so in safe mode too."""
+    found = fleet(run("time.duration_s=10800", *OFF))
+    assert found["delivered_flop"] == found["dropped_flop"] == 0.0 < found["assigned_flop"]
+    assert found["backlog_flop"] == pytest.approx(found["assigned_flop"], rel=1e-12)
+
+
+def test_a_queue_of_a_payload_that_is_off_is_as_long_as_patience() -> None:
+    """In seconds of the work that it does when it is on."""
+    found = fleet(run("+workload.patience_s=120", "time.duration_s=10800", "time.save_every_s=300", *OFF))
+    assert found["backlog_flop"] == pytest.approx(120.0 * found["nominal_compute_rate_flops"], rel=1e-6)
+    assert found["dropped_flop"] == pytest.approx(found["assigned_flop"] - found["backlog_flop"], rel=1e-12)
+
+
 def test_a_store_that_is_full_loses_results() -> None:
     found = fleet(run("+workload.data_store_bit=1e9", "time.duration_s=10800"))
     assert found["data_lost_bit"] > 0.0 and found["data_waited_bit"] <= 16e9 * (1.0 + 1e-12)

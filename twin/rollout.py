@@ -294,9 +294,9 @@ def run_tile(
         state, sums, extremes = stepped(shared, (anchor, asked, now), (state, sums, extremes), first, segment.steps)
         sums |= of_block(shared, sums, segment.steps)
         done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
-        work, rates = accounted(shared, inputs, there, work, done_flops, segment.steps * step_s)
+        alive, length_s = slow.accelerators_alive, weight * step_s
+        work, rates = accounted(shared, inputs, there, work, alive, done_flops, segment.steps * step_s)
         sums |= {name: segment.steps * rate for name, rate in rates.items()}
-        length_s = weight * step_s
         totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)

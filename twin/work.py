@@ -16,13 +16,19 @@ from twin.variables import RESULTS
 
 
 def accounted(
-    shared: Shared, inputs: Inputs, there: Contact | None, work: Work, done_flops: Array, length_s: Scalar
+    shared: Shared,
+    inputs: Inputs,
+    there: Contact | None,
+    work: Work,
+    alive: Array,
+    done_flops: Array,
+    length_s: Scalar,
 ) -> tuple[Work, dict[str, Array]]:
     """What waits after a block of `length_s` in which `done_flops` were done on average, and the accounts' mean rates.
 
-    Where results have no way down, none are counted.
+    `alive` is how many accelerators work. Where results have no way down, none are counted.
     """
-    work, rates = after_block(shared, inputs, work, done_flops, length_s)
+    work, rates = after_block(shared, inputs, work, alive, done_flops, length_s)
     if there is None:
         return work, rates | dict.fromkeys(RESULTS, jnp.zeros_like(done_flops))
     work, results = sent_down(shared, there, work, done_flops, length_s)
@@ -30,15 +36,16 @@ def accounted(
 
 
 def after_block(
-    shared: Shared, inputs: Inputs, work: Work, done_flops: Array, length_s: Scalar
+    shared: Shared, inputs: Inputs, work: Work, alive: Array, done_flops: Array, length_s: Scalar
 ) -> tuple[Work, dict[str, Array]]:
     """What waits after a block of `length_s` in which `done_flops` were done on average, and the account's mean rates.
 
     Assigned = done + dropped + waited, what has joined those that wait. [flop/s]
     """
     arrived_flop, done_flop = inputs.assigned_flops * length_s, done_flops * length_s
-    longest_flop = inputs.able_flops * shared.queue.patience_s
-    queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, shared.queue, longest_flop)
+    rules = shared.waiting_rules
+    longest_flop = workload.longest_flop(rules, shared.nominal_flops * alive)
+    queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, rules, longest_flop)
     rates = {
         "able_flops": inputs.able_flops,
         "assigned_flops": inputs.assigned_flops,
