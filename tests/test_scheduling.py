@@ -29,10 +29,11 @@ def given_out(demand, weights, able):
 
 
 part = st.floats(0.0, 1.0)
+some_or_none = st.one_of(st.just(0.0), st.floats(0.0, 1.0, allow_subnormal=False))
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.tuples(part, st.floats(0.01, 1.0)), min_size=8, max_size=8), part)
+@given(st.lists(st.tuples(some_or_none, st.floats(0.01, 1.0)), min_size=8, max_size=8), part)
 def test_all_work_is_given_out_and_none_gets_more_than_it_can_do(rows, load):
     weights, able = np.array(rows).T
     able = np.round(able * 1e15 / UNIT) * UNIT
@@ -40,13 +41,23 @@ def test_all_work_is_given_out_and_none_gets_more_than_it_can_do(rows, load):
     found = given_out(demand, weights, able)
     assert found.sum() == pytest.approx(demand, rel=1e-12)
     assert np.all(found <= able * (1.0 + 1e-9))
-    level = np.clip(np.ceil(weights * LEVELS), 1, LEVELS)
-    share = found / able
+    level, share = np.ceil(weights * LEVELS), found / able
+    if np.any(share[level == 0.0] > 0.0):
+        assert np.all(share[level > 0.0] >= 1.0 - 1e-9)
+        np.testing.assert_allclose(share[level == 0.0], share[level == 0.0][0], rtol=1e-9)
+    level, share = level[level > 0.0], share[level > 0.0]
     filled = share >= 1.0 - 1e-9
     if not filled.all():
         common = share[~filled] / level[~filled]
         np.testing.assert_allclose(common, common[0], rtol=1e-9)  # in proportion to the weight
         assert np.all(level[filled] * common[0] >= 1.0 - 1e-9)  # who is full would have had more
+
+
+@pytest.mark.parametrize(("load", "shares"), [(0.5, [1.0, 0.0]), (0.75, [1.0, 0.5]), (1.2, [1.2, 1.2])])
+def test_weight_0_is_for_what_the_others_have_no_room_for(load, shares):
+    able = np.array([1e15, 1e15])
+    np.testing.assert_allclose(given_out(load * able.sum(), [1.0, 0.0], able), shares * able, rtol=1e-12)
+    np.testing.assert_allclose(given_out(load * able.sum(), [0.0, 0.0], able), load * able, rtol=1e-12)
 
 
 def test_more_than_the_fleet_can_do_is_given_by_what_each_can_do():
@@ -131,7 +142,7 @@ def test_work_goes_to_satellites_in_view():
     ground = ["ground_network=optical_ten_sites", "scheduler=link_aware", "workload.load_fraction=0.1"]
     assigned, in_view = by_interval(*built(*ground))
     assert in_view.max() > 0.9 and 0.1 < np.mean(in_view > 0.0) < 0.6
-    weight = 1.0 + np.asarray(levels(jnp.float32(0.2) + jnp.float32(0.8) * in_view))
+    weight = np.asarray(levels(jnp.float32(0.2) + jnp.float32(0.8) * in_view))
     part = assigned / assigned.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(part, weight / weight.sum(axis=1, keepdims=True), rtol=1e-9)
 
