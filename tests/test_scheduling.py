@@ -28,12 +28,11 @@ def given_out(demand, weights, able):
     return np.asarray(pour(jnp.asarray(demand), *cohorts)["a"])[0]
 
 
-part = st.floats(0.0, 1.0)
-some_or_none = st.one_of(st.just(0.0), st.floats(0.0, 1.0, allow_subnormal=False))
+part = st.one_of(st.just(0.0), st.floats(1e-9, 1.0))  # numbers below the normal ones are zero to XLA
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.tuples(some_or_none, st.floats(0.01, 1.0)), min_size=8, max_size=8), part)
+@given(st.lists(st.tuples(part, st.floats(0.01, 1.0)), min_size=8, max_size=8), part)
 def test_all_work_is_given_out_and_none_gets_more_than_it_can_do(rows, load):
     weights, able = np.array(rows).T
     able = np.round(able * 1e15 / UNIT) * UNIT
