@@ -1,5 +1,7 @@
 """Work poured over a fleet: by weight, up to what each is able to do, the same in any order; and schedulers."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from kernels import registry
 from kernels.quantity import Fraction
 from kernels.scheduler import Seen
 from twin import rollout
-from twin.placement import over_satellites
+from twin.placement import TILES, WHOLE, on_all, over_satellites, sum_over_devices
 from twin.prepare import prepare
 from twin.scheduling import LEVELS, UNITS, levels, poured
 from twin.seen import in_view_fraction
@@ -176,3 +178,34 @@ def test_work_given_out_is_the_same_on_two_devices():
     )
     assert float((one.assigned_flops.max("satellite") / one.assigned_flops.min("satellite")).max()) > 1.5
     np.testing.assert_array_equal(two.assigned_flops, one.assigned_flops)
+
+
+def assigned_at_once(model, shared, each, carry, fleet_sum=over_satellites):
+    """What every satellite is given in the first interval by a scheduler that looks at nothing, (tiles, tile)."""
+    structure, environment = model.structure, model.environment
+    (segment,) = segments(structure.schedule.steps, structure.schedule.save_steps, structure.schedule.exchange_steps)
+    now = jax.tree.map(jnp.asarray, moment(structure.schedule, 1.0, 0))
+    told = {}, now, environment.start_days, jnp.asarray(0), environment.traced_flops[0], carry
+    (inputs,) = rollout.inputs_of(structure, segment, shared, each, *told, fleet_sum).values()
+    return inputs.assigned_flops
+
+
+@pytest.mark.parametrize("satellites", [40, 100])
+def test_work_that_follows_the_size_of_the_fleet_is_the_same_on_two_devices(satellites):
+    """Bit by bit in float64: the nominal work of a fleet is no sum that depends on its order."""
+    choice = ["workload=steady", "precision=float64", f"distributed.tile={satellites // 2}"]
+    model, tiles, _ = built(*choice, f"constellation.satellites={satellites}")
+    alone = jax.jit(partial(assigned_at_once, model))(*tiles)
+    shared_out = partial(assigned_at_once, model, fleet_sum=sum_over_devices)
+    both = jax.jit(on_all(shared_out, tuple(jax.devices()[:2]), (WHOLE, TILES, TILES), TILES))(*tiles)
+    assert alone.dtype == jnp.float64
+    np.testing.assert_array_equal(both, alone)
+
+
+@pytest.mark.parametrize("alive", [0.0, 1e-9, 1e-3, 96.0])
+def test_all_of_the_demand_is_assigned_however_little_the_fleet_can_do(alive):
+    """Also where what each is able to do is less than the unit in which work is counted."""
+    model, (shared, each, carry), name = built("scheduler=even")
+    slow = carry.slow[name]._replace(accelerators_alive=jnp.full_like(each[name].present, alive))
+    assigned = assigned_at_once(model, shared, each, carry._replace(slow={name: slow}))
+    assert float(assigned.sum()) == pytest.approx(float(model.environment.traced_flops[0]), rel=1e-12)

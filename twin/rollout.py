@@ -22,7 +22,7 @@ from twin.block_steps import block_steps
 from twin.carry import Carry, closed
 from twin.day_ends import days_ended
 from twin.energy import Ledger
-from twin.exchange import Inputs, work_asked
+from twin.exchange import Inputs, Interval, work_asked
 from twin.frames import Frames, in_order
 from twin.links import reached
 from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
@@ -190,20 +190,14 @@ def inputs_of(
     middle_s = (number + 0.5) * interval_s
     middle = start_days, now.date_s + middle_s, now.flown_s + middle_s
     placed = structure.cohorts if structure.workload_model == "orbit_schedule" else ()
-    return work_asked(
-        structure,
-        shared,
-        each,
-        carry.work,
-        carry.slow,
-        demand_flops,
-        now.date_s + number * interval_s,
-        interval_s,
-        fleet_sum,
-        {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
-        {c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
-        look,
+    interval = Interval(
+        start_s=now.date_s + number * interval_s,
+        length_s=interval_s,
+        traced_flops=demand_flops,
+        in_service={name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
+        phases={c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
     )
+    return work_asked(structure, shared, each, carry, interval, look, fleet_sum)
 
 
 def anchored(
