@@ -25,7 +25,7 @@ from twin.energy import Ledger
 from twin.exchange import Inputs, Interval, work_asked
 from twin.frames import Frames, in_order
 from twin.links import reached
-from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
+from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import (
     FRAMES,
     TILES,
@@ -286,10 +286,9 @@ def run_tile(
         now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
         state, sums, extremes = stepped(shared, (anchor, asked, now), (state, sums, extremes), first, segment.steps)
-        sums |= of_block(shared, sums, segment.steps)
-        done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
+        used = {name: sums[name].astype(jnp.float64) / segment.steps for name in variables.USED}
         alive, length_s = slow.accelerators_alive, weight * step_s
-        work, rates = accounted(shared, inputs, there, work, alive, done_flops, segment.steps * step_s)
+        work, rates = accounted(shared, inputs, there, work, alive, used, segment.steps * step_s)
         sums |= {name: segment.steps * rate for name, rate in rates.items()}
         totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}

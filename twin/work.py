@@ -1,7 +1,10 @@
-"""The account of a satellite's work and of its results, float64: nothing is lost or invented.
+"""The accounts of a satellite's work, its ability and its results, float64: nothing is lost or invented.
 
-Work that arrives is done, waits, or is given up; the results of what is done are sent down, wait, or are lost.
+Work that arrives is done, waits, or is given up. What accelerators are able to do is used, lost, or not asked for. The
+results of what is done are sent down, wait, or are lost.
 """
+
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 from jax import Array
@@ -21,14 +24,17 @@ def accounted(
     there: Contact | None,
     work: Work,
     alive: Array,
-    done_flops: Array,
+    used: Mapping[str, Array],
     length_s: Scalar,
 ) -> tuple[Work, dict[str, Array]]:
-    """What waits after a block of `length_s` in which `done_flops` were done on average, and the accounts' mean rates.
+    """What waits after a block of `length_s`, and the accounts' mean rates.
 
-    `alive` is how many accelerators work. Where results have no way down, none are counted.
+    `alive` is how many accelerators work, `used` the mean rates that steps tell (`variables.USED`). Where results have
+    no way down, none are counted.
     """
+    done_flops = used["compute_rate_flops"]
     work, rates = after_block(shared, inputs, work, alive, done_flops, length_s)
+    rates |= unused(inputs.able_flops, used)
     if there is None:
         return work, rates | dict.fromkeys(RESULTS, jnp.zeros_like(done_flops))
     work, results = sent_down(shared, there, work, done_flops, length_s)
@@ -53,6 +59,15 @@ def after_block(
         "waited_flops": (queue.backlog_flop - work.backlog_flop) / length_s,
     }
     return work._replace(backlog_flop=queue.backlog_flop), rates
+
+
+def unused(able_flops: Array, used: Mapping[str, Array]) -> dict[str, Array]:
+    """What accelerators are able to do and nothing asks for, or what they do beyond that, mean rates. [flop/s]
+
+    Able + surplus = unasked + `used`: delivered, and lost to heat, lack of power and upsets.
+    """
+    rest = able_flops - sum(used.values(), jnp.zeros(()))
+    return {"unasked_flops": jnp.maximum(rest, 0.0), "surplus_flops": jnp.maximum(-rest, 0.0)}
 
 
 def sent_down(
