@@ -105,7 +105,8 @@ def _held_back(inputs: Inputs, flux: Fluxes, alive: Array) -> Lost:
     heat_w = alive * (chips.dynamic_w + chips.host_dynamic_w) * heated
     power_w = jnp.maximum(flux.shed_w, 0.0)
     share = sm.ratio(short, heat_w + power_w, 1e-3)
-    return Lost(share * heat_w, share * power_w, share * jnp.clip(flux.shed_dark_w, 0.0, power_w))
+    dark_w = jnp.minimum(jnp.maximum(flux.shed_dark_w, 0.0), power_w)
+    return Lost(share * heat_w, share * power_w, share * dark_w)
 
 
 def telemetry_of_slow(slow: Slow, condition: Condition) -> Outputs:
