@@ -180,14 +180,14 @@ def test_work_given_out_is_the_same_on_two_devices():
     np.testing.assert_array_equal(two.assigned_flops, one.assigned_flops)
 
 
-def assigned_at_once(model, shared, each, carry, fleet_sum=over_satellites):
+def given_at_once(model, shared, each, carry, fleet_sum=over_satellites):
     """What every satellite is given in the first interval by a scheduler that looks at nothing, (tiles, tile)."""
     structure, environment = model.structure, model.environment
     (segment,) = segments(structure.schedule.steps, structure.schedule.save_steps, structure.schedule.exchange_steps)
     now = jax.tree.map(jnp.asarray, moment(structure.schedule, 1.0, 0))
     told = {}, now, environment.start_days, jnp.asarray(0), environment.traced_flops[0], carry
     (inputs,) = rollout.inputs_of(structure, segment, shared, each, *told, fleet_sum).values()
-    return inputs.assigned_flops
+    return inputs
 
 
 @pytest.mark.parametrize("satellites", [40, 100])
@@ -195,11 +195,11 @@ def test_work_that_follows_the_size_of_the_fleet_is_the_same_on_two_devices(sate
     """Bit by bit in float64: the nominal work of a fleet is no sum that depends on its order."""
     choice = ["workload=steady", "precision=float64", f"distributed.tile={satellites // 2}"]
     model, tiles, _ = built(*choice, f"constellation.satellites={satellites}")
-    alone = jax.jit(partial(assigned_at_once, model))(*tiles)
-    shared_out = partial(assigned_at_once, model, fleet_sum=sum_over_devices)
+    alone = jax.jit(partial(given_at_once, model))(*tiles)
+    shared_out = partial(given_at_once, model, fleet_sum=sum_over_devices)
     both = jax.jit(on_all(shared_out, tuple(jax.devices()[:2]), (WHOLE, TILES, TILES), TILES))(*tiles)
-    assert alone.dtype == jnp.float64
-    np.testing.assert_array_equal(both, alone)
+    assert alone.assigned_flops.dtype == jnp.float64
+    np.testing.assert_array_equal(both.assigned_flops, alone.assigned_flops)
 
 
 @pytest.mark.parametrize("alive", [0.0, 1e-9, 1e-3, 96.0])
@@ -207,5 +207,14 @@ def test_all_of_the_demand_is_assigned_however_little_the_fleet_can_do(alive):
     """Also where what each is able to do is less than the unit in which work is counted."""
     model, (shared, each, carry), name = built("scheduler=even")
     slow = carry.slow[name]._replace(accelerators_alive=jnp.full_like(each[name].present, alive))
-    assigned = assigned_at_once(model, shared, each, carry._replace(slow={name: slow}))
+    assigned = given_at_once(model, shared, each, carry._replace(slow={name: slow})).assigned_flops
     assert float(assigned.sum()) == pytest.approx(float(model.environment.traced_flops[0]), rel=1e-12)
+
+
+def test_work_that_is_owed_for_rounding_is_never_asked_for():
+    """Where nothing is assigned, a satellite that has done a little too much is asked for nothing, not for less."""
+    model, (shared, each, carry), name = built("scheduler=even")
+    quiet = model._replace(environment=model.environment._replace(traced_flops=0.0 * model.environment.traced_flops))
+    work = carry.work[name]._replace(backlog_flop=jnp.full_like(each[name].present, -1e9))
+    inputs = given_at_once(quiet, shared, each, carry._replace(work={name: work}))
+    assert float(jnp.abs(inputs.asked_flops).max()) == float(jnp.abs(inputs.assigned_flops).max()) == 0.0

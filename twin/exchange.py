@@ -67,10 +67,8 @@ def work_asked(
     waiting = {name: carry.work[name].backlog_flop / interval.length_s * serve[name] for name in each}
     if structure.workload_model == "batch":
         asked, waiting = _in_sunlight(profiles["workload"], look(able), asked, waiting)
-    return {
-        name: Inputs(asked[name] + waiting[name], assigned[name], on * jnp.ones_like(able[name]), able[name])
-        for name in each
-    }
+    there = {name: jnp.maximum(asked[name] + waiting[name], 0.0) for name in each}  # rounding may be owed
+    return {name: Inputs(there[name], assigned[name], on * jnp.ones_like(able[name]), able[name]) for name in each}
 
 
 def _new_flops(shared: Shared) -> Array:
