@@ -48,6 +48,7 @@ class Operation(NamedTuple):
     host_dynamic_w: Array
     asked_drive: Array  # what the work asks for, of those awake, as the next three
     cap_drive: Array  # what the power cap allows
+    rated_drive: Array  # the same of a die at the temperature for which leakage is stated
     heat_drive: Array  # what the temperature limits of die and memory allow
     request: Array  # work asked, as a fraction of the peak
     peak_flops: Array  # of those awake
@@ -183,6 +184,7 @@ def clock_scaled(
         host_dynamic_w=awake * host_dynamic_power_w * work.power_intensity,
         asked_drive=asked_drive,
         cap_drive=cap_drive,
+        rated_drive=jnp.maximum(power_cap_w - idle_power_w - leakage_power_w, 0.0) / dynamic,
         heat_drive=jnp.maximum(heat_w - active, 0.0) / dynamic,
         request=served,
         peak_flops=awake * (peak_flops * work.work_efficiency),

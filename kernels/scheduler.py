@@ -1,7 +1,8 @@
 """Schedulers: how much of the fleet's work each satellite is to get, from what is seen of it. One function each.
 
 A scheduler gives every satellite a weight from 0 to 1 for each operation per second that it is able to do. Work is
-in proportion to the weights until those of the largest are full; then more goes to the others.
+in proportion to the weights until those of the largest are full; then more goes to the others. Satellites of weight 0
+get what is left when all others are full.
 """
 
 from typing import NamedTuple
@@ -54,7 +55,7 @@ def thermal_aware(seen: Seen, *, cool_margin_k: TemperatureWidth) -> Array:
 
 @model("scheduler")
 def deadline_aware(seen: Seen, *, deadline_s: TimeConstant) -> Array:
-    """Work goes where least waits: none to a satellite whose queue takes as long as the deadline."""
+    """Work goes where least waits: last of all where the queue takes as long as the deadline."""
     return jnp.clip(1.0 - seen.waits_s / deadline_s, 0.0, 1.0)
 
 

@@ -85,7 +85,7 @@ def character(
     return Character(*(jnp.asarray(value) for value in values))
 
 
-class Rules(NamedTuple):
+class WaitingRules(NamedTuple):
     """How work waits."""
 
     carry_over: Array
@@ -93,9 +93,14 @@ class Rules(NamedTuple):
 
 
 @part("workload")
-def queue(*, carry_over: Fraction, patience_s: Duration = FOREVER_S) -> Rules:
-    """Part of the unfinished work that waits; the rest is lost, and what would wait longer than `patience_s`."""
-    return Rules(jnp.asarray(carry_over), jnp.asarray(patience_s))
+def waiting_rules(*, carry_over: Fraction, patience_s: Duration = FOREVER_S) -> WaitingRules:
+    """Part of the unfinished work that waits; the rest is lost, and what is more than `patience_s` of full work."""
+    return WaitingRules(jnp.asarray(carry_over), jnp.asarray(patience_s))
+
+
+def longest_flop(rules: WaitingRules, full_flops: Array) -> Array:
+    """The longest queue: what is done in the time of patience at full ability, on or off; none is too long forever."""
+    return jnp.where(rules.patience_s >= FOREVER_S, jnp.inf, full_flops * rules.patience_s)
 
 
 @part("workload")
@@ -104,14 +109,16 @@ def store(*, data_store_bit: Bits = UNBOUNDED_BIT) -> Array:
     return jnp.asarray(data_store_bit)
 
 
-class Queue(NamedTuple):
+class Queued(NamedTuple):
     """Work that waits after a stretch of time, and what has been given up in it. [flop]"""
 
     backlog_flop: Array
     dropped_flop: Array
 
 
-def queued(backlog_flop: Array, arrived_flop: Array, done_flop: Array, queue: Rules, longest_flop: Array) -> Queue:
+def queued(
+    backlog_flop: Array, arrived_flop: Array, done_flop: Array, rules: WaitingRules, longest_flop: Array
+) -> Queued:
     """What is left undone of new work waits by the part that is carried over, up to the longest queue.
 
     Arrived + backlog before = done + dropped + backlog after. Work done beyond what was there, which rounding allows,
@@ -119,6 +126,6 @@ def queued(backlog_flop: Array, arrived_flop: Array, done_flop: Array, queue: Ru
     """
     left = backlog_flop + arrived_flop - done_flop
     new = jnp.minimum(jnp.maximum(arrived_flop - done_flop, 0.0), jnp.maximum(left, 0.0))
-    kept = left - (1.0 - queue.carry_over) * new
+    kept = left - (1.0 - rules.carry_over) * new
     waits = jnp.minimum(kept, longest_flop)
-    return Queue(waits, left - waits)
+    return Queued(waits, left - waits)

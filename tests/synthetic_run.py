@@ -65,8 +65,11 @@ FLEET: dict[str, Any] = {
 WORKED = {
     "nominal_flop": 1e23,
     "able_flop": 9.9e22,
+    "unasked_flop": 1.3e22,
     "heat_lost_flop": 2e21,
     "power_lost_flop": 3e21,
+    "eclipse_lost_flop": 2e21,
+    "surplus_flop": 0.0,
     "work_lost_to_upsets_flop": 1e21,
     "assigned_flop": 8.8e22,
     "dropped_flop": 6e21,

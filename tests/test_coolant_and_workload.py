@@ -190,7 +190,7 @@ queued = jax.jit(workload.queued)
 
 
 def rules(carry_over):
-    return workload.Rules(jnp.asarray(carry_over), jnp.asarray(workload.FOREVER_S))
+    return workload.WaitingRules(jnp.asarray(carry_over), jnp.asarray(workload.FOREVER_S))
 
 
 @settings(deadline=None, max_examples=200)

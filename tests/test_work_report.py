@@ -134,20 +134,38 @@ TRAINING = {
 }
 
 
+def losses_of(steps: tuple[work_flow.Step, ...]) -> dict[str, float]:
+    """What is lost by label, after a check that steps lead from level to level and that all but gains are losses."""
+    there, lost = 0.0, {}
+    for step in steps:
+        if step.level and step.label not in ("Nominal", "Asked"):
+            assert there == pytest.approx(step.flop, rel=1e-12), step.label
+        there = step.flop if step.level else there + step.flop
+        lost |= {} if step.level else {step.label: -step.flop}
+    assert all(lost[label] >= 0.0 for label in lost if label not in ("Beyond the rating", "Waited before", "Other"))
+    return lost
+
+
 @pytest.mark.parametrize(
     ("change", "last"), [({}, "Delivered"), (TRAINING, "Useful"), (TRAINING | {"useful_flop": 4e22}, "Useful")]
 )
 def test_steps_add_up_to_every_level(change: dict[str, float], last: str) -> None:
     steps = work_flow.steps(FLEET | WORKED | change)
-    there = 0.0
-    for step in steps:
-        there = step.flop if step.label == "Nominal" else there if step.level else there + step.flop
-        if step.level:
-            assert there == pytest.approx(step.flop, rel=1e-12), step.label
-    assert steps[-1].label == last
-    assert {step.label: step.flop for step in steps}["Not asked"] == pytest.approx(-1.3e22)
-    others = [step.flop for step in steps if step.label == "Other"]
-    assert others == ([pytest.approx(-1e22)] if change.get("useful_flop") == 4e22 else [])
+    lost, levels = losses_of(steps), [step.label for step in steps if step.level]
+    assert levels[0] == "Nominal" and levels[-3:] == [last, "Asked", "Done"]
+    assert lost["Failed or off"] == pytest.approx(1e21) and lost["Not asked"] == pytest.approx(1.3e22)
+    assert lost["No power in eclipse"] == pytest.approx(2e21) and lost["No power in sunlight"] == pytest.approx(1e21)
+    assert lost["Given up"] == pytest.approx(6e21) and lost["Waits at the end"] == pytest.approx(2e21)
+    assert lost.get("Other", 0.0) == pytest.approx(1e22 if change.get("useful_flop") == 4e22 else 0.0)
+
+
+def test_gains_are_told_apart_from_losses() -> None:
+    """Cold dies do more than they are rated for, and what waited before a run may be done in it."""
+    cold = {"surplus_flop": 5e21, "unasked_flop": 1.8e22}
+    lost = losses_of(work_flow.steps(FLEET | WORKED | cold | {"dropped_flop": 0.0, "assigned_flop": 7e22}))
+    assert lost["Beyond the rating"] == pytest.approx(-5e21) and lost["Waited before"] == pytest.approx(-1e22)
+    trace = {"surplus_flop": 1e14, "unasked_flop": 1.3e22 + 1e14}
+    assert "Beyond the rating" not in losses_of(work_flow.steps(FLEET | WORKED | trace))
 
 
 def test_no_steps_of_a_summary_that_does_not_tell_them() -> None:
@@ -158,7 +176,8 @@ def test_waterfall_is_in_per_cent_of_the_nominal_work(text: str) -> None:
     bars = figures_of(text)["waterfall"]["data"][0]
     assert dict(zip(bars["y"], bars["text"], strict=True)) == {
         "Nominal": "100.0 %", "Failed or off": "-1.0 %", "Not asked": "-13.0 %", "Too hot": "-2.0 %",
-        "No power": "-3.0 %", "Upsets": "-1.0 %", "Delivered": "80.0 %",
+        "No power in eclipse": "-2.0 %", "No power in sunlight": "-1.0 %", "Upsets": "-1.0 %", "Delivered": "80.0 %",
+        "Asked": "88.0 %", "Given up": "-6.0 %", "Waits at the end": "-2.0 %", "Done": "80.0 %",
     }  # fmt: skip
     nothing = work_figures.waterfall([work_flow.Step("Nominal", 1.0, level=True), work_flow.Step("Lost", 4e-9)])
     assert nothing.data[0].text == ("100.0 %", "0.0 %")  # type: ignore[attr-defined]

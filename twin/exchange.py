@@ -2,25 +2,35 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from kernels import operations, registry, workload
 from kernels.scheduler import Seen, headroom
+from twin.carry import Carry
 from twin.prepare import Each, Shared
-from twin.scheduling import UNITS, Sums, poured
-from twin.state import Slow, Work
-from twin.structure import Structure
+from twin.scheduling import UNITS, Sums, poured, whole_units
+from twin.structure import Profile, Structure
 
 ByCohort = Mapping[str, Array]
 # What a scheduler sees of the satellites, told what each is able to do.
 Look = Callable[[ByCohort], Mapping[str, Seen]]
 
 
+class Interval(NamedTuple):
+    """An exchange interval, and what is known of it beforehand; by cohort (tiles, tile)."""
+
+    start_s: Array  # since the start of the run
+    length_s: Any
+    traced_flops: Array  # demand of the series
+    in_service: ByCohort  # part of it in which satellites are commissioned, where that is not always
+    phases: ByCohort  # places of satellites in their orbits, where each has a demand of its own by its place
+
+
 class Inputs(NamedTuple):
-    """What `exchange` asks of each satellite until the next exchange; work in float64."""
+    """What `work_asked` gives each satellite until the next exchange; work in float64."""
 
     asked_flops: Array  # assigned work and what has waited
     assigned_flops: Array
@@ -32,75 +42,97 @@ def work_asked(
     structure: Structure,
     shared: Mapping[str, Shared],
     each: Mapping[str, Each],
-    work: Mapping[str, Work],
-    slow: Mapping[str, Slow],
-    traced_flops: Array,
-    start_s: Array,
-    exchange_s: float,
-    fleet_sum: Sums,
-    in_service: ByCohort,
-    phases: ByCohort,
+    carry: Carry,
+    interval: Interval,
     look: Look,
+    fleet_sum: Sums,
 ) -> dict[str, Inputs]:
-    """Work for every satellite until the next exchange: the demand as the scheduler gives it out.
+    """Work for every satellite until the next exchange: what is assigned, and what has waited, within the interval.
 
-    Demand does not shrink with the fleet: what a failed accelerator or a payload that is off leaves undone counts as
-    such. Where `phases` has the places of satellites in their orbits, each has a demand of its own by its place, that
-    of all its accelerators, dead ones too, and no other satellite does what it leaves undone. Work that waited is
-    asked for on top, to be done within the interval, which begins `start_s` after the start of the run. `in_service` is
-    the part of it in which a satellite has been commissioned; before, its payload idles. Batch work waits for sunlight.
-    Arrays are (tiles, tile);
-    `fleet_sum` adds over all satellites of all devices.
+    Demand does not shrink with the fleet: what a failed accelerator, a payload that is off or a satellite before its
+    commissioning leaves undone counts as such. Arrays are (tiles, tile); `fleet_sum` adds over all satellites of all
+    devices.
     """
     profiles = next(iter(shared.values())).profiles
-    on = registry.call(operations.payload_on, profiles["operations"], start_s, exchange_s)
-    serve = {name: in_service.get(name, 1.0) for name in work}
-    one = {name: shared[name].nominal_flops * each[name].present for name in work}
-    new = {name: flops * shared[name].profiles["accelerator"]["count"] for name, flops in one.items()}
-    able = {name: on * flops * slow[name].accelerators_alive * serve[name] for name, flops in one.items()}
-    model = registry.models("workload")[structure.workload_model]
-    demand = partial(registry.call, model, profiles["workload"])
-    if phases:
-        assigned = {name: demand(flops, traced_flops, phases[name]) for name, flops in new.items()}
+    on = registry.call(operations.payload_on, profiles["operations"], interval.start_s, interval.length_s)
+    serve = {name: interval.in_service.get(name, 1.0) * each[name].present for name in each}
+    alive = {name: carry.slow[name].accelerators_alive for name in each}
+    able = {name: on * shared[name].nominal_flops * alive[name] * serve[name] for name in each}
+    if interval.phases:
+        assigned = _by_place(structure, shared, each, interval)
         asked = {name: flops * serve[name] for name, flops in assigned.items()}
     else:
-        fleet = sum(map(fleet_sum, new.values()), jnp.zeros(()))
-        assigned, some = _given_out(structure, shared, demand(fleet, traced_flops, None), new, able, look, fleet_sum)
+        assigned, some = _given_out(structure, shared, each, interval.traced_flops, able, look, fleet_sum)
         asked = {name: jnp.where(some, flops, flops * serve[name]) for name, flops in assigned.items()}
-    waits = structure.workload_model == "batch"
-    views = look(able) if waits else {}
-    inputs = {}
-    for name, value in one.items():
-        waiting = work[name].backlog_flop / exchange_s * each[name].present * serve[name]
-        there = asked[name] + waiting
-        if waits:
-            lit = views[name].sunlit_fraction
-            there = asked[name] * registry.call(workload.allowed_fraction, profiles["workload"], lit) + waiting * lit
-        given = there, assigned[name], on * jnp.ones_like(value), able[name]
-        inputs[name] = Inputs(*(leaf.astype(jnp.float64) for leaf in given))
-    return inputs
+    waiting = {name: carry.work[name].backlog_flop / interval.length_s * serve[name] for name in each}
+    if structure.workload_model == "batch":
+        asked, waiting = _in_sunlight(profiles["workload"], look(able), asked, waiting)
+    there = {name: jnp.maximum(asked[name] + waiting[name], 0.0) for name in each}  # rounding may be owed
+    return {name: Inputs(there[name], assigned[name], on * jnp.ones_like(able[name]), able[name]) for name in each}
+
+
+def _new_flops(shared: Shared) -> Array:
+    """What all accelerators of a satellite are able to do when it is new."""
+    return shared.nominal_flops.astype(jnp.float64) * shared.profiles["accelerator"]["count"]
+
+
+def _demand(structure: Structure, shared: Mapping[str, Shared]) -> Callable[..., Array]:
+    """The workload, which knows a demand by what is able to do it, the series and the place."""
+    profile = next(iter(shared.values())).profiles["workload"]
+    return partial(registry.call, registry.models("workload")[structure.workload_model], profile)
+
+
+def _by_place(
+    structure: Structure, shared: Mapping[str, Shared], each: Mapping[str, Each], interval: Interval
+) -> dict[str, Array]:
+    """Work assigned to every satellite by its place, as if new; no other satellite does what one leaves undone."""
+    demand = _demand(structure, shared)
+    return {
+        name: demand(_new_flops(shared[name]) * each[name].present, interval.traced_flops, phase)
+        for name, phase in interval.phases.items()
+    }
 
 
 def _given_out(
     structure: Structure,
     shared: Mapping[str, Shared],
-    demand: Array,
-    new: ByCohort,
+    each: Mapping[str, Each],
+    traced_flops: Array,
     able: ByCohort,
     look: Look,
     fleet_sum: Sums,
 ) -> tuple[dict[str, Array], Array]:
-    """Work assigned to every satellite, and whether any is able to do some; else it goes by what they were new."""
+    """Work assigned to every satellite, and whether any is able to do some; else it goes by what they were new.
+
+    Sums over the fleet are of whole satellites and whole units: the same in any order.
+    """
     first = next(iter(shared.values()))
-    some = sum(map(fleet_sum, able.values()), jnp.zeros(())) > 0.0
-    by = {name: jnp.where(some, able[name], flops) for name, flops in new.items()}
-    scheduler = registry.models("scheduler")[structure.scheduler_model]
-    if structure.scheduler_model == "even":
-        weights = {name: jnp.ones_like(flops) for name, flops in by.items()}
-    else:
-        weights = {
-            name: registry.call(scheduler, first.profiles["scheduler"], view) for name, view in look(able).items()
-        }
     unit = first.nominal_flops.astype(jnp.float64) / UNITS
     room = registry.call(headroom, first.profiles["scheduler"])
-    return poured(demand, weights, {name: room * flops for name, flops in by.items()}, unit, fleet_sum), some
+    rooms = {name: room * flops for name, flops in able.items()}
+    some = sum((fleet_sum(whole_units(flops, unit)) for flops in rooms.values()), jnp.zeros(())) > 0.0
+    new = {name: jnp.maximum(_new_flops(shared[name]), unit) * each[name].present for name in each}
+    by = {name: jnp.where(some, flops, new[name]) for name, flops in rooms.items()}
+    fleet = sum((_new_flops(shared[name]) * fleet_sum(each[name].present) for name in each), jnp.zeros(()))
+    demand = _demand(structure, shared)(fleet, traced_flops, None)
+    return poured(demand, _weights(structure, first, able, look), by, unit, fleet_sum), some
+
+
+def _weights(structure: Structure, shared: Shared, able: ByCohort, look: Look) -> dict[str, Array]:
+    """The scheduler's, by what it sees; one that treats all alike looks at nothing."""
+    if structure.scheduler_model == "even":
+        return {name: jnp.ones_like(flops) for name, flops in able.items()}
+    scheduler, profile = registry.models("scheduler")[structure.scheduler_model], shared.profiles["scheduler"]
+    return {name: registry.call(scheduler, profile, view) for name, view in look(able).items()}
+
+
+def _in_sunlight(
+    profile: Profile, views: Mapping[str, Seen], asked: ByCohort, waiting: ByCohort
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Of new work that may wait for sunlight, and of what has waited, what is to be done in the interval."""
+    lit = {name: view.sunlit_fraction for name, view in views.items()}
+    at_once = {name: registry.call(workload.allowed_fraction, profile, part) for name, part in lit.items()}
+    return (
+        {name: flops * at_once[name] for name, flops in asked.items()},
+        {name: flops * lit[name] for name, flops in waiting.items()},
+    )

@@ -13,7 +13,6 @@ from twin import variables
 from twin.ageing import Condition
 from twin.anchor import Anchor
 from twin.exchange import Inputs
-from twin.prepare import Shared
 from twin.state import Slow, State
 from twin.structure import CohortStructure
 
@@ -32,7 +31,9 @@ class Fluxes(NamedTuple):
     bus: Allocation
     chips: accelerator.Operation
     shed_w: Array  # what cap and heat allow the accelerators but the bus cannot give
+    shed_dark_w: Array  # of that, what the dark part of the step keeps away
     work: accelerator.Result
+    upset_flops: Array  # work that upsets take away from it
     charged: battery.Charged
     heater_w: Array  # of battery and coolant loop
     dose_rate_gy_per_s: Array
@@ -49,7 +50,7 @@ def outputs(
     """Everything that telemetry and totals may ask of a step, by name."""
     bus, chips, work = flux.bus, flux.chips, flux.work
     unheated = jnp.minimum(chips.asked_drive, chips.cap_drive)
-    by_heat, by_power = _held_back(inputs, chips, work, flux.shed_w, condition.accelerators_alive)
+    lost = _held_back(inputs, flux, condition.accelerators_alive)
     return {
         "sunlit_fraction": flux.lit,
         "array_power_w": bus.array_w,
@@ -72,32 +73,40 @@ def outputs(
         "overheat_k": chips.overheat_k,
         "vapour_quality": flux.vapour_quality,
         "throttled": sm.indicator(chips.heat_drive < unheated, flux.lit),
-        "heat_lost_flops": by_heat,
-        "power_lost_flops": by_power,
+        "heat_lost_flops": lost.heat,
+        "power_lost_flops": lost.power,
+        "eclipse_lost_flops": lost.dark,
+        "upset_lost_flops": flux.upset_flops,
         "underserved": sm.indicator(work.compute_rate_flops < 0.95 * inputs.assigned_flops, flux.lit),
         "power_limited": sm.indicator(flux.shed_w > 1e-4 * bus.compute_w, flux.lit),
         **telemetry_of_state(structure, after),
     }
 
 
-def _held_back(
-    inputs: Inputs, chips: accelerator.Operation, work: accelerator.Result, shed_w: Array, alive: Array
-) -> tuple[Array, Array]:
-    """Work asked that heat and lack of power leave undone: by the power that each of them, and the cap, keeps away."""
-    short = jnp.maximum(inputs.asked_flops - work.compute_rate_flops, 0.0)
-    each_w = alive * (chips.dynamic_w + chips.host_dynamic_w)
-    capped_w = each_w * jnp.maximum(chips.asked_drive - chips.cap_drive, 0.0)
-    allowed = jnp.minimum(chips.asked_drive, chips.cap_drive)
-    heat_w = each_w * jnp.maximum(allowed - chips.heat_drive, 0.0)
-    power_w = jnp.maximum(shed_w, 0.0)
-    share = sm.ratio(short, capped_w + heat_w + power_w, 1e-3)
-    return share * heat_w, share * power_w
+class Lost(NamedTuple):
+    """Work that a satellite is asked and able to do, were it cool and powered, and that something leaves undone."""
+
+    heat: Array
+    power: Array
+    dark: Array  # part of `power`
 
 
-def of_block(shared: Shared, sums: Outputs, steps: int) -> Outputs:
-    """Sums that follow from those of a block: work lost to upsets, of which the steps have delivered the rest."""
-    down = shared.upsets.stopped_s_per_gy * sums["dose_rate_gy_per_s"] / steps
-    return {"lost_flops": sums["compute_rate_flops"] * down}
+def _held_back(inputs: Inputs, flux: Fluxes, alive: Array) -> Lost:
+    """What heat and lack of power take of a step, by the power that each keeps away from the accelerators.
+
+    To be able to do is to be at the cap with dies at the temperature for which leakage is stated: what the leakage of
+    hotter ones takes is lost to heat. What is asked beyond that ability is not lost.
+    """
+    chips = flux.chips
+    done = flux.work.compute_rate_flops + flux.upset_flops
+    short = jnp.maximum(jnp.minimum(inputs.asked_flops, inputs.able_flops) - done, 0.0)
+    allowed = jnp.minimum(chips.cap_drive, chips.heat_drive)
+    heated = jnp.maximum(jnp.minimum(chips.asked_drive, chips.rated_drive) - allowed, 0.0)
+    heat_w = alive * (chips.dynamic_w + chips.host_dynamic_w) * heated
+    power_w = jnp.maximum(flux.shed_w, 0.0)
+    share = sm.ratio(short, heat_w + power_w, 1e-3)
+    dark_w = jnp.minimum(jnp.maximum(flux.shed_dark_w, 0.0), power_w)
+    return Lost(share * heat_w, share * power_w, share * dark_w)
 
 
 def telemetry_of_slow(slow: Slow, condition: Condition) -> Outputs:

@@ -59,7 +59,7 @@ class Shared(NamedTuple):
     propellant_kg: Array  # on board at launch
     disposal_kg: Array  # propellant that is kept for the disposal
     coating_ageing_per_s: Array  # in sunlight
-    queue: workload_kernel.Rules
+    waiting_rules: workload_kernel.WaitingRules
     product_bit_per_flop: Array  # results that work leaves to be sent down
     data_store_bit: Array
     work: Character
@@ -126,7 +126,7 @@ def _prepare_cohort(
         propellant_kg=budget.parts_kg["propellant"],
         disposal_kg=budget.disposal_kg,
         coating_ageing_per_s=registry.call(radiator_kernel.ageing_rate_per_s, params["coating"]),
-        queue=registry.call(workload_kernel.queue, params["workload"]),
+        waiting_rules=registry.call(workload_kernel.waiting_rules, params["workload"]),
         product_bit_per_flop=_product_bit_per_flop(params["workload"], environment),
         data_store_bit=registry.call(workload_kernel.store, params["workload"]),
         work=work,

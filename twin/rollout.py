@@ -23,10 +23,10 @@ from twin.carry import Carry, closed
 from twin.contacts import contacts
 from twin.day_ends import days_ended
 from twin.energy import Ledger
-from twin.exchange import Inputs, work_asked
+from twin.exchange import Inputs, Interval, work_asked
 from twin.frames import Frames, in_order
 from twin.links import Contact
-from twin.outputs import of_block, telemetry_of_place, telemetry_of_slow, telemetry_of_state
+from twin.outputs import telemetry_of_place, telemetry_of_slow, telemetry_of_state
 from twin.placement import (
     FRAMES,
     TILES,
@@ -195,20 +195,14 @@ def inputs_of(
     middle_s = (number + 0.5) * interval_s
     middle = start_days, now.date_s + middle_s, now.flown_s + middle_s
     placed = structure.cohorts if structure.workload_model == "orbit_schedule" else ()
-    return work_asked(
-        structure,
-        shared,
-        each,
-        carry.work,
-        carry.slow,
-        demand_flops,
-        now.date_s + number * interval_s,
-        interval_s,
-        fleet_sum,
-        {name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
-        {c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
-        look,
+    interval = Interval(
+        start_s=now.date_s + number * interval_s,
+        length_s=interval_s,
+        traced_flops=demand_flops,
+        in_service={name: servicing.in_service(account, span_s) for name, account in carry.servicing.items()},
+        phases={c.name: sun_phase_rad(each[c.name], carry.slow[c.name], *middle) for c in placed},
     )
+    return work_asked(structure, shared, each, carry, interval, look, fleet_sum)
 
 
 def anchored(
@@ -277,12 +271,11 @@ def run_tile(
         now: Condition = jax.tree.map(lambda leaf: leaf.astype(kind), condition(cohort, shared, slow))
         first = (interval * segment.blocks + block) * segment.steps
         state, sums, extremes = stepped(shared, (anchor, asked, now), (state, sums, extremes), first, segment.steps)
-        sums |= of_block(shared, sums, segment.steps)
-        done_flops = sums["compute_rate_flops"].astype(jnp.float64) / segment.steps
-        work, rates = accounted(shared, inputs, there, work, done_flops, segment.steps * step_s)
+        used = {name: sums[name].astype(jnp.float64) / segment.steps for name in variables.USED}
+        alive, length_s = slow.accelerators_alive, weight * step_s
+        work, rates = accounted(shared, inputs, there, work, alive, used, segment.steps * step_s)
         sums |= {name: segment.steps * rate for name, rate in rates.items()}
         extremes = extremes_with(extremes, rates)
-        length_s = weight * step_s
         totals = added(totals, sums, extremes, length_s)
         means = {name: sums[name] / segment.steps for name in variables.MEANS}
         steady = slow_rates(cohort, shared, anchor, slow, means, state)

@@ -20,16 +20,19 @@ def poured(demand: Array, weights: ByCohort, able: ByCohort, unit: Array, fleet_
     """Work for every satellite, (tiles, tile), which adds up to the demand. [flop/s]
 
     Each gets its ability times its weight times what all have in common, and at most its ability, unless the demand
-    is more than the whole fleet is able to do: then all get in proportion to their ability. Where no satellite is able
-    to do anything, `able` must say what to go by instead.
+    is more than the whole fleet is able to do: then all get in proportion to their ability. Those without a weight
+    share what the others have no room for. Where no satellite is able to do anything, `able` must say what to go by
+    instead.
     """
     whole = {name: whole_units(value, unit) for name, value in able.items()}
     level = {name: levels(value) for name, value in weights.items()}
-    by_level = sum((fleet_sum(_by_level(level[name], whole[name])) for name in whole), jnp.zeros(LEVELS))
+    by_level = sum((fleet_sum(_by_level(level[name], whole[name])) for name in whole), jnp.zeros(LEVELS + 1))
+    last, weighted = by_level[0], by_level[1:]
     wanted = demand / unit
     most = jnp.maximum(wanted / jnp.maximum(jnp.sum(by_level), 1.0), 1.0)
-    share = _height(wanted, by_level, most)
-    part = jnp.minimum(share * jnp.arange(1, LEVELS + 1) / LEVELS, most)
+    share = _height(wanted, weighted, most)
+    rest = jnp.maximum(wanted - most * jnp.sum(weighted), 0.0) / jnp.maximum(last, 1.0)
+    part = jnp.minimum(jnp.append(rest, share * jnp.arange(1, LEVELS + 1) / LEVELS), most)
     return {name: whole[name] * unit * part[level[name]] for name in whole}
 
 
@@ -40,13 +43,13 @@ def whole_units(able: Array, unit: Array) -> Array:
 
 
 def levels(weight: Array) -> Array:
-    """Level of a weight, from 0, the least, on."""
-    return jnp.clip(jnp.ceil(weight * LEVELS).astype(jnp.int32) - 1, 0, LEVELS - 1)
+    """Level of a weight, 0 for none alone."""
+    return jnp.clip(jnp.ceil(weight * LEVELS).astype(jnp.int32), 0, LEVELS)
 
 
 def _by_level(level: Array, whole: Array) -> Array:
     """Ability of each level, (1, 1, level)."""
-    return jnp.zeros((1, 1, LEVELS), whole.dtype).at[0, 0, level.reshape(-1)].add(whole.reshape(-1))
+    return jnp.zeros((1, 1, LEVELS + 1), whole.dtype).at[0, 0, level.reshape(-1)].add(whole.reshape(-1))
 
 
 def _height(wanted: Array, by_level: Array, most: Array) -> Array:

@@ -150,10 +150,17 @@ TOTALS = (
     Total("delivered_flop", "flop", "sum", "compute_rate_flops", "Work delivered"),
     Total("assigned_flop", "flop", "sum", "assigned_flops", "Work asked of the fleet"),
     Total("able_flop", "flop", "sum", "able_flops", "Work that the accelerators that work could do, cool and powered"),
-    Total("heat_lost_flop", "flop", "sum", "heat_lost_flops", "Work asked that heat left undone at the time"),
+    Total("unasked_flop", "flop", "sum", "unasked_flops", "Work that accelerators could do and nothing asked for"),
+    Total("heat_lost_flop", "flop", "sum", "heat_lost_flops", "Work that they could do, asked, that heat left undone"),
     Total(
-        "power_lost_flop", "flop", "sum", "power_lost_flops", "Work asked that lack of power left undone at the time"
+        "power_lost_flop",
+        "flop",
+        "sum",
+        "power_lost_flops",
+        "Work that they could do, asked, that lack of power left undone",
     ),
+    Total("eclipse_lost_flop", "flop", "sum", "eclipse_lost_flops", "Work that lack of power left undone in the dark"),
+    Total("surplus_flop", "flop", "sum", "surplus_flops", "Work beyond the rating: dies colder than it leak less"),
     Total("dropped_flop", "flop", "sum", "dropped_flops", "Work given up: it may not wait, or would wait too long"),
     Total(
         "waited_flop",
@@ -170,7 +177,9 @@ TOTALS = (
     Total("late_bit_s", "bit s", "sum", "late_bit", "Results sent down, times their light time to the ground"),
     Total("max_ground_delay_s", "s", "max", "ground_delay_s", "Longest light time to the ground of an interval"),
     Total("in_view_s", "s", "sum", "in_view", "Time in which a site is in view, or a mesh relays"),
-    Total("work_lost_to_upsets_flop", "flop", "sum", "lost_flops", "Work computed in vain or not done for upsets"),
+    Total(
+        "work_lost_to_upsets_flop", "flop", "sum", "upset_lost_flops", "Work computed in vain or not done for upsets"
+    ),
     Total("sunlit_s", "s", "sum", "sunlit_fraction", "Time in sunlight, penumbra by its share"),
     Total("throttled_s", "s", "sum", "throttled", "Time in which the temperature of die or memory limits the clock"),
     Total("power_limited_s", "s", "sum", "power_limited", "Time in which the bus limits the accelerators"),
@@ -228,7 +237,10 @@ RESULTS = (
     "ground_delay_s",
     "late_bit",
 )
-# They follow from the sums of a block: `outputs.of_block`, `work.accounted`.
-DERIVED = ("lost_flops", "able_flops", "assigned_flops", "dropped_flops", "waited_flops", *RESULTS)
+# Mean rates of the account of work, but for those that steps tell.
+WORK = ("able_flops", "assigned_flops", "dropped_flops", "waited_flops", "unasked_flops", "surplus_flops")
+DERIVED = (*WORK, *RESULTS)  # `work.accounted`
+# With what is not asked and what is beyond the rating they are all that accelerators are able to do.
+USED = ("compute_rate_flops", "heat_lost_flops", "power_lost_flops", "upset_lost_flops")
 _wanted = [*MEANS, *(t.of for t in TOTALS if t.kind == "sum"), *(s.of for s in SLOW if s.per == "step")]
 SUMMED = tuple(name for name in dict.fromkeys(_wanted) if name not in DERIVED)

@@ -1,7 +1,10 @@
-"""The account of a satellite's work and of its results, float64: nothing is lost or invented.
+"""The accounts of a satellite's work, its ability and its results, float64: nothing is lost or invented.
 
-Work that arrives is done, waits, or is given up; the results of what is done are sent down, wait, or are lost.
+Work that arrives is done, waits, or is given up. What accelerators are able to do is used, lost, or not asked for. The
+results of what is done are sent down, wait, or are lost.
 """
+
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 from jax import Array
@@ -16,13 +19,22 @@ from twin.variables import RESULTS
 
 
 def accounted(
-    shared: Shared, inputs: Inputs, there: Contact | None, work: Work, done_flops: Array, length_s: Scalar
+    shared: Shared,
+    inputs: Inputs,
+    there: Contact | None,
+    work: Work,
+    alive: Array,
+    used: Mapping[str, Array],
+    length_s: Scalar,
 ) -> tuple[Work, dict[str, Array]]:
-    """What waits after a block of `length_s` in which `done_flops` were done on average, and the accounts' mean rates.
+    """What waits after a block of `length_s`, and the accounts' mean rates.
 
-    Where results have no way down, none are counted.
+    `alive` is how many accelerators work, `used` the mean rates that steps tell (`variables.USED`). Where results have
+    no way down, none are counted.
     """
-    work, rates = after_block(shared, inputs, work, done_flops, length_s)
+    done_flops = used["compute_rate_flops"]
+    work, rates = after_block(shared, inputs, work, alive, done_flops, length_s)
+    rates |= unused(inputs.able_flops, used)
     if there is None:
         return work, rates | dict.fromkeys(RESULTS, jnp.zeros_like(done_flops))
     work, results = sent_down(shared, there, work, done_flops, length_s)
@@ -30,15 +42,16 @@ def accounted(
 
 
 def after_block(
-    shared: Shared, inputs: Inputs, work: Work, done_flops: Array, length_s: Scalar
+    shared: Shared, inputs: Inputs, work: Work, alive: Array, done_flops: Array, length_s: Scalar
 ) -> tuple[Work, dict[str, Array]]:
     """What waits after a block of `length_s` in which `done_flops` were done on average, and the account's mean rates.
 
     Assigned = done + dropped + waited, what has joined those that wait. [flop/s]
     """
     arrived_flop, done_flop = inputs.assigned_flops * length_s, done_flops * length_s
-    longest_flop = inputs.able_flops * shared.queue.patience_s
-    queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, shared.queue, longest_flop)
+    rules = shared.waiting_rules
+    longest_flop = workload.longest_flop(rules, shared.nominal_flops * alive)
+    queue = workload.queued(work.backlog_flop, arrived_flop, done_flop, rules, longest_flop)
     rates = {
         "able_flops": inputs.able_flops,
         "assigned_flops": inputs.assigned_flops,
@@ -46,6 +59,15 @@ def after_block(
         "waited_flops": (queue.backlog_flop - work.backlog_flop) / length_s,
     }
     return work._replace(backlog_flop=queue.backlog_flop), rates
+
+
+def unused(able_flops: Array, used: Mapping[str, Array]) -> dict[str, Array]:
+    """What accelerators are able to do and nothing asks for, or what they do beyond that, mean rates. [flop/s]
+
+    Able + surplus = unasked + `used`: delivered, and lost to heat, lack of power and upsets.
+    """
+    rest = able_flops - sum(used.values(), jnp.zeros(()))
+    return {"unasked_flops": jnp.maximum(rest, 0.0), "surplus_flops": jnp.maximum(-rest, 0.0)}
 
 
 def sent_down(

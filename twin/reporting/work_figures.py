@@ -91,14 +91,14 @@ def _look(line: Line, time_ms: np.ndarray) -> dict[str, Any]:
 
 
 def waterfall(steps: Sequence[Step]) -> go.Figure:
-    """What takes how much of the nominal work, the first step, in per cent of it."""
+    """What takes how much of each level, in per cent of the nominal work, the first step."""
     share = np.array([step.flop for step in steps]) / steps[0].flop
     figure = go.Figure(
         go.Waterfall(
             orientation="h",
             y=[step.label for step in steps],
             x=(100.0 * share).tolist(),
-            measure=["absolute", *("total" if step.level else "relative" for step in steps[1:])],
+            measure=["absolute" if step.level else "relative" for step in steps],
             text=[_signed(part, step.level) for part, step in zip(share, steps, strict=True)],
             textposition="outside",
             customdata=[human.flop(abs(step.flop)) for step in steps],
@@ -110,8 +110,9 @@ def waterfall(steps: Sequence[Step]) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed", ticklabelstandoff=6)
-    ticks = [0, 25, 50, 75, 100]
-    figure.update_xaxes(range=[0, 135], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
+    most = max(1.0, *share)
+    ticks = [*range(0, round(100.0 * most) + 1, 25 if most < 2.0 else 100)]
+    figure.update_xaxes(range=[0, 135.0 * most], tickvals=ticks, ticktext=[f"{tick} %" for tick in ticks])
     return dress(figure, 130 + 32 * len(steps), margin={"l": 10, "r": 10, "t": 40, "b": 45})
 
 

@@ -1,14 +1,17 @@
-"""From the nominal work of a fleet to what it delivers, and to what of it a training uses: what takes how much."""
+"""What becomes of a fleet's ability, from nominal to delivered and to useful work, and of the work it is asked."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-NOMINAL, ABLE, DELIVERED = "nominal_flop", "able_flop", "delivered_flop"
+NOMINAL, ABLE, DELIVERED, SURPLUS = "nominal_flop", "able_flop", "delivered_flop", "surplus_flop"
 LOST = {
+    "Not asked": "unasked_flop",
     "Too hot": "heat_lost_flop",
-    "No power": "power_lost_flop",
+    "No power in eclipse": "eclipse_lost_flop",
+    "No power in sunlight": "power_lost_flop",
     "Upsets": "work_lost_to_upsets_flop",
 }
+ASKED, GIVEN_UP = "assigned_flop", "dropped_flop"
 USEFUL = "useful_flop"
 LOST_IN_TRAINING = {
     "Stragglers": "straggler_lost_flop",
@@ -27,19 +30,25 @@ class Step(NamedTuple):
 
 
 def steps(fleet: Mapping[str, Any]) -> tuple[Step, ...]:
-    """Steps from nominal to delivered or useful work; none where the summary does not tell them."""
-    if not {NOMINAL, ABLE, DELIVERED, *LOST.values()} <= {*fleet} or not fleet[NOMINAL]:
+    """Steps from nominal to delivered or useful work, then from work asked to done; none where a summary is silent."""
+    if not {NOMINAL, ABLE, DELIVERED, SURPLUS, ASKED, GIVEN_UP, *LOST.values()} <= {*fleet} or not fleet[NOMINAL]:
         return ()
-    lost = [Step(label, -fleet[key]) for label, key in LOST.items()]
-    asked = fleet[DELIVERED] - sum(step.flop for step in lost)
-    found = (
-        Step("Nominal", fleet[NOMINAL], level=True),
-        Step("Failed or off", fleet[ABLE] - fleet[NOMINAL]),
-        Step("Not asked", asked - fleet[ABLE]),
-        *lost,
+    return _ability(fleet) + _training(fleet) + _asked(fleet)
+
+
+def _ability(fleet: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Steps from nominal to delivered work; rounding up to a trace is in the level."""
+    lost = {label: fleet[key] for label, key in LOST.items()}
+    lost["No power in eclipse"] = min(fleet["eclipse_lost_flop"], fleet["power_lost_flop"])
+    lost["No power in sunlight"] -= lost["No power in eclipse"]
+    lost = {"Failed or off": max(fleet[NOMINAL] - fleet[ABLE], 0.0), **lost}
+    surplus = fleet[SURPLUS] if fleet[SURPLUS] > TRACE * fleet[NOMINAL] else 0.0
+    return (
+        Step("Nominal", fleet[DELIVERED] + sum(lost.values()) - surplus, level=True),
+        *(Step(label, -flop) for label, flop in lost.items()),
+        *([Step("Beyond the rating", surplus)] if surplus else []),
         Step("Delivered", fleet[DELIVERED], level=True),
     )
-    return found + _training(fleet)
 
 
 def _training(fleet: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -50,3 +59,16 @@ def _training(fleet: Mapping[str, Any]) -> tuple[Step, ...]:
     rest = fleet[USEFUL] - fleet[DELIVERED] - sum(step.flop for step in lost)
     others = [Step("Other", rest)] if abs(rest) > TRACE * fleet[NOMINAL] else []
     return (*lost, *others, Step("Useful", fleet[USEFUL], level=True))
+
+
+def _asked(fleet: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Steps from work asked to work done; what waited before the run and is done in it adds to what was asked."""
+    given_up = max(fleet[GIVEN_UP], 0.0)
+    waits = fleet[ASKED] - given_up - fleet[DELIVERED]
+    waits = waits if abs(waits) > TRACE * fleet[NOMINAL] else max(waits, 0.0)
+    return (
+        Step("Asked", fleet[DELIVERED] + given_up + waits, level=True),
+        Step("Given up", -given_up),
+        Step("Waits at the end" if waits >= 0.0 else "Waited before", -waits),
+        Step("Done", fleet[DELIVERED], level=True),
+    )

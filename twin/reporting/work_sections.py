@@ -24,8 +24,9 @@ WORK_NOTE = (
     "A wait is the time until a request gets a free slot."
 )
 FALL_NOTE = (
-    "What becomes of the work that all accelerators could do at their power cap. Work that waits may be held back "
-    "several times before it is done; what is not asked includes what waits for sunlight by choice."
+    "First, what all accelerators could do at their power cap and why they did not: each moment counts once. Not asked "
+    "are moments without work, or with work that waits for sunlight by choice. Then, what became of the work that was "
+    "asked. What heat or want of power holds back is a delay where it waits and a loss where it is given up."
 )
 LINKS_NOTE = (
     "Results on their way to the ground. What the links carry, and how many satellites the sites receive at a time, "
