@@ -49,7 +49,7 @@ def _until_s(work: Floats, edges_s: Floats, at: slice, waiting: Floats, side: Li
 
     `work` is done by `edges_s`, (edge, satellite), and on at the mean rate of all. At most LONGEST_WAIT_S later.
     """
-    scale = np.maximum(work[-1], 1e-300)
+    scale = np.where(work[-1] > 0.0, work[-1], 1.0)
     place = 2.0 * np.arange(work.shape[1])  # keeps satellites apart in one sorted row
     done, wanted = (work / scale + place).T.ravel(), (work[at] + waiting) / scale + place
     sooner = np.minimum(wanted, place + 1.5).T

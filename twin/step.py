@@ -119,14 +119,12 @@ def fluxes(
         # instant of an eclipse, right whatever the step.
         sunlit, dark = powered(direct + reflected), powered(reflected)
         bus, work, shed = jax.tree.map(lambda a, b: b + lit.fraction * (a - b), sunlit, dark)
-        shed_dark = (1.0 - lit.fraction) * dark[2]
         early_bus, early_work, _ = jax.tree.map(lambda a, b: lit.lean * (a - b), sunlit, dark)
         served = sm.ratio(bus.essential_w, essential, 1e-3)
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
         dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
-        stopped = failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
-        upset_flops = work.compute_rate_flops * stopped
+        upset_flops = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
         work = work._replace(compute_rate_flops=work.compute_rate_flops - upset_flops)
     source, early = list(absorbed), [lit.lean * light for light in sunny]
     _add_electric_heat(structure, source, bus, work)
@@ -141,7 +139,9 @@ def fluxes(
     total = sum(absorbed[1:], absorbed[0])
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
     lasting = lit.fraction, total, tuple(source), tuple(early), served, quality
-    return Fluxes(*lasting, bus, chips, shed, shed_dark, work, upset_flops, charged, heaters, dose_rate)
+    return Fluxes(
+        *lasting, bus, chips, shed, (1.0 - lit.fraction) * dark[2], work, upset_flops, charged, heaters, dose_rate
+    )
 
 
 def _add_electric_heat(
