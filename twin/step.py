@@ -136,9 +136,8 @@ def fluxes(
         ("coolant_return", served * loop.heater_demand_w),
     ):
         add_heat(source, getattr(structure.ports, port), heat_w)
-    total = sum(absorbed[1:], absorbed[0])
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
-    lasting = lit.fraction, total, tuple(source), tuple(early), served, quality
+    lasting = lit.fraction, sum(absorbed[1:], absorbed[0]), tuple(source), tuple(early), served, quality
     return Fluxes(
         *lasting, bus, chips, shed, (1.0 - lit.fraction) * dark[2], work, upset_flops, charged, heaters, dose_rate
     )
