@@ -124,8 +124,8 @@ def fluxes(
         charged = battery.charge(pack, state.state_of_charge, bus.battery_w, step_s)
     with jax.named_scope("radiation"):
         dose_rate = _dose_rate_gy_per_s(anchor, place, middle_s)
-        upset_flops = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
-        work = work._replace(compute_rate_flops=work.compute_rate_flops - upset_flops)
+        upset = work.compute_rate_flops * failures.stopped_fraction(shared.upsets.stopped_s_per_gy, dose_rate)
+        work = work._replace(compute_rate_flops=work.compute_rate_flops - upset)
     source, early = list(absorbed), [lit.lean * light for light in sunny]
     _add_electric_heat(structure, source, bus, work)
     _add_electric_heat(structure, early, early_bus, early_work)
@@ -138,9 +138,7 @@ def fluxes(
         add_heat(source, getattr(structure.ports, port), heat_w)
     heaters, quality = served * (warmth + loop.heater_demand_w), loop.vapour_quality
     lasting = lit.fraction, sum(absorbed[1:], absorbed[0]), tuple(source), tuple(early), served, quality
-    return Fluxes(
-        *lasting, bus, chips, shed, (1.0 - lit.fraction) * dark[2], work, upset_flops, charged, heaters, dose_rate
-    )
+    return Fluxes(*lasting, bus, chips, shed, (1.0 - lit.fraction) * dark[2], work, upset, charged, heaters, dose_rate)
 
 
 def _add_electric_heat(
