@@ -99,6 +99,12 @@ def test_what_is_served_sets_how_far_chips_are_used(name: str, of_peak: float) -
     assert float(work.work_efficiency) * chip["max_clock_fraction"] == pytest.approx(of_peak, rel=0.02)
 
 
+def test_a_model_that_needs_more_accelerators_than_there_are_is_refused() -> None:
+    config = twin.compose("simulate", ["workload=inference_azure_conv", "accelerator.count=2"])
+    with pytest.raises(ConfigError, match=r"accelerators_per_replica = 4: a satellite of reference has 2 accelerators"):
+        twin.build(config)
+
+
 def test_a_model_measured_on_another_accelerator_is_refused() -> None:
     served = ["workload=inference_azure_conv", "workload/serving=b200_llama_70b"]
     with pytest.raises(ConfigError, match=r"workload\.measured_on = 'NVIDIA B200.*not of 'NVIDIA H100"):

@@ -222,6 +222,6 @@ def test_a_queue_of_a_payload_that_is_off_is_as_long_as_patience() -> None:
 def test_a_store_that_is_full_loses_results() -> None:
     found = fleet(run("+workload.data_store_bit=1e9", "time.duration_s=10800"))
     assert found["data_lost_bit"] > 0.0 and found["data_waited_bit"] <= 16e9 * (1.0 + 1e-12)
-    assert "link to the ground" in found["binding_limit"]
+    assert "store on board" in found["binding_limit"]
     out = found["sent_bit"] + found["data_lost_bit"] + found["data_waited_bit"]
     assert out == pytest.approx(found["produced_bit"], rel=1e-14)

@@ -131,9 +131,12 @@ def _links(flat: Flat) -> Iterator[Verdict]:
     produced = flat.get("produced_bit") or 0.0
     if not produced > 0.0:
         return
-    unsent, able = 1.0 - flat["sent_bit"] / produced, flat["downlink_able_bit"] / produced
-    if flat["data_lost_bit"] > NOTICEABLE * produced or able < 1.0:
+    unsent, lost = 1.0 - flat["sent_bit"] / produced, flat["data_lost_bit"] / produced
+    able = flat["downlink_able_bit"] / produced
+    if able < 1.0:
         yield Verdict("link to the ground", f"{unsent:.1%} of the results did not get down, {able:.0%} could have")
+    elif lost > NOTICEABLE:
+        yield Verdict("store on board", f"{lost:.1%} of the results had no room to wait in; links could carry them all")
 
 
 def _broken(margin: Mapping[str, float]) -> Iterator[Verdict]:

@@ -252,8 +252,15 @@ def _with_demand(
 
 
 def _capacity_flops(structure: Structure, params: Params, environment: Environment) -> float:
-    """Nominal work rate of the fleet."""
+    """Nominal work rate of the fleet; ConfigError where no replica of what it serves fits a satellite."""
     prepared = jax.jit(prepare, static_argnums=0)(structure, params, environment)
+    for name, cohort in prepared.items():
+        most, replica = float(cohort.budget.accelerators), float(params[name]["workload"]["accelerators_per_replica"])
+        if replica > most:
+            raise ConfigError(
+                f"workload.accelerators_per_replica = {replica:g}: a satellite of {name} has {most:g} accelerators; "
+                "choose a smaller served model, such as workload/serving=h100_llama_8b, or more accelerators"
+            )
     return sum(
         float(prepared[c.name].shared.nominal_flops * prepared[c.name].budget.accelerators) * c.satellites
         for c in structure.cohorts
