@@ -96,7 +96,7 @@ def _work(numbers: Mapping[str, Any]) -> Iterator[Row]:
     yield _plain("Delivered, mean", human.flops(numbers["mean_compute_rate_flops"]))
     yield _plain("Share of nominal", human.percent(share))
     yield _plain("Delivered, in all", human.flop(numbers["delivered_flop"]))
-    yield _plain("Waiting at the end", human.flop(numbers["backlog_flop"]))
+    yield _plain("Waiting at the end", human.flop(max(numbers["backlog_flop"], 0.0)))  # below 0 by rounding
     if "dropped_flop" in numbers:
         share = numbers["dropped_flop"] / max(numbers["assigned_flop"], 1.0)
         yield _plain("Given up", f"{human.flop(numbers['dropped_flop'])}, {human.percent(share)}", _warn(share))
@@ -117,6 +117,10 @@ def _requests(numbers: Mapping[str, Any]) -> Iterator[Row]:
     if "wait_p50_s" in numbers:
         p50, p99 = (human.quantity(key, numbers[key]) for key in ("wait_p50_s", "wait_p99_s"))
         yield _plain("Requests wait", f"p50 {p50}, p99 {p99}")
+    if "first_token_p50_s" in numbers:
+        p50, p95 = (human.quantity(key, numbers[key]) for key in ("first_token_p50_s", "first_token_p95_s"))
+        soon = numbers["first_token_in_time_fraction"]
+        yield _plain("First token", f"p50 {p50}, p95 {p95}; {human.percent(soon)} as promised", _warn(1.0 - soon))
 
 
 def _training(numbers: Mapping[str, Any]) -> Iterator[Row]:

@@ -16,6 +16,7 @@ LEAST_PX = 300  # these figures fit a narrow screen
 LEAST_WAITING_S = 1e-3  # of what is asked: less is rounding
 PERCENTS = {50.0: GREEN, 95.0: ORANGE, 99.0: RED}
 WAITS_S = (1.0, 10.0, 60.0)
+ROUNDING = 1e-7  # part of a whole below which a part is told as none
 WORK = ("fleet_assigned_flops", "fleet_delivered_flops", "fleet_dropped_flops", "fleet_backlog_flop")
 USEFUL = "fleet_useful_flops"  # where the fleet trains
 LINKS = ("fleet_downlink_bit_per_s", "fleet_data_backlog_bit", "fleet_satellites_in_contact")
@@ -45,7 +46,7 @@ def _work(data: xr.Dataset, fleet: Mapping[str, Any]) -> list[str]:
         frames = series.window(0, data.sizes["time"])
         asked = requests(data, frames)
         rows = [*_work_rows(data, frames), *(_request_rows(asked) if asked else ())]
-        bodies += [_figure("work", data, frames, rows), *([_waits(asked)] if asked else [])]
+        bodies += [_figure("work", data, frames, rows), *([_waits(asked, fleet)] if asked else [])]
     if account := _account(fleet):
         bodies.append(account)
     if steps := work_flow.steps(fleet):
@@ -97,7 +98,18 @@ def _any(values: np.ndarray) -> bool:
     return bool(np.any(values > 0.0))
 
 
-def _waits(asked: Requests) -> str:
+def _first_tokens(fleet: Mapping[str, Any]) -> list[list[str]]:
+    """When answers begin, how fast they go on, and how often as promised; empty where the summary does not tell."""
+    if "first_token_p50_s" not in fleet:
+        return []
+    times = {f"First token, p{percent}": f"first_token_p{percent}_s" for percent in (50, 95, 99)}
+    rows = [[label, human.duration(fleet[key])] for label, key in times.items()]
+    kept = {"First": "first_token_in_time_fraction", "Further": "output_tokens_in_time_fraction"}
+    rows += [["From token to token, mean", human.duration(fleet["output_token_s"])]]
+    return rows + [[f"{label} tokens as promised", human.percent(fleet[key])] for label, key in kept.items()]
+
+
+def _waits(asked: Requests, fleet: Mapping[str, Any]) -> str:
     """Requests of the whole run in numbers."""
     rows = [
         ["Requests, mean", human.si(asked.mean_per_s, "/s")],
@@ -105,6 +117,7 @@ def _waits(asked: Requests) -> str:
         ["Time in service, mean", human.duration(asked.mean_service_s)],
         *([f"Wait, p{percent:g}", human.duration(asked.percentile_s(percent))] for percent in (*PERCENTS, 99.9)),
         *([f"Wait longer than {human.duration(s)}", human.percent(asked.share_longer(s))] for s in WAITS_S),
+        *_first_tokens(fleet),
     ]
     return page.table(["Requests, whole run", ""], rows)
 
@@ -117,8 +130,9 @@ def _account(fleet: Mapping[str, Any]) -> str:
 
 def _shares(whole: str, key: str, parts: Mapping[str, str], fleet: Mapping[str, Any]) -> str:
     """A table of a quantity and its parts, and their shares of it."""
-    every = {whole: key, **parts}
-    rows = [[label, human.quantity(of, fleet[of]), _part(fleet[of], fleet[key])] for label, of in every.items()]
+    least = ROUNDING * fleet[key]  # float32 may have done so much more than was asked
+    every = {label: (of, fleet[of] if abs(fleet[of]) > least else 0.0) for label, of in {whole: key, **parts}.items()}
+    rows = [[label, human.quantity(of, value), _part(value, fleet[key])] for label, (of, value) in every.items()]
     return page.table(["Whole run", "", "Share"], rows)
 
 
