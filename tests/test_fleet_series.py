@@ -253,14 +253,17 @@ AZURE, MOONCAKE = "azure_llm_2023_conv.csv.gz", "mooncake_conversation.csv.gz"
         (AZURE, 256.0, 0.9, 0.13),
         (AZURE, 16.0, 0.85, 0.1),
         (AZURE, 16.0, 0.9, 0.1),
-        (MOONCAKE, 16.0, 0.9, 0.15),
+        (MOONCAKE, 16.0, 0.9, 0.1),
         (MOONCAKE, 16.0, 0.95, 0.1),
     ],
 )
 def test_waits_are_those_of_a_simulated_trace(
     short: Requests, file: str, slots: float, load: float, within: float
 ) -> None:
-    """The last percentiles of a recorded trace against its simulation, request by request."""
+    """The last percentiles of a recorded trace against its simulation, request by request.
+
+    Within a tenth, but where waits last minutes: there requests that come together are longer than the mean.
+    """
     satellite = Traced(short, file, slots, load)
     simulated, shares = satellite.simulated(), satellite.told()
     for percent in (95, 99):
