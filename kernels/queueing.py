@@ -130,7 +130,7 @@ def longer_than(threshold_s: Array, chance: Wait, least_s: Array, most_s: Array)
     limit_s = jnp.reshape(jnp.maximum(threshold_s, SHORTEST_S), (-1, *(1,) * len(shape)))
     share, mean_s, least_s, most_s = (jnp.broadcast_to(value, shape)[None] for value in (*chance, least_s, most_s))
     mean_s, spread_s = jnp.maximum(mean_s, SHORTEST_S), jnp.maximum(most_s - least_s, SHORTEST_S)
-    behind = jnp.clip((most_s - limit_s) / spread_s, 0.0, 1.0)
+    behind = jnp.clip((least_s + spread_s - limit_s) / spread_s, 0.0, 1.0)
     beyond_s = jnp.maximum(limit_s - least_s - spread_s, 0.0)
     part = jnp.clip(limit_s - least_s, 0.0, spread_s)  # of the spread that lies below the limit
     besides = share * jnp.exp(-beyond_s / mean_s) * -jnp.expm1(-part / mean_s) * mean_s / spread_s

@@ -47,9 +47,9 @@ def test_each_design_is_that_of_a_single_run(model, results):
             slot, key = path.split(".")
             params[name][slot][key] = jax.numpy.asarray(values[k])
         found = single(model.structure, params, model.environment)
-        differences = {"dropped_flop": 1e-12 * float(found["assigned_flop"])}  # what is left of large numbers
+        left_flop = 1e-12 * float(found["nominal_flop"])  # of large numbers
         for metric, value in found.items():
-            least = differences.get(metric, 1e-12)
+            least = left_flop if metric.endswith("_flop") else 1e-12
             np.testing.assert_allclose(results[metric][k], value, rtol=1e-9, atol=least, err_msg=metric)
     assert len(set(results.delivered_flop.values)) == COUNT
 

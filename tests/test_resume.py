@@ -223,8 +223,8 @@ def test_a_telemetry_that_is_gone_is_refused(copied: Path) -> None:
 
 
 def test_another_format_of_checkpoints_is_refused(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twin.resume.FORMAT", 2)
-    assert "its checkpoints have format 1, this program writes 2" in refused(copied)
+    monkeypatch.setattr("twin.resume.FORMAT", 3)
+    assert "its checkpoints have format 2, this program writes 3" in refused(copied)
 
 
 def test_two_processes_do_not_run_in_one_folder(copied: Path) -> None:

@@ -212,6 +212,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
                 "workload=inference_azure_conv",
                 f"workload.file={trace}",
                 "workload.load_fraction=0.4",
+                "workload.measured_on=null",
                 *COHORTS,
             ],
         )

@@ -188,7 +188,7 @@ def given_at_once(model, shared, each, carry, fleet_sum=over_satellites):
     structure, environment = model.structure, model.environment
     (segment,) = segments(structure.schedule.steps, structure.schedule.save_steps, structure.schedule.exchange_steps)
     now = jax.tree.map(jnp.asarray, moment(structure.schedule, 1.0, 0))
-    told = {}, now, environment.start_days, jnp.asarray(0), environment.traced_flops[0], carry
+    told = {}, {}, now, environment.start_days, jnp.asarray(0), environment.traced_flops[0], carry
     (inputs,) = rollout.inputs_of(structure, segment, shared, each, *told, fleet_sum).values()
     return inputs
 

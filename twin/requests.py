@@ -209,7 +209,7 @@ class Requests:
         """Squared coefficient of variation of all prompts of the run."""
         requests, prompt, *_, scv = self.arrivals
         mean, square = (float(requests @ values) / requests.sum() for values in (prompt, prompt**2 * (1.0 + scv)))
-        return max(square / max(mean, 1e-300) ** 2 - 1.0, 0.0)
+        return max(square / max(mean**2, 1e-300) - 1.0, 0.0)
 
     def _tokens_per_flop(self) -> float:
         """Tokens put out by an operation, mean over the run."""
