@@ -132,6 +132,7 @@ def test_what_never_fails_trains_all_the_time(disc):
             "constellation.satellites = 80: must be a square number of at least 9, such as 81",
         ),
         ("link=none", "link = 'none': must be one between satellites, such as link=suncatcher"),
+        ("link.terminals=1", "link.terminals = 1: must be at least 2, as many as a ring takes"),
         ("workload=steady", "workload = 'steady': must be a training, such as workload=training_405b"),
         ("constellation=single", "constellation: must be one cluster, such as constellation=cluster_81, not "),
         ("out=nowhere/answer.json", "out = 'nowhere/answer.json': no such folder 'nowhere'"),

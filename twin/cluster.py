@@ -58,6 +58,9 @@ def cluster(model: Model, prepared: Mapping[str, Cohort] | None = None) -> Clust
         raise ConfigError(
             f"link = {structure.model('link')!r}: must be one between satellites, such as link=suncatcher"
         )
+    terminals, least = float(model.params[structure.name]["link"]["terminals"]), min(NETWORKS.values())
+    if terminals < least:
+        raise ConfigError(f"link.terminals = {terminals:g}: must be at least {least}, as many as a ring takes")
     if model.structure.workload_model != "training":
         raise ConfigError(
             f"workload = {model.structure.workload_model!r}: must be a training, such as workload=training_405b"

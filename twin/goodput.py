@@ -17,7 +17,7 @@ from jax import Array
 from kernels import collective, registry, training
 from kernels.constants import DAY_S
 from kernels.training import Job
-from twin.cluster import NETWORKS, all_reduce, cluster, failures_per_s, upsets_per_s
+from twin.cluster import all_reduce, cluster, failures_per_s, upsets_per_s
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.refusal import ConfigError
@@ -125,10 +125,5 @@ def _exchange_s(model: Model, cohorts: Mapping[str, Cohort], job: Job) -> tuple[
     except ConfigError as reason:
         return inside_s, (f"Exchange of gradients between satellites is not counted; {reason}",)
     between = {name: found[name]["between_satellites_s"] for name in BUILT if name in found}
-    if not between:
-        least = min(NETWORKS[name] for name in BUILT)
-        return inside_s, (
-            f"Exchange of gradients between satellites is not counted; link.terminals: a ring takes {least}",
-        )
     fastest = min(between, key=lambda name: float(between[name]))
     return inside_s + between[fastest], (f"Gradients are exchanged by a {fastest} of links",)
