@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from twin.cluster_cli import cluster_main
+from twin.clusters.cluster_cli import cluster_main
 
 if __name__ == "__main__":
     cluster_main()

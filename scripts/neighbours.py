@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from twin.neighbours_cli import neighbours_main
+from twin.clusters.neighbours_cli import neighbours_main
 
 if __name__ == "__main__":
     neighbours_main()

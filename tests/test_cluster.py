@@ -9,7 +9,7 @@ import pytest
 
 import twin
 from kernels import orbit, training
-from twin import cluster, cluster_cli
+from twin.clusters import cluster, cluster_cli
 
 CHOICES = ["experiment=suncatcher_cluster", "link=suncatcher", "workload=training_405b"]
 

@@ -13,15 +13,15 @@ from queue_simulation import waits_s
 import twin
 from kernels import registry, serving, training
 from kernels.queueing import LONGEST_WAIT_S, THRESHOLDS_S, percentile_s
-from twin import cluster
-from twin.delays import delays
-from twin.fleet_series import FleetSeries
-from twin.goodput import LOSSES, Training, in_step_flops
+from twin.clusters import cluster
 from twin.inputs import arrivals, traces
 from twin.model import Model
 from twin.prepare import Cohort
-from twin.requests import Requests
 from twin.run import prepared
+from twin.series.delays import delays
+from twin.series.fleet_series import FleetSeries
+from twin.series.goodput import LOSSES, Training, in_step_flops
+from twin.series.requests import Requests
 
 DATA = Path(__file__).parent.parent / "conf" / "data"
 FRAME_S = 300.0

@@ -7,7 +7,7 @@ import pytest
 import twin
 from kernels import constants as const
 from kernels import orbit
-from twin import neighbours, neighbours_cli
+from twin.clusters import neighbours, neighbours_cli
 
 CLEAR_M = 6_378_137.0 + 80e3  # over which a line of sight must pass
 

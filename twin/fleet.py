@@ -10,12 +10,12 @@ from kernels.queueing import THRESHOLDS_S
 from twin import processes, rollout, run_folder
 from twin.config import Config
 from twin.frames import nodes_of
-from twin.goodput import trains
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.refusal import ConfigError
-from twin.requests import has_requests
 from twin.resume import Start
+from twin.series.goodput import trains
+from twin.series.requests import has_requests
 from twin.store import Axes, stored_times
 from twin.structure import moment
 

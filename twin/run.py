@@ -19,13 +19,13 @@ from twin.clock import Clock, compile_time
 from twin.config import Config, ConfigError
 from twin.endings import ending
 from twin.fleet import Fleet, frame_axes
-from twin.fleet_series import FleetSeries
 from twin.frames import gathered
 from twin.model import Model, build, use_devices
 from twin.prepare import Cohort
 from twin.recorder import InMemory, OnDisk, Recorder
 from twin.resume import Start
 from twin.selection import selection
+from twin.series.fleet_series import FleetSeries
 from twin.store import Axes
 from twin.summary import summarise
 from twin.watching import Progress

@@ -17,10 +17,10 @@ import numpy as np
 from kernels import queueing, registry, serving
 from kernels.queueing import Wait
 from twin.checkpoint import Leaves
-from twin.delays import QUIET, delays
 from twin.model import Model
 from twin.prepare import Cohort
-from twin.queues import Load, Meeting, Offered, Slots, followed, met, waiting_longer
+from twin.series.delays import QUIET, delays
+from twin.series.queues import Load, Meeting, Offered, Slots, followed, met, waiting_longer
 
 Columns = Mapping[str, np.ndarray]
 Floats = np.ndarray

@@ -54,7 +54,7 @@ def _choices(fleet: str) -> list[str]:
 
 def row(fleet: str, choices: Sequence[str]) -> Row:
     """Times and facts of the graph of a fleet."""
-    from twin import neighbours
+    from twin.clusters import neighbours
     from twin.model import build
 
     model = build(compose("simulate", [*choices, "link=starlink_laser"]))

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from twin.checkpoint import Leaves
-from twin.goodput import Training, trains
 from twin.model import Model
 from twin.prepare import Cohort
-from twin.requests import Requests, has_requests
 from twin.resume import Start
+from twin.series.goodput import Training, trains
+from twin.series.requests import Requests, has_requests
 from twin.variables import REQUESTS, TRAINING
 
 Columns = Mapping[str, np.ndarray]

@@ -24,7 +24,7 @@ def cluster_main() -> None:
 
 
 def _cluster(arguments: Sequence[str]) -> None:
-    from twin import cluster
+    from twin.clusters import cluster
     from twin.model import build
     from twin.run_folder import new_file, write_atomically
 

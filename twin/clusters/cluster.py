@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kernels import collective, failures, formation, link, orbit, radiation, registry, training
 from kernels.constants import DAY_S, YEAR_S
-from twin import neighbours
+from twin.clusters import neighbours
 from twin.model import Model
 from twin.prepare import Cohort, prepare
 from twin.refusal import ConfigError

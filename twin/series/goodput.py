@@ -17,7 +17,7 @@ from jax import Array
 from kernels import collective, registry, training
 from kernels.constants import DAY_S
 from kernels.training import Job
-from twin.cluster import all_reduce, cluster, failures_per_s, upsets_per_s
+from twin.clusters.cluster import all_reduce, cluster, failures_per_s, upsets_per_s
 from twin.model import Model
 from twin.prepare import Cohort
 from twin.refusal import ConfigError

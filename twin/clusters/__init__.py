@@ -1,0 +1,1 @@
+"""Satellites that fly close together: who is whose neighbour, and what they train together."""
