@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_run import ORBIT
 from validation.test_battery import fade
 
 import twin
@@ -151,7 +152,7 @@ def test_gradients_are_finite_at_rest_and_at_the_turn():
 @pytest.fixture(scope="module")
 def orbits():
     """Two orbits of a few reference satellites with a battery as new."""
-    changes = ["constellation.satellites=4", "time.duration_s=12000", "battery.initial_health=1.0"]
+    changes = [*ORBIT, "time.duration_s=12000", "time.chunk_s=6000", "battery.initial_health=1.0"]
     return twin.simulate(twin.compose("simulate", changes))
 
 

@@ -19,6 +19,7 @@ LINES = re.findall(
     r"^python scripts/optimize\.py(?! -m)(?!.*runs/best satellite)(.*)$", "\n".join(PAGES.values()), re.M
 )
 COMMANDS = sorted({line.partition(" #")[0].strip() for line in LINES})
+ALONE = [command for command in COMMANDS if re.fullmatch(r"experiment=\S+", command)]
 
 
 @pytest.fixture
@@ -40,7 +41,11 @@ def test_the_table_of_measures_is_that_of_the_code() -> None:
     assert table == "".join(f"| `{one.name}` | {one.unit} | {one.meaning} |\n" for one in MEASURES.values())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# Problems of experiments alone are those of tests/test_profiles.py.
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(command, marks=pytest.mark.slow) if command in ALONE else command for command in COMMANDS],
+)
 def test_a_command_of_the_pages_is_a_problem(built, command: str) -> None:
     words = [word for word in shlex.split(command) if word not in ("--config-dir", "mine")]
     assert built(words).problem.variables

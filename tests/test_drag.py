@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shared_run import ORBIT, SATELLITES
 from validation.test_drag import GAS
 
 import twin
@@ -16,7 +17,7 @@ from twin import health
 from twin.inputs import thermosphere
 from twin.refusal import ConfigError
 
-SHORT = ["constellation.satellites=2", "time.duration_s=6000", "precision=float64", "distributed.devices=1"]
+SHORT = [*ORBIT, "precision=float64"]
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +105,10 @@ def test_held_orbit_keeps_its_altitude_and_uses_propellant(held):
     assert float(held.semi_major_axis_loss_m.max()) == 0.0
     hours = 6000.0 / YEAR_S
     avoided = 33.0 * 0.03 * hours
-    mass = fleet["mass_kg"] / 2.0
+    mass = fleet["mass_kg"] / SATELLITES
     met = float(held.drag_delta_v_m_per_s[-1].mean())
     expected = mass * (met + avoided) / (2500.0 * STANDARD_GRAVITY_M_PER_S2)
-    assert fleet["propellant_used_kg"] / 2.0 == pytest.approx(expected, rel=1e-3)
+    assert fleet["propellant_used_kg"] / SATELLITES == pytest.approx(expected, rel=1e-3)
     assert met / hours == pytest.approx(fleet["drag_delta_v_m_per_s_per_year"], rel=1e-5)
     # Sized for five years, with a tenth in reserve, for the mean of the solar cycle ahead.
     assert 1.5 < fleet["propellant_life_years"] < 10.0
@@ -125,7 +126,7 @@ def test_free_orbit_sinks_by_its_drag(falling):
 
 def test_fleet_that_comes_down_is_reported():
     settings = [*SHORT, "orbit.altitude_m=200e3", "station_keeping=free_decay", "atmosphere=high"]
-    settings += ["time.duration_s=21600", "time.step_s=60", "time.chunk_s=600"]
+    settings += ["time.duration_s=24000", "time.chunk_s=6000"]
     with pytest.raises(health.HealthError, match=r"satellite 0 \(reference-0\) has decayed to 1\d\d km at 2026-06-14"):
         twin.simulate(twin.compose("simulate", settings))
 

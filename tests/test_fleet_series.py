@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from queue_simulation import waits_s
+from test_work import DAY
 
 import twin
 from kernels import registry, serving, training
@@ -270,15 +271,7 @@ def test_waits_are_those_of_a_simulated_trace(
         assert percentile_s(shares, percent) == pytest.approx(np.percentile(simulated, percent), rel=within)
 
 
-DISK = [
-    "workload=inference_azure_conv",
-    "workload.load_fraction=1.05",
-    "constellation.satellites=4",
-    "distributed.devices=1",
-    "time.duration_s=10800",
-    "time.chunk_s=3600",
-    "output.report=false",
-]
+DISK = [*DAY, "workload.load_fraction=1.05", "time.duration_s=32400"]
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +308,7 @@ def test_the_summary_tells_of_requests(whole: xr.Dataset) -> None:
 
 
 def test_tokens_put_out_are_those_of_the_requests_that_are_served(whole: xr.Dataset) -> None:
-    """Of all tokens of the Azure conversations in three hours, prompts and outputs, at 2 operations a parameter."""
+    """Of all tokens of the Azure conversations in nine hours, prompts and outputs, at 2 operations a parameter."""
     found = json.loads(whole.attrs["summary"])["fleet"]
     model = twin.build(twin.compose("simulate", DISK))
     requests, prompt, output, *_ = model.environment.arrivals

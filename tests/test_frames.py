@@ -52,7 +52,7 @@ def written(folder: Path, at_once: int, satellites: int = 3, frames: int = 40) -
 
 
 @pytest.mark.parametrize("values_per_chunk", [1, 45, 2**20])
-@pytest.mark.parametrize("at_once", [1, 7, 40])
+@pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.slow), 7, 40])
 def test_store_is_the_same_however_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, values_per_chunk: int
 ) -> None:

@@ -100,10 +100,19 @@ def test_years_add_up_to_the_summary_of_the_run(model, alone):
     assert metrics["accelerators_replaced"] > 1.0
 
 
+@pytest.mark.slow
 def test_a_design_is_the_model_built_with_its_numbers(alone, designed, table):
     number = 2
     single = alone(built(*(f"{path}={values[number]}" for path, values in table.items())))
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12), row(designed, number), single)
+
+
+def test_a_design_does_not_depend_on_the_numbers_of_its_model(designed, table):
+    other = built(*(f"{path}={values[2]}" for path, values in table.items()))
+    found = lives(other, {path: values[::-1] for path, values in table.items()})
+    jax.tree.map(
+        partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12), row(found, slice(None, None, -1)), designed
+    )
 
 
 @pytest.mark.parametrize(("number", "published"), [(0, 0.9600), (1, 0.9615)], ids=["node at 18:00", "node at 06:00"])
@@ -132,14 +141,14 @@ def test_what_a_satellite_is(designed, model):
     np.testing.assert_allclose(np.degrees(designed.inclination_rad[[0, 2]]), [97.986, 99.479], rtol=1e-4)
 
 
-def test_higher_orbits_see_more_sun_and_weaker_cells_do_less(designed, alone, model):
+def test_higher_orbits_see_more_sun_and_weaker_cells_do_less(designed, table, model):
     assert np.all(designed.sunlit_fraction[2] > designed.sunlit_fraction[0] + 0.01)
     assert np.all(designed.delivered_flops[2] > designed.delivered_flops[0])
     (name,) = model.params
     weaker = built("solar_cell=xtj_prime")
     cell = weaker.params[name]["solar_cell"]
     cell["max_power_current_a_per_m2"] = 0.95 * cell["max_power_current_a_per_m2"]
-    one = alone(weaker)
+    one = row(lives(weaker, table), 0)
     np.testing.assert_allclose(one.array_power_w, 0.95 * designed.array_power_w[0])
     assert np.all(one.delivered_flops < designed.delivered_flops[0])
     np.testing.assert_allclose(one.mass_kg, designed.mass_kg[0])

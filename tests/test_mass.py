@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from shared_run import ORBIT, SATELLITES
 
 import twin
 from kernels import mass_and_cost as mass
@@ -127,17 +128,17 @@ def test_propellant_without_avoidance_is_the_limit():
 
 
 def test_summary_lists_the_parts():
-    settings = ["constellation.satellites=1", "time.duration_s=600", "time.save_every_s=300"]
-    summary = twin.simulate(twin.compose("simulate", settings)).attrs["summary"]
+    summary = twin.simulate(twin.compose("simulate", ORBIT)).attrs["summary"]
     numbers = json.loads(summary)["cohorts"]["reference"]
     parts = [value for name, value in numbers.items() if name.startswith("mass_") and name != "mass_kg"]
     assert len(parts) == 15
-    assert sum(parts) == pytest.approx(numbers["satellite_mass_kg"]) == pytest.approx(numbers["mass_kg"])
+    mass_kg = numbers["satellite_mass_kg"]
+    assert sum(parts) == pytest.approx(mass_kg) == pytest.approx(numbers["mass_kg"] / SATELLITES)
 
 
 def test_a_design_that_no_propellant_carries_is_refused(tmp_path) -> None:
     config = twin.compose(
-        "simulate", ["propulsion.specific_impulse_s=70", "orbit.altitude_m=3e7", "orbit=mid_inclination_550"]
+        "simulate", [*ORBIT, "propulsion.specific_impulse_s=70", "orbit.altitude_m=3e7", "orbit=mid_inclination_550"]
     )
     with pytest.raises(ConfigError, match=r"propulsion.specific_impulse_s = 70: no launch mass of reference carries"):
         twin.simulate(config, run_dir=tmp_path / "run")

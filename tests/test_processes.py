@@ -36,7 +36,7 @@ SMALL = [
     "output.report=false",
 ]
 TEN_DAYS = ["time.duration_s=900000", "checkpoint.every_simulated_s=18000"]
-ONE_DEVICE = "--xla_force_host_platform_device_count=1 --xla_backend_extra_options=xla_cpu_use_multi_output_fusion=true"
+ONE_DEVICE = os.environ["XLA_FLAGS"].replace("device_count=8", "device_count=1")
 COUNTED = ("accelerators_alive", "silent_corruptions", "memory_errors", "hangs", "crashes")
 
 
@@ -222,7 +222,7 @@ print("done", me)
     assert all((tmp_path / f"starts{number}").read_text() == "xx" for number in (0, 1))
 
 
-@pytest.mark.parametrize(("code", "lines"), [(2, 0), (1, 0), (3, 2)])
+@pytest.mark.parametrize(("code", "lines"), [pytest.param(2, 0, marks=pytest.mark.slow), (1, 0), (3, 2)])
 def test_only_what_may_pass_is_tried_again(tmp_path: Path, code: int, lines: int) -> None:
     ended = supervised(tmp_path, f"print('no', me)\nsys.exit({code})", restarts=2)
     assert ended.returncode == code
@@ -243,11 +243,26 @@ time.sleep(60)
     assert (tmp_path / "told0").exists() and (tmp_path / "told1").exists()
 
 
-@pytest.mark.parametrize(("given", "then"), [("never", "auto"), ("'from=40'", "auto"), ("must", "must")])
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ("never", "auto"),
+        pytest.param("'from=40'", "auto", marks=pytest.mark.slow),
+        pytest.param("must", "must", marks=pytest.mark.slow),
+    ],
+)
 def test_a_restart_goes_on_from_the_newest_checkpoint(given: str, then: str, tmp_path: Path) -> None:
     program = "(here / f'given{me}').open('a').write(sys.argv[1] + ' ')\nsys.exit(3)"
     supervised(tmp_path, program, 1, f"resume={given}")
     assert (tmp_path / "given0").read_text() == f"resume={given} resume={then} "
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [("resume=never", "resume=auto"), ("resume='from=40'", "resume=auto"), ("resume=must", "resume=must")],
+)
+def test_what_a_restart_changes_of_its_arguments(given: str, then: str) -> None:
+    assert launching._going_on(given) == then
 
 
 def test_a_signal_before_a_start_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

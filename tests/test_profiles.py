@@ -205,7 +205,10 @@ def test_profile_of_a_deployment_is_valid_alone(group: str, name: str) -> None:
         assert config.profile(group, read(CONF / group / f"{name}.yaml")).name
 
 
-@pytest.mark.parametrize("name", profiles("design"))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in STUDIES else name for name in profiles("design")],
+)
 def test_problem_of_design_composes(name: str) -> None:
     assert twin.compose_design([f"design={name}"]).design.name
 

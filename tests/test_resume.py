@@ -32,6 +32,7 @@ TINY = [
     "output.report=false",
 ]
 CHUNK = 20  # steps
+OTHERWISE = ["time.save_every_s=600", "distributed.devices=1", "distributed.tile=128"]
 
 
 def run(folder: Path, *overrides: str, chunks: int | None = None) -> xr.Dataset:
@@ -120,23 +121,23 @@ def test_a_finished_run_is_left_as_it_is(copied: Path, whole: xr.Dataset) -> Non
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
 
 
-def test_stopped_at_every_chunk_it_arrives_all_the_same(tmp_path: Path, whole: xr.Dataset) -> None:
-    for _ in range(6):
-        data = run(tmp_path / "a", chunks=1)
-    assert data.attrs["status"] == "stopped" or facts(data)
+def test_stopped_again_and_again_it_arrives_all_the_same(tmp_path: Path, whole: xr.Dataset) -> None:
+    for _ in range(2):
+        data = run(tmp_path / "a", chunks=2)
+    assert data.attrs["status"] == "stopped"
     assert_same(run(tmp_path / "a"), whole)
 
 
-def test_a_finished_run_grows_longer(tmp_path: Path, whole: xr.Dataset) -> None:
+@pytest.mark.parametrize("duration_s", [3600, pytest.param(4200, marks=pytest.mark.slow)])
+def test_a_finished_run_grows_longer(tmp_path: Path, whole: xr.Dataset, duration_s: int) -> None:
     """Also where its end lies within a chunk: the grid of chunks is that of the longer run."""
-    run(tmp_path / "a", "time.duration_s=4200")
+    run(tmp_path / "a", f"time.duration_s={duration_s}")
     assert_same(run(tmp_path / "a"), whole)
 
 
 def test_it_goes_on_from_an_earlier_step(copied: Path, whole: xr.Dataset) -> None:
     run(copied)
     assert_same(run(copied, f"resume=from={CHUNK}"), whole)
-    assert_same(run(copied, "resume=from=0"), whole)
 
 
 def test_without_a_checkpoint_it_begins_anew(copied: Path, whole: xr.Dataset) -> None:
@@ -155,7 +156,8 @@ def test_windows_of_a_longer_time_go_on(tmp_path: Path) -> None:
 # --- Elsewhere -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [("1", "128"), pytest.param(("8", "1"), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [("1", "128"), ("8", "1")])
 def test_it_goes_on_with_other_devices_and_tiles(copied: Path, whole: xr.Dataset, layout: tuple[str, str]) -> None:
     devices, tile = layout
     assert_close(run(copied, f"distributed.devices={devices}", f"distributed.tile={tile}"), whole)
@@ -169,13 +171,15 @@ def test_it_goes_on_in_the_other_precision_with_a_warning(copied: Path, whole: x
     assert any(note.startswith("Warning: goes on in float64, begun in float32") for note in notes)
 
 
-def test_it_goes_on_at_another_cadence(copied: Path, whole: xr.Dataset) -> None:
-    data = run(copied, "time.save_every_s=600")
+def test_it_goes_on_at_another_cadence_on_other_devices(copied: Path, whole: xr.Dataset) -> None:
+    """What stands at instants is that of the run without a break, at every frame that both have."""
+    data = run(copied, *OTHERWISE)
     first, rest = np.split(data.time.values, [np.searchsorted(data.time.values, whole.time.values[12])])
     assert (np.diff(first) == np.timedelta64(300, "s")).all() and (np.diff(rest) == np.timedelta64(600, "s")).all()
     np.testing.assert_array_equal(data.time.values[-1], whole.time.values[-1])
-    temperature_k = data.battery_temperature_k.values
-    np.testing.assert_allclose(temperature_k[-1], whole.battery_temperature_k.values[-1], rtol=1e-5)
+    instants = [name for name, column in whole.data_vars.items() if column.attrs["cell_methods"] == "time: point"]
+    assert "battery_temperature_k" in instants and "time" in whole.battery_temperature_k.dims
+    assert_close(data[instants], whole[instants].sel(time=data.time))
 
 
 # --- Refused ---------------------------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ def test_a_shorter_run_than_the_finished_one_is_refused(tmp_path: Path) -> None:
 
 
 def test_windows_that_would_move_are_refused(tmp_path: Path) -> None:
-    windows = ["time.weight=10", "time.save_every_s=600"]
+    windows = ["time.weight=10", *OTHERWISE]
     run(tmp_path / "a", *windows, "time.duration_s=60000", chunks=2)
     assert "give a multiple of 12000 s" in refused(tmp_path / "a", *windows, "time.duration_s=66000")
 

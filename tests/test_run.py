@@ -265,6 +265,7 @@ def test_work_that_waits_is_done_later(mixed: xr.Dataset) -> None:
 # --- A run that goes wrong -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_bad_value_names_variable_satellite_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that is none in the second chunk: the first one stays readable, and the store says why."""
     gathered, chunks = run.gathered, []

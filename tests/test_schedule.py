@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shared_run import ORBIT
 
 import twin
 from kernels import safe_math as sm
@@ -23,8 +24,7 @@ from twin.state import State
 from twin.step import step
 from twin.structure import moment
 
-SHORT = ["time.duration_s=6000", "time.save_every_s=300", "constellation.satellites=37", "output.report=false"]
-ONE_DEVICE = "distributed.devices=1"
+*SHORT, ONE_DEVICE = ORBIT
 
 
 def simulate(*overrides):
@@ -79,7 +79,12 @@ def test_precisions_agree(untiled):
 
 
 @pytest.mark.parametrize(
-    ("save", "exchange"), [(600, 300), (100, 6000), pytest.param(300, 4200, marks=pytest.mark.slow)]
+    ("save", "exchange"),
+    [
+        (100, 6000),
+        pytest.param(600, 300, marks=pytest.mark.slow),
+        pytest.param(300, 4200, marks=pytest.mark.slow),
+    ],
 )
 def test_clocks_nest(untiled, save, exchange):
     """Whatever the save and exchange intervals, steady work gives the same day; a last interval may be shorter."""

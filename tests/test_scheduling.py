@@ -168,6 +168,7 @@ def test_a_scheduler_of_ones_own(monkeypatch):
     assert np.all(np.diff(assigned, axis=1) >= 0.0) and np.all(assigned[:, -1] > 2.0 * assigned[:, 0])
 
 
+@pytest.mark.slow
 def test_work_given_out_is_the_same_on_two_devices():
     """Bit by bit, from what is seen of the satellites to what each is given."""
     one, two = (
@@ -193,7 +194,7 @@ def given_at_once(model, shared, each, carry, fleet_sum=over_satellites):
     return inputs
 
 
-@pytest.mark.parametrize("satellites", [40, 100])
+@pytest.mark.parametrize("satellites", [40, pytest.param(100, marks=pytest.mark.slow)])
 def test_work_that_follows_the_size_of_the_fleet_is_the_same_on_two_devices(satellites):
     """Bit by bit in float64: the nominal work of a fleet is no sum that depends on its order."""
     choice = ["workload=steady", "precision=float64", f"distributed.tile={satellites // 2}"]
@@ -205,7 +206,7 @@ def test_work_that_follows_the_size_of_the_fleet_is_the_same_on_two_devices(sate
     np.testing.assert_array_equal(both.assigned_flops, alone.assigned_flops)
 
 
-@pytest.mark.parametrize("alive", [0.0, 1e-9, 1e-3, 96.0])
+@pytest.mark.parametrize("alive", [0.0, 1e-9, *(pytest.param(n, marks=pytest.mark.slow) for n in (1e-3, 96.0))])
 def test_all_of_the_demand_is_assigned_however_little_the_fleet_can_do(alive):
     """Also where what each is able to do is less than the unit in which work is counted."""
     model, (shared, each, carry), name = built("scheduler=even")

@@ -111,7 +111,7 @@ WORN = {
     "drag_delta_v_m_per_s": 20.0,
     "hangs": 2.0,
 }
-MODES = ("expected", "random")
+MODES = ("expected", pytest.param("random", marks=pytest.mark.slow))
 
 
 def worn(slots: Slots) -> Slots:

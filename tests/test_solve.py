@@ -110,7 +110,9 @@ def test_limits_that_say_the_same_share_one_price() -> None:
     assert solution.prices[0] + solution.prices[3] == pytest.approx(1.0) and (solution.prices >= 0.0).all()
 
 
-@every_method
+@pytest.mark.parametrize(
+    "settings", [*METHODS[:2], pytest.param(METHODS[2], marks=pytest.mark.slow)], ids=lambda settings: settings.method
+)
 def test_the_worst_scenario_is_met_at_its_kink(settings: Settings) -> None:
     """max((x-2)^2 + y^2, (x+2)^2 + y^2 + 1) is least where both are equal: x = -1/8, y = 0 (by hand)."""
     rows = Counted(lambda x: ((x[0] - 2) ** 2 + x[1] ** 2, (x[0] + 2) ** 2 + x[1] ** 2 + 1))

@@ -64,24 +64,36 @@ def of_numbers(case, paths):
 
 
 @pytest.fixture(scope="module")
-def found(case):
-    """Metrics, carry, and slopes of the metrics by each free number."""
-    metrics, at = of_numbers(case, FREE)
-    pushed = jax.vmap(lambda tangent: jax.jvp(metrics, (at,), (tangent,)), out_axes=(None, 0))
-    (value, carry), (slopes, _) = jax.jit(pushed)(jnp.eye(len(FREE)))
+def every(case):
+    """Metrics, carries and slopes of the metrics, of one program for all: leaves (point,).
+
+    First the design with its slope by each free number; then those a little above and below in each, and one that
+    piles up work, by no number.
+    """
+    paths = (*FREE, "workload.utilization", "workload.carry_over")
+    metrics, at = of_numbers(case, paths)
+    count = len(FREE)
+    changes, too_much = CHANGE * jnp.diag(at)[:count], at.at[count:].set(1.0)
+    points = jnp.concatenate([jnp.tile(at, (count, 1)), at[None] + changes, at[None] - changes, too_much[None]])
+    tangents = jnp.zeros_like(points).at[:count, :count].set(jnp.eye(count))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steady, "MOST_TRIES", 20)  # the one would take all
+        (value, carry), (slopes, _) = jax.jit(jax.vmap(lambda x, t: jax.jvp(metrics, (x,), (t,))))(points, tangents)
     return value, carry, slopes
 
 
 @pytest.fixture(scope="module")
-def around(case):
+def found(every):
+    """Metrics, carry, and slopes of the metrics by each free number."""
+    value, carry, slopes = every
+    value, carry = jax.tree.map(lambda leaf: leaf[0], (value, carry))
+    return value, carry, {name: slope[: len(FREE)] for name, slope in slopes.items()}
+
+
+@pytest.fixture(scope="module")
+def around(every):
     """Metrics and carries of designs a little above and below in each free number, and of one that piles up work."""
-    paths = (*FREE, "workload.utilization", "workload.carry_over")
-    metrics, at = of_numbers(case, paths)
-    changes = CHANGE * jnp.diag(at)[: len(FREE)]
-    too_much = at.at[len(FREE) :].set(1.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steady, "MOST_TRIES", 20)  # the one would take all
-        return jax.jit(jax.vmap(metrics))(jnp.concatenate([at[None] + changes, at[None] - changes, too_much[None]]))
+    return jax.tree.map(lambda leaf: leaf[len(FREE) :], every[:2])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +105,7 @@ def plain(case):
     segment = Segment(EXCHANGES, 1, STEPS)
 
     @jax.jit
-    def orbit(date_s, carry, step_s, weight=1.0):
+    def orbit(date_s, carry, step_s, weight):
         now = Moment(date_s, jnp.zeros(()), date_s, jnp.asarray(weight), step_s)
         demand = jnp.zeros(EXCHANGES)
         return rollout.run_chunk(structure, segment, fleet.shared, fleet.each, environment, now, demand, carry)[0]
@@ -109,9 +121,9 @@ def last_of_days(plain):
     """The carry after the last orbit of days, with totals of that orbit alone."""
     orbit, carry, period_s = plain
     for number in range(DAYS_ORBITS - 1):
-        carry = orbit(number * period_s, carry, period_s / WHOLE)
+        carry = orbit(number * period_s, carry, period_s / WHOLE, 1.0)
     before = carry._replace(totals={name: first_totals((1, 1)) for name in carry.totals})
-    return orbit((DAYS_ORBITS - 1) * period_s, before, period_s / WHOLE)
+    return orbit((DAYS_ORBITS - 1) * period_s, before, period_s / WHOLE, 1.0)
 
 
 def test_it_closes_where_heat_and_power_bind(found):
@@ -159,7 +171,7 @@ def test_one_more_orbit_changes_nothing(found, plain):
 @pytest.mark.slow
 def test_a_moment_with_the_step_of_the_schedule_changes_nothing(plain):
     orbit, carry, period_s = plain
-    own, schedules = (orbit(period_s, carry, step_s) for step_s in (jnp.asarray(STEP_MS / 1000.0), None))
+    own, schedules = (orbit(period_s, carry, step_s, 1.0) for step_s in (jnp.asarray(STEP_MS / 1000.0), None))
     for mine, others in zip(jax.tree.leaves(own), jax.tree.leaves(schedules), strict=True):
         np.testing.assert_allclose(mine, others, rtol=1e-9, atol=1e-7)
 

@@ -10,19 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from shared_run import ORBIT
 
 import twin
 from twin import composing, stopping
 
 ROOT = Path(__file__).parents[1]
-LONG = [
-    "constellation.satellites=1",
-    "time.duration_s=3600000",
-    "time.step_s=60",
-    "time.chunk_s=1200",
-    "distributed.devices=1",
-    "output.report=false",
-]
+LONG = [*ORBIT, "time.duration_s=6000000", "time.chunk_s=6000"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.optimize import root_scalar
 
 import twin
@@ -61,6 +62,7 @@ def test_ai1() -> Measured:
 
 
 @row(f"AI1 of the later sheet: {TOTAL}", against=AI1, bound=0.0)
+@pytest.mark.slow
 def test_ai1_later() -> Measured:
     return outside("spacex_ai1_later", 20.0, 59.0)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from astropy import units
 from astropy.time import Time
 from sgp4.api import Satrec
@@ -143,11 +144,13 @@ def test_beta_dawn_dusk() -> Measured:
 
 
 @row("Position after a day, near-circular orbits of the catalogue", against="SGP4", bound=25.0, unit="km")
+@pytest.mark.slow
 def test_position_catalogue() -> Measured:
     return summary(catalogue(), catalogue().position_km, "km")
 
 
 @row("Beta after a day, near-circular orbits of the catalogue", against="SGP4 and astropy's Sun", bound=0.1, unit="deg")
+@pytest.mark.slow
 def test_beta_catalogue() -> Measured:
     return summary(catalogue(), catalogue().beta_deg, "deg")
 
@@ -195,5 +198,6 @@ def test_eclipses_shipped() -> Measured:
 
 
 @row("Eclipses over 15 min after a day, catalogue", against="SGP4, rays to an ellipsoid", bound=10.0, unit="s")
+@pytest.mark.slow
 def test_eclipses_catalogue() -> Measured:
     return eclipse_summary(eclipse_errors(stratified(near_circular(reference_data(CATALOGUE)), 6)))
