@@ -229,8 +229,9 @@ def test_sampled_life_is_that_of_dense_windows():
     """Ten years without visits, as the profile has them, against windows four times as dense: half a percent."""
 
     def of(weight):
-        run = [f"time.weight={weight}", f"time.duration_s={10 * YEAR_S}", "servicing=none", "precision=float32"]
-        own = built(*run, "array.area_m2=480")
+        run = [choice for choice in RUN if not choice.startswith("servicing")]
+        run += [f"time.weight={weight}", f"time.duration_s={10 * YEAR_S}", "precision=float32", "array.area_m2=480"]
+        own = twin.build(twin.compose("simulate", run))
         return jax.jit(life, static_argnums=0)(own.structure, own.params, own.environment)
 
     weight = twin.compose("simulate", ["time=life_sampled"]).time.weight
