@@ -59,9 +59,9 @@ def assert_same(found: xr.Dataset, expected: xr.Dataset) -> None:
 def assert_close(found: xr.Dataset, expected: xr.Dataset) -> None:
     """The same but for round-off of float32, and the same failures."""
     for name in expected.data_vars:
-        largest = expected["assigned_flops" if name == "dropped_flops" else name]  # is left of large numbers
+        largest = expected[name.replace("dropped", "assigned")]  # what is dropped is left of large numbers
         scale = float(np.nanmax(np.abs(largest.values), initial=1e-30))
-        np.testing.assert_allclose(found[name].values, expected[name].values, rtol=1e-4, atol=1e-5 * scale)
+        np.testing.assert_allclose(found[name].values, expected[name].values, rtol=1e-4, atol=1e-5 * scale, err_msg=name)
     np.testing.assert_array_equal(found.accelerators_alive.values, expected.accelerators_alive.values)
 
 
