@@ -61,7 +61,8 @@ def assert_close(found: xr.Dataset, expected: xr.Dataset) -> None:
     for name in expected.data_vars:
         largest = expected[name.replace("dropped", "assigned")]  # what is dropped is left of large numbers
         scale = float(np.nanmax(np.abs(largest.values), initial=1e-30))
-        np.testing.assert_allclose(found[name].values, expected[name].values, rtol=1e-4, atol=1e-5 * scale, err_msg=name)
+        pair = found[name].values, expected[name].values
+        np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-5 * scale, err_msg=name)
     np.testing.assert_array_equal(found.accelerators_alive.values, expected.accelerators_alive.values)
 
 
