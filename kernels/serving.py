@@ -32,7 +32,7 @@ class Service(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """Mean tokens of the requests of a run."""
+    """Mean tokens of the requests of a trace."""
 
     prompt_tokens: Array
     output_tokens: Array
